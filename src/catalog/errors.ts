@@ -1,0 +1,92 @@
+import type { Violation } from "@bufbuild/protovalidate";
+
+/** The kinds of refusal, each of which has one RPC code. */
+export type CatalogErrorKind =
+  "invalid" | "not-found" | "already-exists" | "conflict" | "failed-precondition" | "out-of-range";
+
+/** What every refusal says. */
+export interface Refusal {
+  readonly kind: CatalogErrorKind;
+  /** Why, for programs: UPPER_SNAKE_CASE, stable over releases. */
+  readonly reason: string;
+  /** The thing, what is wrong with it, and the remedy, for people. */
+  readonly message: string;
+  /** The names involved, for programs. */
+  readonly metadata: Readonly<Record<string, string>>;
+  /** Where a request breaks a rule; empty for every other kind. */
+  readonly violations?: readonly FieldProblem[];
+}
+
+/** A field that breaks a rule. */
+export interface FieldProblem {
+  /** The path from the request, with proto field names: `wasm_extension.vm_config.env[0].name`. */
+  readonly field: string;
+  /** The value, what is wrong with it, and the remedy. */
+  readonly description: string;
+  /** The same as protovalidate states it. */
+  readonly violation: Violation;
+}
+
+/** Is raised if the catalog refuses a request. Nothing has changed then. */
+export class CatalogError extends Error {
+  override readonly name = "CatalogError";
+  readonly refusal: Refusal;
+
+  constructor(refusal: Refusal) {
+    super(refusal.message);
+    this.refusal = refusal;
+  }
+}
+
+/** The request breaks rules; all of them are named. */
+export function invalid(
+  problems: readonly FieldProblem[],
+  reason = "INVALID_FIELDS",
+): CatalogError {
+  const [first] = problems;
+  const rest = problems.length > 1 ? ` (and ${problems.length - 1} more)` : "";
+  return new CatalogError({
+    kind: "invalid",
+    reason,
+    message:
+      first === undefined ? "invalid request" : `${first.field}: ${first.description}${rest}`,
+    metadata: {
+      fields: problems
+        .slice(0, 10)
+        .map((problem) => problem.field)
+        .join(","),
+      violations: String(problems.length),
+    },
+    violations: problems,
+  });
+}
+
+/** There is no object of that name, or the caller must not know of it. */
+export function notFound(fqn: string): CatalogError {
+  return new CatalogError({
+    kind: "not-found",
+    reason: "NOT_FOUND",
+    message: `${fqn} does not exist; check the name, or create it first`,
+    metadata: { fqn },
+  });
+}
+
+/** An object of that name is there already. */
+export function alreadyExists(fqn: string): CatalogError {
+  return new CatalogError({
+    kind: "already-exists",
+    reason: "ALREADY_EXISTS",
+    message: `${fqn} exists already; update it, or choose another name`,
+    metadata: { fqn },
+  });
+}
+
+/** The object has changed since the caller read it. */
+export function staleEtag(fqn: string): CatalogError {
+  return new CatalogError({
+    kind: "conflict",
+    reason: "ETAG_MISMATCH",
+    message: `${fqn} has changed since the etag that was sent; read it again and repeat the change on what it is now`,
+    metadata: { fqn },
+  });
+}

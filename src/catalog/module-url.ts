@@ -1,0 +1,45 @@
+import { parseOciReference } from "./oci-reference.ts";
+
+const schemePattern = /^[A-Za-z][A-Za-z0-9+.-]*:\/\//;
+
+/** Adds `oci://` to a location without a scheme; leaves the empty string alone. */
+export function withScheme(location: string): string {
+  return location === "" || schemePattern.test(location) ? location : `oci://${location}`;
+}
+
+/**
+ * Says what is wrong with a module's url, beyond its scheme, and how to mend it; undefined for a url
+ * that a proxy can fetch from, and for schemes that the proto's rule refuses.
+ */
+export function problemOfModuleUrl(url: string): string | undefined {
+  const [scheme, rest] = splitScheme(url);
+  switch (scheme) {
+    case "oci":
+      return parseOciReference(rest) === undefined
+        ? "is no OCI image reference; write [host/]repository[:tag][@digest], such as oci://ghcr.io/acme/auth:1.0"
+        : undefined;
+    case "http":
+    case "https":
+      return hasHost(rest) && URL.canParse(url)
+        ? undefined
+        : `names no valid host; write ${scheme}://host[:port]/path/module.wasm`;
+    case "file":
+      return /^[^/?#]*\/[^?#]/.test(rest)
+        ? undefined
+        : "has no path; write file:///path/module.wasm";
+    default:
+      return undefined;
+  }
+}
+
+function splitScheme(url: string): [string, string] {
+  const end = url.indexOf("://");
+  return end < 0 ? ["", url] : [url.slice(0, end), url.slice(end + "://".length)];
+}
+
+/** The WHATWG parser takes `http:///x` for the host `x`, so the authority is looked at as written. */
+function hasHost(rest: string): boolean {
+  const authority = /^[^/?#]*/.exec(rest)?.[0] ?? "";
+  const host = authority.slice(authority.lastIndexOf("@") + 1).replace(/:\d*$/, "");
+  return host !== "";
+}

@@ -1,0 +1,23 @@
+import type { WasmExtension } from "../../gen/tetrateio/api/tsb/extension/v2/wasm_extension_pb.ts";
+import { organizationOfExtension, organizationOfTenant } from "./fqn.ts";
+
+/**
+ * The names under which an extension is found to be usable: its organization's when all tenants may
+ * use it, else those of the tenants that may. Entries of `allowed_in` that are no tenant of the same
+ * organization open nothing.
+ */
+export function usableUnder({ fqn, allowedIn }: WasmExtension): ReadonlySet<string> {
+  const organization = organizationOfExtension(fqn);
+  if (allowedIn.length === 0) {
+    return new Set([organization]);
+  }
+  return new Set(allowedIn.filter((entry) => organizationOfTenant(entry) === organization));
+}
+
+/** Tells whether a tenant may use an extension. Extensions never cross organizations. */
+export function mayUse(tenant: string, extension: WasmExtension): boolean {
+  return (
+    organizationOfTenant(tenant) === organizationOfExtension(extension.fqn) &&
+    (extension.allowedIn.length === 0 || extension.allowedIn.includes(tenant))
+  );
+}

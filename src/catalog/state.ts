@@ -1,0 +1,120 @@
+/*
+ * The state of the catalog at one revision, as a value.
+ *
+ * 1. A state never changes. Applying a commit makes a new one, which shares with the old one all that
+ *    the commit leaves alone, so a reader keeps a consistent state for as long as it likes.
+ * 2. `apply` is the only way from one state to the next.
+ * 3. Stored messages are frozen and shared by all states and readers that hold them.
+ * 4. Lists are kept in execution order at write; no read sorts or scans.
+ */
+
+import type { WasmExtension } from "../../gen/tetrateio/api/tsb/extension/v2/wasm_extension_pb.ts";
+import { organizationOfExtension } from "./fqn.ts";
+import { compareExecution, compareText, type ExecutionKey, firstExecutionKey } from "./order.ts";
+import { usableUnder } from "./scope.ts";
+import { SortedMap } from "./sorted-map.ts";
+
+/** One change of one object. */
+export type Change =
+  | { readonly kind: "put-extension"; readonly extension: WasmExtension }
+  | { readonly kind: "delete-extension"; readonly fqn: string };
+
+/** What one write changes, all under one revision. */
+export interface Commit {
+  readonly revision: bigint;
+  readonly changes: readonly Change[];
+}
+
+/** A place in a list: which list, and where the execution order puts the extension in it. */
+interface ListKey extends ExecutionKey {
+  readonly list: string;
+}
+
+type Lists = SortedMap<ListKey, WasmExtension>;
+
+/** All that the catalog holds at one revision. */
+export interface State {
+  readonly revision: bigint;
+  readonly extensions: SortedMap<string, WasmExtension>;
+  /** Lists named by organization: all of its extensions. */
+  readonly owned: Lists;
+  /** Lists named by organization or tenant: what is open to all of it, or names the tenant. */
+  readonly usable: Lists;
+}
+
+/** The state of a catalog that holds nothing. */
+export function emptyState(): State {
+  return {
+    revision: 0n,
+    extensions: new SortedMap<string, WasmExtension>(undefined, compareText),
+    owned: new SortedMap<ListKey, WasmExtension>(undefined, compareListKeys),
+    usable: new SortedMap<ListKey, WasmExtension>(undefined, compareListKeys),
+  };
+}
+
+/** The state after a commit. */
+export function apply(state: State, { revision, changes }: Commit): State {
+  const next: State = {
+    revision,
+    extensions: state.extensions.clone(),
+    owned: state.owned.clone(),
+    usable: state.usable.clone(),
+  };
+  for (const change of changes) {
+    switch (change.kind) {
+      case "put-extension":
+        removeExtension(next, change.extension.fqn);
+        insertExtension(next, change.extension);
+        break;
+      case "delete-extension":
+        removeExtension(next, change.fqn);
+        break;
+    }
+  }
+  return next;
+}
+
+/** The extensions of one list, in execution order, beginning after `after`. */
+export function* readList(
+  lists: Lists,
+  list: string,
+  after?: ExecutionKey,
+): Generator<WasmExtension, void> {
+  const from: ListKey = listKey(list, after ?? firstExecutionKey);
+  for (const [key, extension] of lists.entries(from)) {
+    if (key.list !== list) {
+      return;
+    }
+    if (after === undefined || compareExecution(key, after) !== 0) {
+      yield extension;
+    }
+  }
+}
+
+function insertExtension(next: State, extension: WasmExtension): void {
+  next.extensions.set(extension.fqn, extension);
+  next.owned.set(listKey(organizationOfExtension(extension.fqn), extension), extension);
+  for (const list of usableUnder(extension)) {
+    next.usable.set(listKey(list, extension), extension);
+  }
+}
+
+function removeExtension(next: State, fqn: string): void {
+  const extension = next.extensions.get(fqn);
+  if (extension === undefined) {
+    return;
+  }
+  next.extensions.delete(fqn);
+  next.owned.delete(listKey(organizationOfExtension(fqn), extension));
+  for (const list of usableUnder(extension)) {
+    next.usable.delete(listKey(list, extension));
+  }
+}
+
+function listKey(list: string, { phase, priority, fqn }: ExecutionKey): ListKey {
+  return { list, phase, priority, fqn };
+}
+
+function compareListKeys(a: ListKey, b: ListKey): number {
+  return compareText(a.list, b.list) || compareExecution(a, b);
+}

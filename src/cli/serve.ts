@@ -1,0 +1,105 @@
+import { Command, InvalidArgumentError, Option } from "commander";
+import { isLoopback } from "../transport/loopback.ts";
+
+/** The options of `wasmext serve`, as commander hands them over. */
+export interface ServeOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly store: string;
+  readonly allowOrigin: readonly string[];
+  readonly maxMessageBytes: number;
+  readonly tlsCert?: string;
+  readonly tlsKey?: string;
+  readonly logLevel: string;
+}
+
+const logLevels = ["trace", "debug", "info", "warn", "error", "fatal", "silent"];
+
+/** Greatest limit that Connect can hold messages to, in bytes. */
+const maxMaxMessageBytes = 0xffffffff;
+
+/** Builds the command `serve`. */
+export function serveCommand(run: (options: ServeOptions) => Promise<void>): Command {
+  return new Command("serve")
+    .description("Serve the catalog over gRPC, gRPC-Web and Connect, on one port.")
+    .addOption(option("--host <address>", "address to listen on", "HOST").default("127.0.0.1"))
+    .addOption(
+      option("--port <number>", "port to listen on; 0 picks a free one", "PORT")
+        .default(8080)
+        .argParser(wholeNumber(0, 65535)),
+    )
+    .addOption(
+      option("--store <store>", "where commits last: memory (nothing lasts)", "STORE")
+        .default("memory")
+        .choices(["memory"]),
+    )
+    .addOption(
+      option(
+        "--allow-origin <origin>",
+        "origin whose web pages may call, * for all; repeat it, or separate several by commas",
+        "ALLOW_ORIGIN",
+      )
+        .default([], "pages on loopback while the server is on loopback")
+        .argParser(origins),
+    )
+    .addOption(
+      option("--max-message-bytes <bytes>", "greatest message", "MAX_MESSAGE_BYTES")
+        .default(4 * 1024 * 1024, "4 MiB")
+        .argParser(wholeNumber(1, maxMaxMessageBytes)),
+    )
+    .addOption(option("--tls-cert <file>", "certificate chain in PEM; serves TLS", "TLS_CERT"))
+    .addOption(option("--tls-key <file>", "private key in PEM of --tls-cert", "TLS_KEY"))
+    .addOption(
+      option("--log-level <level>", "least severe log line to write", "LOG_LEVEL")
+        .default("info")
+        .choices(logLevels),
+    )
+    .addHelpText("after", examples)
+    .action(async (options: ServeOptions, command: Command) => {
+      if ((options.tlsCert === undefined) !== (options.tlsKey === undefined)) {
+        command.error("error: --tls-cert and --tls-key go together; give both or neither");
+      }
+      await run(options);
+    });
+}
+
+/** Says what a person who starts a server should know of its reach; undefined if there is nothing. */
+export function reachWarning(host: string): string | undefined {
+  return isLoopback(host)
+    ? undefined
+    : `${host} is not loopback, and nobody is asked who they are: whoever reaches the port can read and write everything`;
+}
+
+const examples = `
+Each option can be set in the environment too, as the variable shown with it.
+
+Examples:
+  wasmext serve
+  wasmext serve --port 9000 --allow-origin https://console.example.com
+  WASMEXT_LOG_LEVEL=debug wasmext serve --tls-cert server.crt --tls-key server.key`;
+
+function option(flags: string, description: string, variable: string): Option {
+  return new Option(flags, description).env(`WASMEXT_${variable}`);
+}
+
+function wholeNumber(least: number, greatest: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (!/^\d+$/.test(text) || value < least || value > greatest) {
+      throw new InvalidArgumentError(`It has to be a whole number from ${least} to ${greatest}.`);
+    }
+    return value;
+  };
+}
+
+function origins(text: string, before: readonly string[]): string[] {
+  const added = text.split(",").map((entry) => entry.trim());
+  for (const entry of added) {
+    if (entry !== "*" && !/^[a-z][a-z0-9+.-]*:\/\/[^/]+\/?$/i.test(entry)) {
+      throw new InvalidArgumentError(
+        "An origin is scheme://host[:port], such as https://console.example.com, or *.",
+      );
+    }
+  }
+  return [...before, ...added];
+}

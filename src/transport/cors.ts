@@ -1,0 +1,56 @@
+import { cors } from "@connectrpc/connect";
+import { isLoopback } from "./loopback.ts";
+import { type NodeRequest, type NodeResponse, respond } from "./node-http.ts";
+
+/** How long browsers may remember a preflight's answer; Chromium allows 2 hours at most. */
+const maxAgeSeconds = 7200;
+
+const preflightHeaders: Readonly<Record<string, string>> = {
+  "Access-Control-Allow-Methods": cors.allowedMethods.join(", "),
+  "Access-Control-Allow-Headers": [...cors.allowedHeaders, "Authorization", "X-Tetrate-Token"].join(
+    ", ",
+  ),
+  "Access-Control-Max-Age": String(maxAgeSeconds),
+};
+const exposedHeaders = cors.exposedHeaders.join(", ");
+
+/** Decides whether pages of an origin may call. */
+export type OriginPolicy = (origin: string) => boolean;
+
+/**
+ * Allows the listed origins, `*` for all. With an empty list, a server on loopback allows pages on
+ * loopback, and any other server none.
+ */
+export function createOriginPolicy(allowed: readonly string[], host: string): OriginPolicy {
+  const origins = new Set(allowed.map((origin) => origin.replace(/\/$/, "").toLowerCase()));
+  if (origins.size === 0) {
+    return isLoopback(host) ? isLoopbackOrigin : () => false;
+  }
+  return (origin) => origins.has("*") || origins.has(origin.toLowerCase());
+}
+
+/**
+ * Says to browsers what a page may do with the answer. Returns true if the request was a preflight,
+ * which is answered then.
+ */
+export function applyCors(
+  request: NodeRequest,
+  response: NodeResponse,
+  isAllowed: OriginPolicy,
+): boolean {
+  const { origin } = request.headers;
+  response.setHeader("Vary", "Origin");
+  if (origin !== undefined && isAllowed(origin)) {
+    response.setHeader("Access-Control-Allow-Origin", origin);
+    response.setHeader("Access-Control-Expose-Headers", exposedHeaders);
+  }
+  if (request.method !== "OPTIONS" || origin === undefined) {
+    return false;
+  }
+  respond(response, 204, isAllowed(origin) ? preflightHeaders : {});
+  return true;
+}
+
+function isLoopbackOrigin(origin: string): boolean {
+  return URL.canParse(origin) && isLoopback(new URL(origin).hostname);
+}

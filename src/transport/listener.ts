@@ -1,0 +1,229 @@
+import { createRegistry } from "@bufbuild/protobuf";
+import { ViolationsSchema } from "@bufbuild/protovalidate/gen/buf/validate/validate_pb.js";
+import {
+  Code,
+  type ConnectError,
+  type ConnectRouter,
+  createConnectRouter,
+  createContextValues,
+} from "@connectrpc/connect";
+import {
+  compressionBrotli,
+  compressionGzip,
+  universalRequestFromNodeRequest,
+  universalResponseToNodeResponse,
+} from "@connectrpc/connect-node";
+import type { UniversalHandler, UniversalServerRequest } from "@connectrpc/connect/protocol";
+import type { Logger } from "pino";
+import { BadRequestSchema, ErrorInfoSchema } from "../../gen/google/rpc/error_details_pb.ts";
+import { type Call, callKey, newCall } from "../rpc/call.ts";
+import { errorInterceptor } from "../rpc/error-interceptor.ts";
+import { rpcError } from "../rpc/errors.ts";
+import { observeCall } from "../rpc/observe-call.ts";
+import { logWhenEnded } from "./call-log.ts";
+import { applyCors, type OriginPolicy } from "./cors.ts";
+import {
+  type NodeListener,
+  type NodeRequest,
+  type NodeResponse,
+  pathOf,
+  respond,
+} from "./node-http.ts";
+import { refuse } from "./refuse.ts";
+import { requestBody } from "./request-body.ts";
+import { bodyKey, createWireCheck, needsWireCheck } from "./wire-check.ts";
+
+/** What a listener needs. */
+export interface ListenerOptions {
+  /** The services. */
+  readonly routes: (router: ConnectRouter) => void;
+  /** The greatest message, before and after decompression, in bytes. */
+  readonly maxMessageBytes: number;
+  /** How long the request of a unary call may take to arrive, in ms. */
+  readonly requestTimeoutMs: number;
+  /** Which web pages may call. */
+  readonly isAllowedOrigin: OriginPolicy;
+  /** Is aborted when the server goes down; its reason ends open streams. */
+  readonly shutdown: AbortSignal;
+  readonly logger: Logger;
+  /** Milliseconds since any fixed time, for durations. */
+  readonly now: () => number;
+}
+
+const compressions = [compressionGzip, compressionBrotli];
+
+/** Longest deadline that a client may set, in ms: what a timer of Node can hold. */
+const maxTimeoutMs = 0x7fffffff;
+
+/**
+ * Deepest nesting of messages that is read. 64 levels of a Struct are about 130 messages; the rest
+ * leaves room for what holds it.
+ */
+const recursionLimit = 200;
+
+const jsonOptions = {
+  // A misspelt `allowedIn` must not open an extension to everyone.
+  ignoreUnknownFields: false,
+  recursionLimit,
+  // Shows error details in readable form beside their bytes.
+  registry: createRegistry(ErrorInfoSchema, BadRequestSchema, ViolationsSchema),
+  // Invalid UTF-8 is an error, not a replacement character.
+  textDecoder: new TextDecoder("utf-8", { fatal: true }),
+};
+
+/** Creates the listener for HTTP requests: the services in all three protocols, and health pages. */
+export function createListener(options: ListenerOptions): NodeListener {
+  const { shutdown, isAllowedOrigin } = options;
+  const handlers = handlersByPath(options);
+  return (request, response) => {
+    // A peer that goes away while an answer is written is no error of ours.
+    response.on("error", () => undefined);
+    if (applyCors(request, response, isAllowedOrigin)) {
+      return;
+    }
+    const path = pathOf(request);
+    if (path === "/healthz" || path === "/readyz") {
+      servePage(response, path === "/readyz" && shutdown.aborted ? 503 : 200);
+      return;
+    }
+    const call = newCall();
+    logWhenEnded(options.logger, call, request, response, options.now);
+    const handler = handlers.get(path);
+    if (handler === undefined) {
+      refuseCall(call, request, response, 404, unknownMethod(path));
+      return;
+    }
+    serve(handler, call, request, response, options).catch((error: unknown) => {
+      options.logger.debug({ err: error, method: path }, "the answer could not be written");
+      response.destroy();
+    });
+  };
+}
+
+function handlersByPath(options: ListenerOptions): ReadonlyMap<string, UniversalHandler> {
+  const router = createConnectRouter({
+    interceptors: [errorInterceptor, createWireCheck(compressions, options.maxMessageBytes)],
+    requestGate: observeCall,
+    acceptCompression: compressions,
+    readMaxBytes: options.maxMessageBytes,
+    maxTimeoutMs,
+    shutdownSignal: options.shutdown,
+    jsonOptions,
+    binaryOptions: { recursionLimit },
+  });
+  options.routes(router);
+  return new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
+}
+
+async function serve(
+  handler: UniversalHandler,
+  call: Call,
+  request: NodeRequest,
+  response: NodeResponse,
+  options: ListenerOptions,
+): Promise<void> {
+  const universal = universalRequest(handler, call, request, response, options);
+  if (universal === undefined) {
+    const problem = "the request names no valid host; send a Host header or an :authority";
+    const error = rpcError(Code.InvalidArgument, "INVALID_HOST", problem);
+    refuseCall(call, request, response, 400, error);
+    return;
+  }
+  const answer = await handler(universal);
+  if (answer.body === undefined) {
+    // Connect leaves the body of a refusal by method or content type empty.
+    answer.header?.forEach((value, name) => response.setHeader(name, value));
+    refuseCall(
+      call,
+      request,
+      response,
+      answer.status,
+      unsupported(handler, request, answer.status),
+    );
+    return;
+  }
+  await universalResponseToNodeResponse(answer, response);
+}
+
+function universalRequest(
+  { method }: UniversalHandler,
+  call: Call,
+  request: NodeRequest,
+  response: NodeResponse,
+  { requestTimeoutMs }: ListenerOptions,
+): UniversalServerRequest | undefined {
+  const contextValues = createContextValues().set(callKey, call);
+  let universal: UniversalServerRequest;
+  try {
+    universal = universalRequestFromNodeRequest(request, response, undefined, contextValues);
+  } catch {
+    return undefined;
+  }
+  const contentType = universal.header.get("content-type") ?? "";
+  const chunks: Uint8Array[] = [];
+  const keep = needsWireCheck(method, contentType);
+  if (keep) {
+    const enveloped = contentType.startsWith("application/grpc");
+    const encoding = universal.header.get(enveloped ? "grpc-encoding" : "content-encoding");
+    contextValues.set(bodyKey, { chunks, enveloped, encoding: encoding ?? undefined });
+  }
+  const isStream =
+    method.methodKind === "bidi_streaming" || method.methodKind === "client_streaming";
+  return {
+    ...universal,
+    body: requestBody(request, isStream ? Infinity : requestTimeoutMs, (chunk) => {
+      if (keep) {
+        chunks.push(chunk);
+      }
+    }),
+  };
+}
+
+function refuseCall(
+  call: Call,
+  request: NodeRequest,
+  response: NodeResponse,
+  status: number,
+  error: ConnectError,
+): void {
+  call.code = error.code;
+  refuse(request, response, status, error, jsonOptions);
+}
+
+function unknownMethod(path: string): ConnectError {
+  const shown = JSON.stringify(path.slice(0, 200));
+  const problem = `${shown} is no method of this server`;
+  const remedy = "POST to /{package.Service}/{Method}; server reflection lists the services";
+  return rpcError(Code.Unimplemented, "UNKNOWN_METHOD", `${problem}; ${remedy}`, { path: shown });
+}
+
+function unsupported(
+  { allowedMethods, method }: UniversalHandler,
+  request: NodeRequest,
+  status: number,
+): ConnectError {
+  switch (status) {
+    case 405: {
+      const text = `${method.name} is called with ${allowedMethods.join(" or ")}, not ${request.method ?? ""}`;
+      return rpcError(Code.Unimplemented, "UNSUPPORTED_HTTP_METHOD", text);
+    }
+    case 505: {
+      const text = `${method.name} streams both ways, which needs HTTP/2`;
+      return rpcError(Code.Unimplemented, "UNSUPPORTED_HTTP_VERSION", text);
+    }
+    default: {
+      const sent = JSON.stringify(request.headers["content-type"]?.slice(0, 100) ?? "");
+      const types =
+        method.methodKind === "unary"
+          ? "application/json, application/proto, application/grpc or application/grpc-web"
+          : "application/connect+json, application/connect+proto, application/grpc or application/grpc-web";
+      const text = `the content type ${sent} is not supported; send ${types}`;
+      return rpcError(Code.InvalidArgument, "UNSUPPORTED_CONTENT_TYPE", text);
+    }
+  }
+}
+
+function servePage(response: NodeResponse, status: number): void {
+  const body = status === 200 ? "ok\n" : "going down\n";
+  respond(response, status, { "Content-Type": "text/plain; charset=utf-8" }, body);
+}

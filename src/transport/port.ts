@@ -1,0 +1,149 @@
+/*
+ * One port for HTTP/1.1 and HTTP/2, with and without TLS.
+ *
+ * Browsers speak HTTP/1.1 without TLS, gRPC clients HTTP/2 with prior knowledge, and Node has no
+ * server for both. Here the HTTP/1.1 server listens, and a connection that begins with the preface of
+ * HTTP/2 is handed to an HTTP/2 server instead.
+ *
+ * 1. A connection belongs to one server from its first 24 bytes on; until then to `chooseProtocol`.
+ * 2. Every connection is in `sockets` until it ends, so closing the port can end all of them.
+ */
+import { createServer as createHttpServer, type Server as HttpServer } from "node:http";
+import { createServer as createHttp2Server, type ServerHttp2Session } from "node:http2";
+import { createServer as createHttpsServer } from "node:https";
+import type { AddressInfo, Socket } from "node:net";
+import { chooseProtocol } from "./choose-protocol.ts";
+import type { NodeListener, NodeResponse } from "./node-http.ts";
+
+/** A private key and its certificate chain, both in PEM. */
+export interface TlsOptions {
+  readonly cert: string | Buffer;
+  readonly key: string | Buffer;
+}
+
+/** What a port needs. */
+export interface PortOptions {
+  readonly listener: NodeListener;
+  /** Speaks TLS only, if given. */
+  readonly tls?: TlsOptions | undefined;
+  /** How long a connection may take to show its protocol, in ms. */
+  readonly prefaceTimeoutMs: number;
+}
+
+/** A port that serves HTTP/1.1 and HTTP/2. */
+export interface Port {
+  /** Begins to accept connections. Rejects if the address cannot be had. */
+  listen(port: number, host: string): Promise<AddressInfo>;
+  /**
+   * Stops accepting, lets what is under way end, and resolves when every connection has ended. What
+   * is left after `graceMs` is cut off.
+   */
+  close(graceMs: number): Promise<void>;
+}
+
+/** How many streams one HTTP/2 connection may have open at once. */
+const maxConcurrentStreams = 1000;
+
+/** Creates a port; it listens nowhere yet. Raises if key and certificate are unusable. */
+export function createPort({ listener, tls, prefaceTimeoutMs }: PortOptions): Port {
+  const sockets = new Set<Socket>();
+  const sessions = new Set<ServerHttp2Session>();
+  const responses = new Set<NodeResponse>();
+  let isClosing = false;
+
+  const tracked: NodeListener = (request, response) => {
+    responses.add(response);
+    response.once("close", () => {
+      responses.delete(response);
+      if (isClosing) {
+        http1.closeIdleConnections();
+      }
+    });
+    if (isClosing) {
+      askToClose(response);
+    }
+    listener(request, response);
+  };
+
+  const http2 = createHttp2Server({ settings: { maxConcurrentStreams } }, tracked);
+  http2.on("session", (session) => {
+    sessions.add(session);
+    session.once("close", () => sessions.delete(session));
+    if (isClosing) {
+      session.close();
+    }
+  });
+  // A broken peer ends its own session; Node reports that here, and has closed the session itself.
+  http2.on("sessionError", () => undefined);
+
+  const http1 =
+    tls === undefined
+      ? createHttpServer(tracked)
+      : createHttpsServer({ ...tls, ALPNProtocols: ["h2", "http/1.1"] }, tracked);
+  const serveHttp1 = takeOverConnections(
+    http1,
+    tls === undefined ? "connection" : "secureConnection",
+  );
+  serveHttp1.onConnection((socket) => {
+    sockets.add(socket);
+    socket.once("close", () => sockets.delete(socket));
+    chooseProtocol(socket, prefaceTimeoutMs, (protocol) => {
+      if (protocol === "http2") {
+        http2.emit("connection", socket);
+      } else {
+        serveHttp1.serve(socket);
+      }
+    });
+  });
+
+  return {
+    listen: (port, host) =>
+      new Promise((resolve, reject) => {
+        http1.once("error", reject);
+        http1.listen(port, host, () => {
+          http1.off("error", reject);
+          resolve(http1.address() as AddressInfo);
+        });
+      }),
+    close: (graceMs) =>
+      new Promise((resolve) => {
+        isClosing = true;
+        const cutOff = setTimeout(() => {
+          for (const socket of sockets) {
+            socket.destroy();
+          }
+        }, graceMs);
+        // Ends idle HTTP/1.1 connections too, and calls back when the last connection is gone.
+        http1.close(() => {
+          clearTimeout(cutOff);
+          resolve();
+        });
+        for (const session of sessions) {
+          session.close();
+        }
+        responses.forEach(askToClose);
+      }),
+  };
+}
+
+/** Tells an HTTP/1.1 client that its connection ends with this answer. HTTP/2 has GOAWAY for that. */
+function askToClose(response: NodeResponse): void {
+  if (response.req.httpVersionMajor === 1 && !response.headersSent) {
+    response.setHeader("Connection", "close");
+  }
+}
+
+/** Puts a listener of ours in the place of a server's own, which it can still call. */
+function takeOverConnections(server: HttpServer, event: "connection" | "secureConnection") {
+  const [own] = server.listeners(event) as ((socket: Socket) => void)[];
+  if (own === undefined) {
+    throw new Error(`this version of Node serves HTTP/1.1 without a listener for ${event}`);
+  }
+  server.off(event, own);
+  return {
+    serve: own.bind(server),
+    onConnection: (listener: (socket: Socket) => void): void => {
+      server.on(event, listener);
+    },
+  };
+}

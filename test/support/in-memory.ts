@@ -1,0 +1,29 @@
+import { type Client, createClient, createRouterTransport } from "@connectrpc/connect";
+import { WasmExtensions } from "../../gen/tetrateio/api/tsb/extension/v2/wasm_service_pb.ts";
+import { Tenants } from "../../gen/tetrateio/api/tsb/v2/tenant_service_pb.ts";
+import { createStore, type Store } from "../../src/catalog/store.ts";
+import { createMemoryJournal } from "../../src/journal/memory.ts";
+import { createRoutes } from "../../src/routes.ts";
+import { errorInterceptor } from "../../src/rpc/error-interceptor.ts";
+
+/** The services over a catalog of their own, without a network. */
+export interface InMemory {
+  readonly extensions: Client<typeof WasmExtensions>;
+  readonly tenants: Client<typeof Tenants>;
+  readonly store: Store;
+}
+
+/** Creates an empty catalog and clients for it. */
+export function createInMemory(): InMemory {
+  const store = createStore();
+  const routes = createRoutes(
+    { store, journal: createMemoryJournal(store) },
+    new AbortController().signal,
+  );
+  const transport = createRouterTransport(routes, { router: { interceptors: [errorInterceptor] } });
+  return {
+    extensions: createClient(WasmExtensions, transport),
+    tenants: createClient(Tenants, transport),
+    store,
+  };
+}

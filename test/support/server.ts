@@ -1,0 +1,35 @@
+import { pino } from "pino";
+import { createServer, type ServerOptions } from "../../src/server.ts";
+
+/** A server in this process, on a free port of loopback. */
+export interface RunningServer extends AsyncDisposable {
+  /** `http://127.0.0.1:PORT`, or https with TLS. */
+  readonly url: string;
+  readonly port: number;
+  /** The lines of its log, parsed. */
+  readonly log: Record<string, unknown>[];
+  close(): Promise<void>;
+}
+
+/** Starts a server; it is closed at the end of the `await using` block, or by `close`. */
+export async function startServer(options: Partial<ServerOptions> = {}): Promise<RunningServer> {
+  const log: Record<string, unknown>[] = [];
+  const write = (line: string): void => void log.push(JSON.parse(line) as Record<string, unknown>);
+  const server = createServer({
+    host: "127.0.0.1",
+    port: 0,
+    allowedOrigins: [],
+    maxMessageBytes: 4 * 1024 * 1024,
+    logger: pino({ level: "debug" }, { write }),
+    ...options,
+  });
+  const { port } = await server.listen();
+  const scheme = options.tls === undefined ? "http" : "https";
+  return {
+    url: `${scheme}://127.0.0.1:${port}`,
+    port,
+    log,
+    close: () => server.close(),
+    [Symbol.asyncDispose]: () => server.close(),
+  };
+}
