@@ -1,8 +1,35 @@
 import { defineConfig } from "vitest/config";
 
+// CommonJS packages are imported as Node itself imports them.
+const deps = { interopDefault: false };
+
 export default defineConfig({
   test: {
-    include: ["test/**/*.test.ts"],
-    exclude: ["test/browser/**"],
+    projects: [
+      // `npm test`: needs nothing but Node.
+      {
+        test: {
+          name: "unit",
+          include: ["test/**/*.test.ts"],
+          exclude: ["test/browser/**", "test/curl/**"],
+          deps,
+          testTimeout: 20_000,
+        },
+      },
+      // `npm run test:browser`: needs Chromium.
+      {
+        test: {
+          name: "browser",
+          include: ["test/browser/**/*.test.ts"],
+          deps,
+          testTimeout: 30_000,
+          hookTimeout: 60_000,
+        },
+      },
+      // `npm run test:curl`: needs curl.
+      {
+        test: { name: "curl", include: ["test/curl/**/*.test.ts"], deps, testTimeout: 60_000 },
+      },
+    ],
   },
 });

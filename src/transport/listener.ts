@@ -1,5 +1,3 @@
-import { createRegistry } from "@bufbuild/protobuf";
-import { ViolationsSchema } from "@bufbuild/protovalidate/gen/buf/validate/validate_pb.js";
 import {
   Code,
   type ConnectError,
@@ -15,11 +13,11 @@ import {
 } from "@connectrpc/connect-node";
 import type { UniversalHandler, UniversalServerRequest } from "@connectrpc/connect/protocol";
 import type { Logger } from "pino";
-import { BadRequestSchema, ErrorInfoSchema } from "../../gen/google/rpc/error_details_pb.ts";
 import { type Call, callKey, newCall } from "../rpc/call.ts";
 import { errorInterceptor } from "../rpc/error-interceptor.ts";
 import { rpcError } from "../rpc/errors.ts";
 import { observeCall } from "../rpc/observe-call.ts";
+import { binaryOptions, jsonOptions } from "../rpc/wire-options.ts";
 import { logWhenEnded } from "./call-log.ts";
 import { applyCors, type OriginPolicy } from "./cors.ts";
 import {
@@ -54,22 +52,6 @@ const compressions = [compressionGzip, compressionBrotli];
 
 /** Longest deadline that a client may set, in ms: what a timer of Node can hold. */
 const maxTimeoutMs = 0x7fffffff;
-
-/**
- * Deepest nesting of messages that is read. 64 levels of a Struct are about 130 messages; the rest
- * leaves room for what holds it.
- */
-const recursionLimit = 200;
-
-const jsonOptions = {
-  // A misspelt `allowedIn` must not open an extension to everyone.
-  ignoreUnknownFields: false,
-  recursionLimit,
-  // Shows error details in readable form beside their bytes.
-  registry: createRegistry(ErrorInfoSchema, BadRequestSchema, ViolationsSchema),
-  // Invalid UTF-8 is an error, not a replacement character.
-  textDecoder: new TextDecoder("utf-8", { fatal: true }),
-};
 
 /** Creates the listener for HTTP requests: the services in all three protocols, and health pages. */
 export function createListener(options: ListenerOptions): NodeListener {
@@ -109,7 +91,7 @@ function handlersByPath(options: ListenerOptions): ReadonlyMap<string, Universal
     maxTimeoutMs,
     shutdownSignal: options.shutdown,
     jsonOptions,
-    binaryOptions: { recursionLimit },
+    binaryOptions,
   });
   options.routes(router);
   return new Map(router.handlers.map((handler) => [handler.requestPath, handler]));

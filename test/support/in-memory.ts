@@ -5,6 +5,7 @@ import { createStore, type Store } from "../../src/catalog/store.ts";
 import { createMemoryJournal } from "../../src/journal/memory.ts";
 import { createRoutes } from "../../src/routes.ts";
 import { errorInterceptor } from "../../src/rpc/error-interceptor.ts";
+import { binaryOptions } from "../../src/rpc/wire-options.ts";
 
 /** The services over a catalog of their own, without a network. */
 export interface InMemory {
@@ -20,7 +21,10 @@ export function createInMemory(): InMemory {
     { store, journal: createMemoryJournal(store) },
     new AbortController().signal,
   );
-  const transport = createRouterTransport(routes, { router: { interceptors: [errorInterceptor] } });
+  const transport = createRouterTransport(routes, {
+    router: { interceptors: [errorInterceptor], binaryOptions },
+    transport: { binaryOptions },
+  });
   return {
     extensions: createClient(WasmExtensions, transport),
     tenants: createClient(Tenants, transport),

@@ -1,0 +1,23 @@
+import { createRegistry } from "@bufbuild/protobuf";
+import { ViolationsSchema } from "@bufbuild/protovalidate/gen/buf/validate/validate_pb.js";
+import { BadRequestSchema, ErrorInfoSchema } from "../../gen/google/rpc/error_details_pb.ts";
+
+/**
+ * Deepest nesting of messages that is read. 64 levels of a Struct are about 130 messages; the rest
+ * leaves room for what holds it.
+ */
+const recursionLimit = 200;
+
+/** How messages are read and written in binary. */
+export const binaryOptions = { recursionLimit };
+
+/** How messages are read and written as JSON. */
+export const jsonOptions = {
+  // A misspelt `allowedIn` must not open an extension to everyone.
+  ignoreUnknownFields: false,
+  recursionLimit,
+  // Shows error details in readable form beside their bytes.
+  registry: createRegistry(ErrorInfoSchema, BadRequestSchema, ViolationsSchema),
+  // Invalid UTF-8 is an error, not a replacement character.
+  textDecoder: new TextDecoder("utf-8", { fatal: true }),
+};

@@ -1,0 +1,175 @@
+import { Code } from "@connectrpc/connect";
+import { describe, expect, test } from "vitest";
+import { refused } from "../support/errors.ts";
+import { createInMemory, type InMemory } from "../support/in-memory.ts";
+
+const parent = "organizations/acme";
+const fqn = `${parent}/extensions/auth`;
+const url = "oci://ghcr.io/acme/auth:1.0";
+
+async function withAuth(): Promise<InMemory & { etag: string }> {
+  const catalog = createInMemory();
+  const { etag } = await catalog.extensions.createWasmExtension({
+    parent,
+    name: "auth",
+    wasmExtension: { url },
+  });
+  return { ...catalog, etag };
+}
+
+describe("defaults", () => {
+  test.each([
+    ["a url without a scheme is an OCI image", { url: "docker.io/x:1" }, "oci://docker.io/x:1"],
+    ["an empty url is taken from the image", { image: "docker.io/x:1" }, "oci://docker.io/x:1"],
+    ["an image may have a scheme", { image: "http://x.io/x.wasm" }, "http://x.io/x.wasm"],
+    ["a url goes before an image", { url, image: "docker.io/x:1" }, url],
+  ])("%s", async (_what, wasmExtension, expected) => {
+    const { extensions } = createInMemory();
+    const created = await extensions.createWasmExtension({ parent, name: "x", wasmExtension });
+    expect(created.url).toBe(expected);
+    // eslint-disable-next-line @typescript-eslint/no-deprecated -- it is kept as it was sent
+    expect(created.image).toBe("image" in wasmExtension ? wasmExtension.image : "");
+  });
+});
+
+describe("create", () => {
+  test("sets fqn and etag, and ignores an etag that was sent", async () => {
+    const { extensions } = createInMemory();
+    const wasmExtension = { url, fqn, etag: '"AAAAAAAAAAA="' };
+    const created = await extensions.createWasmExtension({ parent, name: "auth", wasmExtension });
+    expect(created.fqn).toBe(fqn);
+    expect(created.etag).toMatch(/^"[A-Za-z0-9+/]{11}="$/);
+    expect(created.etag).not.toBe(wasmExtension.etag);
+  });
+
+  test("refuses another fqn in the body", async () => {
+    const { extensions } = createInMemory();
+    const wasmExtension = { url, fqn: `${parent}/extensions/other` };
+    const said = await refused(
+      extensions.createWasmExtension({ parent, name: "auth", wasmExtension }),
+    );
+    expect(said).toMatchObject({ code: Code.InvalidArgument, fields: ["wasm_extension.fqn"] });
+  });
+
+  test("refuses a name that exists, and leaves what is there", async () => {
+    const { extensions, etag } = await withAuth();
+    const wasmExtension = { url: "oci://other" };
+    const said = await refused(
+      extensions.createWasmExtension({ parent, name: "auth", wasmExtension }),
+    );
+    expect(said).toMatchObject({
+      code: Code.AlreadyExists,
+      reason: "ALREADY_EXISTS",
+      metadata: { fqn },
+    });
+    expect((await extensions.getWasmExtension({ fqn })).etag).toBe(etag);
+  });
+
+  test("names every field that is wrong", async () => {
+    const { extensions } = createInMemory();
+    const said = await refused(
+      extensions.createWasmExtension({
+        parent: "acme",
+        name: "-",
+        wasmExtension: { phase: 9 as never },
+      }),
+    );
+    expect(said.fields.toSorted()).toEqual([
+      "name",
+      "parent",
+      "wasm_extension.phase",
+      "wasm_extension.url",
+    ]);
+    expect(said.metadata["violations"]).toBe("4");
+  });
+
+  test.each([
+    ["parent", { parent: "organizations/Acme" }],
+    ["parent", { parent: "organizations/acme/" }],
+    ["parent", { parent: "organizations/acme\n" }],
+    ["parent", { parent: `organizations/${"a".repeat(64)}` }],
+    ["name", { name: "" }],
+    ["name", { name: "a-" }],
+    ["name", { name: "a/b" }],
+    ["name", { name: "a".repeat(64) }],
+  ])("refuses a %s that is no name: %j", async (field, wrong) => {
+    const { extensions } = createInMemory();
+    const request = { parent, name: "auth", wasmExtension: { url }, ...wrong };
+    const said = await refused(extensions.createWasmExtension(request));
+    expect(said).toMatchObject({ code: Code.InvalidArgument, fields: [field] });
+  });
+
+  test("refuses a request without an extension", async () => {
+    const said = await refused(
+      createInMemory().extensions.createWasmExtension({ parent, name: "x" }),
+    );
+    expect(said.fields).toEqual(["wasm_extension"]);
+  });
+});
+
+describe("update", () => {
+  test("replaces all of it, and changes the etag", async () => {
+    const { extensions, etag } = await withAuth();
+    const full = { fqn, etag, url, priority: 7, source: "s", config: { a: 1 } };
+    const first = await extensions.updateWasmExtension(full);
+    const second = await extensions.updateWasmExtension({ fqn, etag: first.etag, url });
+    expect(second).toMatchObject({ priority: 0, source: "" });
+    expect(second.config).toBeUndefined();
+    expect(new Set([etag, first.etag, second.etag]).size).toBe(3);
+  });
+
+  test("that changes nothing keeps the etag and makes no commit", async () => {
+    const { extensions, etag, store } = await withAuth();
+    const { revision } = store.state;
+    const same = await extensions.updateWasmExtension({ fqn, etag, url: "ghcr.io/acme/auth:1.0" });
+    expect(same.etag).toBe(etag);
+    expect(store.state.revision).toBe(revision);
+  });
+
+  test.each([
+    ["no etag", { fqn, url }, { code: Code.InvalidArgument, fields: ["etag"] }],
+    ["no fqn", { url, etag: '"x"' }, { code: Code.InvalidArgument, fields: ["fqn"] }],
+    [
+      "another kind of fqn",
+      { fqn: `${parent}/tenants/t`, url, etag: '"x"' },
+      { code: Code.InvalidArgument, fields: ["fqn"] },
+    ],
+    ["a stale etag", { fqn, url, etag: '"x"' }, { code: Code.Aborted, reason: "ETAG_MISMATCH" }],
+    [
+      "a name that is not there",
+      { fqn: `${fqn}-2`, url, etag: '"x"' },
+      { code: Code.NotFound, reason: "NOT_FOUND" },
+    ],
+  ])("with %s is refused and changes nothing", async (_what, request, expected) => {
+    const { extensions, store } = await withAuth();
+    const { revision } = store.state;
+    expect(await refused(extensions.updateWasmExtension(request))).toMatchObject(expected);
+    expect(store.state.revision).toBe(revision);
+  });
+});
+
+describe("delete", () => {
+  test("removes the extension, and frees its name", async () => {
+    const { extensions, etag } = await withAuth();
+    await extensions.deleteWasmExtension({ fqn });
+    expect((await refused(extensions.getWasmExtension({ fqn }))).code).toBe(Code.NotFound);
+    expect((await refused(extensions.deleteWasmExtension({ fqn }))).code).toBe(Code.NotFound);
+    const again = await extensions.createWasmExtension({
+      parent,
+      name: "auth",
+      wasmExtension: { url },
+    });
+    expect(again.etag).not.toBe(etag);
+  });
+});
+
+test("what is stored is never changed in place", async () => {
+  const { store, extensions } = await withAuth();
+  const [before] = [...store.state.extensions.values()];
+  await extensions.updateWasmExtension({
+    ...(await extensions.getWasmExtension({ fqn })),
+    priority: 9,
+  });
+  expect(before?.priority).toBe(0);
+  expect(Object.isFrozen(before)).toBe(true);
+});

@@ -1,0 +1,30 @@
+import {
+  createRegistry,
+  type DescField,
+  type DescFile,
+  type DescMessage,
+} from "@bufbuild/protobuf";
+import { nestedTypes } from "@bufbuild/protobuf/reflect";
+import { file_tetrateio_api_tsb_extension_v2_wasm_extension } from "../../gen/tetrateio/api/tsb/extension/v2/wasm_extension_pb.ts";
+import { file_tetrateio_api_tsb_extension_v2_wasm_service } from "../../gen/tetrateio/api/tsb/extension/v2/wasm_service_pb.ts";
+import { file_tetrateio_api_tsb_types_v2_types } from "../../gen/tetrateio/api/tsb/types/v2/types_pb.ts";
+import { file_tetrateio_api_tsb_v2_tenant_service } from "../../gen/tetrateio/api/tsb/v2/tenant_service_pb.ts";
+
+/** The files of the API. */
+export const apiFiles: readonly DescFile[] = [
+  file_tetrateio_api_tsb_extension_v2_wasm_extension,
+  file_tetrateio_api_tsb_extension_v2_wasm_service,
+  file_tetrateio_api_tsb_types_v2_types,
+  file_tetrateio_api_tsb_v2_tenant_service,
+];
+
+/** The messages of the API, nested ones too. */
+export const apiMessages: readonly DescMessage[] = apiFiles.flatMap((file) =>
+  [...nestedTypes(file)].filter((type): type is DescMessage => type.kind === "message"),
+);
+
+/** The fields of the API. */
+export const apiFields: readonly DescField[] = apiMessages.flatMap(({ fields }) => fields);
+
+/** Looks up types of the API by name. */
+export const apiRegistry = createRegistry(...apiFiles);
