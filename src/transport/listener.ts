@@ -1,3 +1,4 @@
+import { constants } from "node:http2";
 import {
   Code,
   type ConnectError,
@@ -15,11 +16,12 @@ import type { UniversalHandler, UniversalServerRequest } from "@connectrpc/conne
 import type { Logger } from "pino";
 import { type Call, callKey, newCall } from "../rpc/call.ts";
 import { errorInterceptor } from "../rpc/error-interceptor.ts";
-import { rpcError } from "../rpc/errors.ts";
+import { internalError, rpcError } from "../rpc/errors.ts";
 import { observeCall } from "../rpc/observe-call.ts";
 import { binaryOptions, jsonOptions } from "../rpc/wire-options.ts";
 import { logWhenEnded } from "./call-log.ts";
 import { applyCors, type OriginPolicy } from "./cors.ts";
+import { withGrpcMessage } from "./grpc-message.ts";
 import {
   type NodeListener,
   type NodeRequest,
@@ -76,8 +78,7 @@ export function createListener(options: ListenerOptions): NodeListener {
       return;
     }
     serve(handler, call, request, response, options).catch((error: unknown) => {
-      options.logger.debug({ err: error, method: path }, "the answer could not be written");
-      response.destroy();
+      giveUp(call, request, response, error);
     });
   };
 }
@@ -124,7 +125,11 @@ async function serve(
     );
     return;
   }
-  await universalResponseToNodeResponse(answer, response);
+  const { body, trailer } = answer;
+  await universalResponseToNodeResponse(
+    trailer === undefined ? answer : { ...answer, body: withGrpcMessage(body, trailer) },
+    response,
+  );
 }
 
 function universalRequest(
@@ -170,6 +175,21 @@ function refuseCall(
 ): void {
   call.code = error.code;
   refuse(request, response, status, error, jsonOptions);
+}
+
+/** Ends a call whose answer could not be written: the peer has gone away, or we have failed. */
+function giveUp(call: Call, request: NodeRequest, response: NodeResponse, error: unknown): void {
+  if (response.destroyed || response.writableEnded) {
+    return;
+  }
+  call.failure ??= error;
+  if (!response.headersSent) {
+    refuseCall(call, request, response, 500, internalError(error));
+  } else if ("stream" in response) {
+    response.stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+  } else {
+    response.destroy();
+  }
 }
 
 function unknownMethod(path: string): ConnectError {

@@ -44,6 +44,9 @@ export interface Port {
 /** How many streams one HTTP/2 connection may have open at once. */
 const maxConcurrentStreams = 1000;
 
+/** How long a peer may take to end its half of a connection after we have ended ours, in ms. */
+const lingerMs = 500;
+
 /** Creates a port; it listens nowhere yet. Raises if key and certificate are unusable. */
 export function createPort({ listener, tls, prefaceTimeoutMs }: PortOptions): Port {
   const sockets = new Set<Socket>();
@@ -87,6 +90,8 @@ export function createPort({ listener, tls, prefaceTimeoutMs }: PortOptions): Po
   serveHttp1.onConnection((socket) => {
     sockets.add(socket);
     socket.once("close", () => sockets.delete(socket));
+    // We have said all; a peer that keeps its half open must not keep the connection.
+    socket.once("finish", () => setTimeout(() => socket.destroy(), lingerMs).unref());
     chooseProtocol(socket, prefaceTimeoutMs, (protocol) => {
       if (protocol === "http2") {
         http2.emit("connection", socket);

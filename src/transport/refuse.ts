@@ -2,6 +2,7 @@ import type { JsonWriteOptions } from "@bufbuild/protobuf";
 import type { ConnectError } from "@connectrpc/connect";
 import { errorToJson } from "@connectrpc/connect/protocol-connect";
 import { setTrailerStatus } from "@connectrpc/connect/protocol-grpc";
+import { grpcMessage } from "./grpc-message.ts";
 import { type NodeRequest, type NodeResponse, respond } from "./node-http.ts";
 
 /**
@@ -19,8 +20,9 @@ export function refuse(
 ): void {
   const contentType = request.headers["content-type"] ?? "";
   if (/^application\/grpc(?:-web)?(?:$|[+;])/i.test(contentType)) {
-    const status = Object.fromEntries(setTrailerStatus(new Headers(), error));
-    respond(response, 200, { "Content-Type": contentType, ...status });
+    const status = setTrailerStatus(new Headers(), error);
+    status.set("grpc-message", grpcMessage(status.get("grpc-message") ?? ""));
+    respond(response, 200, { "Content-Type": contentType, ...Object.fromEntries(status) });
   } else {
     const body = JSON.stringify(errorToJson(error, jsonOptions));
     respond(response, httpStatus, { "Content-Type": "application/json" }, body);
