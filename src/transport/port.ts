@@ -7,11 +7,13 @@
  *
  * 1. A connection belongs to one server from its first 24 bytes on; until then to `chooseProtocol`.
  * 2. Every connection is in `sockets` until it ends, so closing the port can end all of them.
+ * 3. A closing port answers every request that has been sent to it on an open connection, and says
+ *    with the answer (HTTP/1.1) or with GOAWAY (HTTP/2) that the connection ends.
  */
 import { createServer as createHttpServer, type Server as HttpServer } from "node:http";
-import { createServer as createHttp2Server, type ServerHttp2Session } from "node:http2";
+import { constants, createServer as createHttp2Server, type ServerHttp2Session } from "node:http2";
 import { createServer as createHttpsServer } from "node:https";
-import type { AddressInfo, Socket } from "node:net";
+import { type AddressInfo, Server as NetServer, type Socket } from "node:net";
 import { chooseProtocol } from "./choose-protocol.ts";
 import type { NodeListener, NodeResponse } from "./node-http.ts";
 
@@ -41,8 +43,14 @@ export interface Port {
   close(graceMs: number): Promise<void>;
 }
 
+/** The greatest identifier that a stream can have. */
+const maxStreamId = 2 ** 31 - 1;
+
 /** How many streams one HTTP/2 connection may have open at once. */
 const maxConcurrentStreams = 1000;
+
+/** How long a closing port still answers new requests on open connections, in ms. */
+const drainMs = 500;
 
 /** How long a peer may take to end its half of a connection after we have ended ours, in ms. */
 const lingerMs = 500;
@@ -50,15 +58,17 @@ const lingerMs = 500;
 /** Creates a port; it listens nowhere yet. Raises if key and certificate are unusable. */
 export function createPort({ listener, tls, prefaceTimeoutMs }: PortOptions): Port {
   const sockets = new Set<Socket>();
+  const undecided = new Set<Socket>();
   const sessions = new Set<ServerHttp2Session>();
   const responses = new Set<NodeResponse>();
   let isClosing = false;
+  let hasDrained = false;
 
   const tracked: NodeListener = (request, response) => {
     responses.add(response);
     response.once("close", () => {
       responses.delete(response);
-      if (isClosing) {
+      if (hasDrained) {
         http1.closeIdleConnections();
       }
     });
@@ -73,7 +83,7 @@ export function createPort({ listener, tls, prefaceTimeoutMs }: PortOptions): Po
     sessions.add(session);
     session.once("close", () => sessions.delete(session));
     if (isClosing) {
-      session.close();
+      announceEnd(session);
     }
   });
   // A broken peer ends its own session; Node reports that here, and has closed the session itself.
@@ -89,10 +99,15 @@ export function createPort({ listener, tls, prefaceTimeoutMs }: PortOptions): Po
   );
   serveHttp1.onConnection((socket) => {
     sockets.add(socket);
-    socket.once("close", () => sockets.delete(socket));
+    undecided.add(socket);
+    socket.once("close", () => {
+      sockets.delete(socket);
+      undecided.delete(socket);
+    });
     // We have said all; a peer that keeps its half open must not keep the connection.
     socket.once("finish", () => setTimeout(() => socket.destroy(), lingerMs).unref());
     chooseProtocol(socket, prefaceTimeoutMs, (protocol) => {
+      undecided.delete(socket);
       if (protocol === "http2") {
         http2.emit("connection", socket);
       } else {
@@ -118,17 +133,35 @@ export function createPort({ listener, tls, prefaceTimeoutMs }: PortOptions): Po
             socket.destroy();
           }
         }, graceMs);
-        // Ends idle HTTP/1.1 connections too, and calls back when the last connection is gone.
-        http1.close(() => {
+        const drained = setTimeout(() => {
+          hasDrained = true;
+          http1.closeIdleConnections();
+          for (const session of sessions) {
+            session.close();
+          }
+          for (const socket of undecided) {
+            socket.destroy();
+          }
+        }, drainMs);
+        // Not the HTTP server's own `close`, which cuts idle connections off at once: a request may
+        // be on its way on any of them. Calls back when the last connection is gone.
+        NetServer.prototype.close.call(http1, () => {
           clearTimeout(cutOff);
+          clearTimeout(drained);
           resolve();
         });
-        for (const session of sessions) {
-          session.close();
-        }
+        sessions.forEach(announceEnd);
         responses.forEach(askToClose);
       }),
   };
+}
+
+/**
+ * Tells an HTTP/2 client to open no more streams, and still serves those that it has opened before it
+ * heard of that (RFC 9113, section 6.8).
+ */
+function announceEnd(session: ServerHttp2Session): void {
+  session.goaway(constants.NGHTTP2_NO_ERROR, maxStreamId);
 }
 
 /** Tells an HTTP/1.1 client that its connection ends with this answer. HTTP/2 has GOAWAY for that. */

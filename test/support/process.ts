@@ -1,0 +1,60 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { text } from "node:stream/consumers";
+
+const main = new URL("../../src/main.ts", import.meta.url).pathname;
+
+/** How a process ended. */
+export interface Ended {
+  readonly exitCode: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** A process of `wasmext`. */
+export interface RunningProcess {
+  readonly child: ChildProcess;
+  /** The first line that it printed to stdout. */
+  readonly firstLine: Promise<string>;
+  readonly ended: Promise<Ended>;
+}
+
+/** Starts `wasmext` with arguments, and with an environment of these variables beside ours. */
+export function startProcess(
+  parameters: readonly string[],
+  environment: Readonly<Record<string, string>> = {},
+): RunningProcess {
+  const child = spawn(process.execPath, [main, ...parameters], {
+    env: { ...process.env, ...environment },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const output = Promise.all([text(child.stdout), text(child.stderr)]);
+  const exit = once(child, "exit") as Promise<[number | null, NodeJS.Signals | null]>;
+  return {
+    child,
+    firstLine: firstLineOf(child),
+    ended: Promise.all([exit, output]).then(([[exitCode, signal], [stdout, stderr]]) => ({
+      exitCode,
+      signal,
+      stdout,
+      stderr,
+    })),
+  };
+}
+
+function firstLineOf(child: ChildProcess): Promise<string> {
+  const { promise, resolve, reject } = Promise.withResolvers<string>();
+  let printed = "";
+  child.stdout?.on("data", (chunk: Buffer) => {
+    printed += chunk.toString();
+    if (printed.includes("\n")) {
+      resolve(printed.split("\n", 1)[0] ?? "");
+    }
+  });
+  child.once("exit", () => {
+    reject(new Error(`the process ended after printing ${JSON.stringify(printed)}`));
+  });
+  promise.catch(() => undefined);
+  return promise;
+}
