@@ -7,9 +7,10 @@
 import { create } from "@bufbuild/protobuf";
 import type { WasmExtension_PluginPhase as Phase } from "../gen/tetrateio/api/tsb/extension/v2/wasm_extension_pb.ts";
 import { CreateWasmExtensionRequestSchema } from "../gen/tetrateio/api/tsb/extension/v2/wasm_service_pb.ts";
-import { listExtensions } from "../src/catalog/extension-list.ts";
 import { getExtension } from "../src/catalog/extension-reads.ts";
 import { createExtension } from "../src/catalog/extension-writes.ts";
+import { extensionListing } from "../src/catalog/listings.ts";
+import { listPage } from "../src/catalog/pages.ts";
 import { createStore, type Store } from "../src/catalog/store.ts";
 import { createMemoryJournal } from "../src/journal/memory.ts";
 import { median, megabytes, print, time } from "./measure.ts";
@@ -50,7 +51,7 @@ const heapAfter = megabytes();
 const small = await filled(tenantShare);
 
 const list = (store: Store, pageSize: number) => () =>
-  listExtensions(store, { parent: tenant, pageSize, pageToken: "" }).extensions.length;
+  listPage(store, extensionListing, { parent: tenant, pageSize, pageToken: "" }).items.length;
 const get = (store: Store) => () => getExtension(store.state, `${organization}/extensions/e0`);
 
 print("extensions in the large catalog", large);

@@ -16,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file validate/validate.proto.
  */
 export const file_validate_validate: GenFile = /*@__PURE__*/
-  fileDesc("Chd2YWxpZGF0ZS92YWxpZGF0ZS5wcm90bxIIdmFsaWRhdGUiiAIKCkZpZWxkUnVsZXMSJwoHbWVzc2FnZRgRIAEoCzIWLnZhbGlkYXRlLk1lc3NhZ2VSdWxlcxIlCgVpbnQzMhgDIAEoCzIULnZhbGlkYXRlLkludDMyUnVsZXNIABInCgZ1aW50MzIYBSABKAsyFS52YWxpZGF0ZS5VSW50MzJSdWxlc0gAEicKBnN0cmluZxgOIAEoCzIVLnZhbGlkYXRlLlN0cmluZ1J1bGVzSAASIwoEZW51bRgQIAEoCzITLnZhbGlkYXRlLkVudW1SdWxlc0gAEisKCHJlcGVhdGVkGBIgASgLMhcudmFsaWRhdGUuUmVwZWF0ZWRSdWxlc0gAQgYKBHR5cGUiJgoKSW50MzJSdWxlcxILCgNsdGUYAyABKAUSCwoDZ3RlGAUgASgFIicKC1VJbnQzMlJ1bGVzEgsKA2x0ZRgDIAEoDRILCgNndGUYBSABKA0iVgoLU3RyaW5nUnVsZXMSDwoHbWluX2xlbhgCIAEoBBIPCgdtYXhfbGVuGAMgASgEEg8KB3BhdHRlcm4YBiABKAkSFAoMaWdub3JlX2VtcHR5GBogASgIIiEKCUVudW1SdWxlcxIUCgxkZWZpbmVkX29ubHkYAiABKAgiLgoMTWVzc2FnZVJ1bGVzEgwKBHNraXAYASABKAgSEAoIcmVxdWlyZWQYAiABKAgiagoNUmVwZWF0ZWRSdWxlcxIRCgltaW5faXRlbXMYASABKAQSEQoJbWF4X2l0ZW1zGAIgASgEEg4KBnVuaXF1ZRgDIAEoCBIjCgVpdGVtcxgEIAEoCzIULnZhbGlkYXRlLkZpZWxkUnVsZXM6SgoFcnVsZXMSHS5nb29nbGUucHJvdG9idWYuRmllbGRPcHRpb25zGK8IIAEoCzIULnZhbGlkYXRlLkZpZWxkUnVsZXNSBXJ1bGVzQlAKGmlvLmVudm95cHJveHkucGd2LnZhbGlkYXRlWjJnaXRodWIuY29tL2Vudm95cHJveHkvcHJvdG9jLWdlbi12YWxpZGF0ZS92YWxpZGF0ZQ", [file_google_protobuf_descriptor]);
+  fileDesc("Chd2YWxpZGF0ZS92YWxpZGF0ZS5wcm90bxIIdmFsaWRhdGUirwIKCkZpZWxkUnVsZXMSJwoHbWVzc2FnZRgRIAEoCzIWLnZhbGlkYXRlLk1lc3NhZ2VSdWxlcxIlCgVpbnQzMhgDIAEoCzIULnZhbGlkYXRlLkludDMyUnVsZXNIABIlCgVpbnQ2NBgEIAEoCzIULnZhbGlkYXRlLkludDY0UnVsZXNIABInCgZ1aW50MzIYBSABKAsyFS52YWxpZGF0ZS5VSW50MzJSdWxlc0gAEicKBnN0cmluZxgOIAEoCzIVLnZhbGlkYXRlLlN0cmluZ1J1bGVzSAASIwoEZW51bRgQIAEoCzITLnZhbGlkYXRlLkVudW1SdWxlc0gAEisKCHJlcGVhdGVkGBIgASgLMhcudmFsaWRhdGUuUmVwZWF0ZWRSdWxlc0gAQgYKBHR5cGUiJgoKSW50MzJSdWxlcxILCgNsdGUYAyABKAUSCwoDZ3RlGAUgASgFIhkKCkludDY0UnVsZXMSCwoDZ3RlGAUgASgDIicKC1VJbnQzMlJ1bGVzEgsKA2x0ZRgDIAEoDRILCgNndGUYBSABKA0iVgoLU3RyaW5nUnVsZXMSDwoHbWluX2xlbhgCIAEoBBIPCgdtYXhfbGVuGAMgASgEEg8KB3BhdHRlcm4YBiABKAkSFAoMaWdub3JlX2VtcHR5GBogASgIIiEKCUVudW1SdWxlcxIUCgxkZWZpbmVkX29ubHkYAiABKAgiLgoMTWVzc2FnZVJ1bGVzEgwKBHNraXAYASABKAgSEAoIcmVxdWlyZWQYAiABKAgiagoNUmVwZWF0ZWRSdWxlcxIRCgltaW5faXRlbXMYASABKAQSEQoJbWF4X2l0ZW1zGAIgASgEEg4KBnVuaXF1ZRgDIAEoCBIjCgVpdGVtcxgEIAEoCzIULnZhbGlkYXRlLkZpZWxkUnVsZXM6SgoFcnVsZXMSHS5nb29nbGUucHJvdG9idWYuRmllbGRPcHRpb25zGK8IIAEoCzIULnZhbGlkYXRlLkZpZWxkUnVsZXNSBXJ1bGVzQlAKGmlvLmVudm95cHJveHkucGd2LnZhbGlkYXRlWjJnaXRodWIuY29tL2Vudm95cHJveHkvcHJvdG9jLWdlbi12YWxpZGF0ZS92YWxpZGF0ZQ", [file_google_protobuf_descriptor]);
 
 /**
  * The rules of one field, by its type.
@@ -42,6 +42,14 @@ export type FieldRules = Message<"validate.FieldRules"> & {
      */
     value: Int32Rules;
     case: "int32";
+  } | {
+    /**
+     * Rules for int64 fields.
+     *
+     * @generated from field: validate.Int64Rules int64 = 4;
+     */
+    value: Int64Rules;
+    case: "int64";
   } | {
     /**
      * Rules for uint32 fields.
@@ -113,6 +121,27 @@ export const Int32RulesSchema: GenMessage<Int32Rules> = /*@__PURE__*/
   messageDesc(file_validate_validate, 1);
 
 /**
+ * Rules for int64 fields.
+ *
+ * @generated from message validate.Int64Rules
+ */
+export type Int64Rules = Message<"validate.Int64Rules"> & {
+  /**
+   * The least valid value.
+   *
+   * @generated from field: optional int64 gte = 5;
+   */
+  gte: bigint;
+};
+
+/**
+ * Describes the message validate.Int64Rules.
+ * Use `create(Int64RulesSchema)` to create a new message.
+ */
+export const Int64RulesSchema: GenMessage<Int64Rules> = /*@__PURE__*/
+  messageDesc(file_validate_validate, 2);
+
+/**
  * Rules for uint32 fields.
  *
  * @generated from message validate.UInt32Rules
@@ -138,7 +167,7 @@ export type UInt32Rules = Message<"validate.UInt32Rules"> & {
  * Use `create(UInt32RulesSchema)` to create a new message.
  */
 export const UInt32RulesSchema: GenMessage<UInt32Rules> = /*@__PURE__*/
-  messageDesc(file_validate_validate, 2);
+  messageDesc(file_validate_validate, 3);
 
 /**
  * Rules for string fields.
@@ -180,7 +209,7 @@ export type StringRules = Message<"validate.StringRules"> & {
  * Use `create(StringRulesSchema)` to create a new message.
  */
 export const StringRulesSchema: GenMessage<StringRules> = /*@__PURE__*/
-  messageDesc(file_validate_validate, 3);
+  messageDesc(file_validate_validate, 4);
 
 /**
  * Rules for enum fields.
@@ -201,7 +230,7 @@ export type EnumRules = Message<"validate.EnumRules"> & {
  * Use `create(EnumRulesSchema)` to create a new message.
  */
 export const EnumRulesSchema: GenMessage<EnumRules> = /*@__PURE__*/
-  messageDesc(file_validate_validate, 4);
+  messageDesc(file_validate_validate, 5);
 
 /**
  * Rules for submessages.
@@ -229,7 +258,7 @@ export type MessageRules = Message<"validate.MessageRules"> & {
  * Use `create(MessageRulesSchema)` to create a new message.
  */
 export const MessageRulesSchema: GenMessage<MessageRules> = /*@__PURE__*/
-  messageDesc(file_validate_validate, 5);
+  messageDesc(file_validate_validate, 6);
 
 /**
  * Rules for repeated fields.
@@ -271,7 +300,7 @@ export type RepeatedRules = Message<"validate.RepeatedRules"> & {
  * Use `create(RepeatedRulesSchema)` to create a new message.
  */
 export const RepeatedRulesSchema: GenMessage<RepeatedRules> = /*@__PURE__*/
-  messageDesc(file_validate_validate, 6);
+  messageDesc(file_validate_validate, 7);
 
 /**
  * Rules for the value of a field; without them every value is valid.

@@ -90,3 +90,13 @@ export function staleEtag(fqn: string): CatalogError {
     metadata: { fqn },
   });
 }
+
+/** The extension does not exist, or the tenant may not use it; which of both is not said. */
+export function unusableExtension(extension: string, tenant: string): CatalogError {
+  return new CatalogError({
+    kind: "failed-precondition",
+    reason: "EXTENSION_NOT_USABLE",
+    message: `${extension} does not exist, or ${tenant} may not use it; create it, or add the tenant to its allowed_in`,
+    metadata: { extension, tenant },
+  });
+}

@@ -4,7 +4,7 @@
  *
  * A request that is passed in belongs to the catalog from then on: what it stores of it is frozen.
  */
-import { create, createRegistry, equals, toBinary } from "@bufbuild/protobuf";
+import { create } from "@bufbuild/protobuf";
 import { buildPath } from "@bufbuild/protobuf/reflect";
 import { type Empty, EmptySchema } from "@bufbuild/protobuf/wkt";
 import {
@@ -18,19 +18,16 @@ import {
   DeleteWasmExtensionRequestSchema,
 } from "../../gen/tetrateio/api/tsb/extension/v2/wasm_service_pb.ts";
 import { withDefaults } from "./defaults.ts";
+import { detachEverywhere, detachWhereWithdrawn } from "./detach.ts";
 import { alreadyExists, type FieldProblem, staleEtag } from "./errors.ts";
-import { etagOf } from "./etag.ts";
 import { getExtension } from "./extension-reads.ts";
 import { problemsOfExtension } from "./extension-rules.ts";
 import { excerpt, fieldProblem } from "./field-problem.ts";
 import { extensionFqn, isExtension } from "./fqn.ts";
-import { deepFreeze } from "./freeze.ts";
-import type { Plan } from "./plan.ts";
-import type { State } from "./state.ts";
+import type { Plan, Planned } from "./plan.ts";
+import { isSame, sealed } from "./sealed.ts";
+import type { Change, State } from "./state.ts";
 import { validated } from "./validate.ts";
-
-/** For comparing fields that this version does not know: nothing in them is an extension. */
-const noExtensions = createRegistry();
 
 /** Creates an extension; answers with it as it is stored. */
 export function createExtension(request: CreateWasmExtensionRequest): Plan<WasmExtension> {
@@ -50,7 +47,10 @@ export function createExtension(request: CreateWasmExtensionRequest): Plan<WasmE
   };
 }
 
-/** Replaces an extension; answers with it as it is stored. */
+/**
+ * Replaces an extension, and removes its attachments in tenants that may no longer use it; answers
+ * with it as it is stored.
+ */
 export function updateExtension(request: WasmExtension): Plan<WasmExtension> {
   const extension = withDefaults(request);
   validated(WasmExtensionSchema, extension, () => problemsOfUpdate(extension));
@@ -59,28 +59,30 @@ export function updateExtension(request: WasmExtension): Plan<WasmExtension> {
     if (current.etag !== extension.etag) {
       throw staleEtag(extension.fqn);
     }
-    return equals(WasmExtensionSchema, current, extension, {
-      registry: noExtensions,
-      unknown: true,
-    })
-      ? { changes: [], answer: current }
-      : put(state, extension);
+    if (isSame(WasmExtensionSchema, current, extension)) {
+      return { changes: [], answer: current };
+    }
+    const { changes, answer } = put(state, extension);
+    return { changes: [...changes, ...detachWhereWithdrawn(state, answer)], answer };
   };
 }
 
-/** Deletes an extension. */
+/** Deletes an extension, and its attachments with it. */
 export function deleteExtension(request: DeleteWasmExtensionRequest): Plan<Empty> {
   const { fqn } = validated(DeleteWasmExtensionRequestSchema, request);
   return (state) => {
     getExtension(state, fqn);
-    return { changes: [{ kind: "delete-extension", fqn }], answer: create(EmptySchema) };
+    const changes: Change[] = [{ kind: "delete-extension", fqn }, ...detachEverywhere(state, fqn)];
+    return { changes, answer: create(EmptySchema) };
   };
 }
 
-function put(state: State, extension: WasmExtension): ReturnType<Plan<WasmExtension>> {
-  const bytes = toBinary(WasmExtensionSchema, { ...extension, etag: "" });
-  const stored = deepFreeze({ ...extension, etag: etagOf(state.revision, bytes) });
-  return { changes: [{ kind: "put-extension", extension: stored }], answer: stored };
+function put(state: State, extension: WasmExtension): Planned<WasmExtension> {
+  const stored = sealed(WasmExtensionSchema, extension, state.revision);
+  return {
+    changes: [{ kind: "put-extension", fqn: stored.fqn, extension: stored }],
+    answer: stored,
+  };
 }
 
 function problemsOfCreate(fqn: string, extension: WasmExtension): FieldProblem[] {

@@ -3,7 +3,8 @@
  * segment that a user chooses is a DNS label, so code-point order and UTF-16 order agree.
  */
 
-const segment = "[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?";
+/** The regular expression of one segment that a user chooses. */
+export const segment = "[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?";
 
 const tenantPattern = new RegExp(`^(organizations/${segment})/tenants/${segment}$`);
 const extensionPattern = new RegExp(`^(organizations/${segment})/extensions/${segment}$`);

@@ -1,16 +1,16 @@
 /** Where a list goes on. */
 export interface PageToken {
-  /** The parent of the list. */
-  readonly parent: string;
+  /** Which list it belongs to. */
+  readonly list: string;
   /** The revision of the state that the list walks. */
   readonly revision: bigint;
-  /** The fqn of the last extension that was shown. */
+  /** The fqn of the last object that was shown. */
   readonly after: string;
 }
 
 /** The token as the opaque string that clients send back. */
-export function formatPageToken({ parent, revision, after }: PageToken): string {
-  return Buffer.from(JSON.stringify([parent, String(revision), after])).toString("base64url");
+export function formatPageToken({ list, revision, after }: PageToken): string {
+  return Buffer.from(JSON.stringify([list, String(revision), after])).toString("base64url");
 }
 
 /** Reads a token; undefined if the text is none. */
@@ -24,9 +24,9 @@ export function parsePageToken(text: string): PageToken | undefined {
   if (!Array.isArray(fields) || fields.length !== 3) {
     return undefined;
   }
-  const [parent, revision, after] = fields as unknown[];
-  if (typeof parent !== "string" || typeof revision !== "string" || typeof after !== "string") {
+  const [list, revision, after] = fields as unknown[];
+  if (typeof list !== "string" || typeof revision !== "string" || typeof after !== "string") {
     return undefined;
   }
-  return /^\d{1,19}$/.test(revision) ? { parent, revision: BigInt(revision), after } : undefined;
+  return /^\d{1,19}$/.test(revision) ? { list, revision: BigInt(revision), after } : undefined;
 }

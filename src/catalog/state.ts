@@ -9,6 +9,7 @@
  */
 
 import type { WasmExtension } from "../../gen/tetrateio/api/tsb/extension/v2/wasm_extension_pb.ts";
+import type { AttachmentSet } from "../../gen/wasmext/v1/attachment_set_pb.ts";
 import { organizationOfExtension } from "./fqn.ts";
 import { compareExecution, compareText, type ExecutionKey, firstExecutionKey } from "./order.ts";
 import { usableUnder } from "./scope.ts";
@@ -16,8 +17,14 @@ import { SortedMap } from "./sorted-map.ts";
 
 /** One change of one object. */
 export type Change =
-  | { readonly kind: "put-extension"; readonly extension: WasmExtension }
-  | { readonly kind: "delete-extension"; readonly fqn: string };
+  | { readonly kind: "put-extension"; readonly fqn: string; readonly extension: WasmExtension }
+  | { readonly kind: "delete-extension"; readonly fqn: string }
+  | {
+      readonly kind: "put-attachments";
+      readonly fqn: string;
+      readonly attachmentSet: AttachmentSet;
+    }
+  | { readonly kind: "delete-attachments"; readonly fqn: string };
 
 /** What one write changes, all under one revision. */
 export interface Commit {
@@ -30,6 +37,12 @@ interface ListKey extends ExecutionKey {
   readonly list: string;
 }
 
+/** That a target attaches an extension. */
+interface AttachedKey {
+  readonly extension: string;
+  readonly target: string;
+}
+
 type Lists = SortedMap<ListKey, WasmExtension>;
 
 /** All that the catalog holds at one revision. */
@@ -40,6 +53,10 @@ export interface State {
   readonly owned: Lists;
   /** Lists named by organization or tenant: what is open to all of it, or names the tenant. */
   readonly usable: Lists;
+  /** By the fqn of the target. */
+  readonly attachmentSets: SortedMap<string, AttachmentSet>;
+  /** The targets that attach an extension, by the extension's fqn and then the target's. */
+  readonly targets: SortedMap<AttachedKey, string>;
 }
 
 /** The state of a catalog that holds nothing. */
@@ -49,6 +66,8 @@ export function emptyState(): State {
     extensions: new SortedMap<string, WasmExtension>(undefined, compareText),
     owned: new SortedMap<ListKey, WasmExtension>(undefined, compareListKeys),
     usable: new SortedMap<ListKey, WasmExtension>(undefined, compareListKeys),
+    attachmentSets: new SortedMap<string, AttachmentSet>(undefined, compareText),
+    targets: new SortedMap<AttachedKey, string>(undefined, compareAttachedKeys),
   };
 }
 
@@ -59,15 +78,24 @@ export function apply(state: State, { revision, changes }: Commit): State {
     extensions: state.extensions.clone(),
     owned: state.owned.clone(),
     usable: state.usable.clone(),
+    attachmentSets: state.attachmentSets.clone(),
+    targets: state.targets.clone(),
   };
   for (const change of changes) {
     switch (change.kind) {
       case "put-extension":
-        removeExtension(next, change.extension.fqn);
+        removeExtension(next, change.fqn);
         insertExtension(next, change.extension);
         break;
       case "delete-extension":
         removeExtension(next, change.fqn);
+        break;
+      case "put-attachments":
+        removeAttachments(next, change.fqn);
+        insertAttachments(next, change.attachmentSet);
+        break;
+      case "delete-attachments":
+        removeAttachments(next, change.fqn);
         break;
     }
   }
@@ -91,6 +119,16 @@ export function* readList(
   }
 }
 
+/** The targets that attach an extension, by fqn. */
+export function* targetsOf(state: State, extension: string): Generator<string, void> {
+  for (const [key, target] of state.targets.entries({ extension, target: "" })) {
+    if (key.extension !== extension) {
+      return;
+    }
+    yield target;
+  }
+}
+
 function insertExtension(next: State, extension: WasmExtension): void {
   next.extensions.set(extension.fqn, extension);
   next.owned.set(listKey(organizationOfExtension(extension.fqn), extension), extension);
@@ -111,10 +149,29 @@ function removeExtension(next: State, fqn: string): void {
   }
 }
 
+function insertAttachments(next: State, attachmentSet: AttachmentSet): void {
+  const { fqn: target, extension: attachments } = attachmentSet;
+  next.attachmentSets.set(target, attachmentSet);
+  for (const { fqn: extension } of attachments) {
+    next.targets.set({ extension, target }, target);
+  }
+}
+
+function removeAttachments(next: State, target: string): void {
+  for (const { fqn: extension } of next.attachmentSets.get(target)?.extension ?? []) {
+    next.targets.delete({ extension, target });
+  }
+  next.attachmentSets.delete(target);
+}
+
 function listKey(list: string, { phase, priority, fqn }: ExecutionKey): ListKey {
   return { list, phase, priority, fqn };
 }
 
 function compareListKeys(a: ListKey, b: ListKey): number {
   return compareText(a.list, b.list) || compareExecution(a, b);
+}
+
+function compareAttachedKeys(a: AttachedKey, b: AttachedKey): number {
+  return compareText(a.extension, b.extension) || compareText(a.target, b.target);
 }

@@ -4,7 +4,8 @@ import {
   ListWasmExtensionRequestSchema,
   type WasmExtensions,
 } from "../../gen/tetrateio/api/tsb/extension/v2/wasm_service_pb.ts";
-import { listExtensions } from "../catalog/extension-list.ts";
+import { extensionListing } from "../catalog/listings.ts";
+import { listPage } from "../catalog/pages.ts";
 import { getExtension } from "../catalog/extension-reads.ts";
 import { createExtension, deleteExtension, updateExtension } from "../catalog/extension-writes.ts";
 import { validated } from "../catalog/validate.ts";
@@ -19,8 +20,11 @@ export function wasmExtensions({ store, journal }: Catalog): ServiceImpl<typeof 
       return getExtension(store.state, fqn);
     },
     updateWasmExtension: (request) => journal.write(updateExtension(request)),
-    listWasmExtension: (request) =>
-      listExtensions(store, validated(ListWasmExtensionRequestSchema, request)),
+    listWasmExtension(request) {
+      const valid = validated(ListWasmExtensionRequestSchema, request);
+      const { items: extensions, nextPageToken } = listPage(store, extensionListing, valid);
+      return { extensions, nextPageToken };
+    },
     deleteWasmExtension: (request) => journal.write(deleteExtension(request)),
   };
 }

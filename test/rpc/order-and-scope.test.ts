@@ -195,9 +195,9 @@ describe("paging", () => {
       nextPageToken.slice(0, -3),
       forged({}),
       forged([1, 2, 3]),
-      forged(["organizations/acme", "-1", "organizations/acme/extensions/e1"]),
-      forged(["organizations/acme", "1e9", "organizations/acme/extensions/e1"]),
-      forged(["organizations/acme", "3", "organizations/acme/extensions/nope"]),
+      forged(["extensions:organizations/acme", "-1", "organizations/acme/extensions/e1"]),
+      forged(["extensions:organizations/acme", "1e9", "organizations/acme/extensions/e1"]),
+      forged(["extensions:organizations/acme", "3", "organizations/acme/extensions/nope"]),
     ]) {
       const { code, reason, fields } = await refused(page(pair, "organizations/acme", 1, token));
       expect([code, reason, fields]).toEqual([

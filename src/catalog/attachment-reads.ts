@@ -1,0 +1,42 @@
+import type { AttachmentSet } from "../../gen/wasmext/v1/attachment_set_pb.ts";
+import { notFound } from "./errors.ts";
+import type { State } from "./state.ts";
+
+/**
+ * Returns the attachments of a target.
+ *
+ * Raises a CatalogError of the kind not-found if it has none.
+ */
+export function getAttachments(state: State, target: string): AttachmentSet {
+  const attachmentSet = state.attachmentSets.get(target);
+  if (attachmentSet === undefined) {
+    throw notFound(target);
+  }
+  return attachmentSet;
+}
+
+/**
+ * The attachment sets under an organization, tenant, workspace or group, by fqn, beginning after the
+ * target `after`. Costs what is taken from it.
+ */
+export function* attachmentSetsUnder(
+  state: State,
+  parent: string,
+  after = "",
+): Generator<AttachmentSet, void> {
+  // A security group is a target itself; what is under a parent begins with its fqn and a slash.
+  const own = state.attachmentSets.get(parent);
+  if (own !== undefined && after < parent) {
+    yield own;
+  }
+  const prefix = `${parent}/`;
+  const from = after > prefix ? after : prefix;
+  for (const [fqn, attachmentSet] of state.attachmentSets.entries(from)) {
+    if (!fqn.startsWith(prefix)) {
+      return;
+    }
+    if (fqn !== after) {
+      yield attachmentSet;
+    }
+  }
+}

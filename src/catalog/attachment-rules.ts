@@ -1,0 +1,72 @@
+import { buildPath, type PathBuilder } from "@bufbuild/protobuf/reflect";
+import {
+  type WasmExtensionAttachment,
+  WasmExtensionAttachmentSchema,
+  TrafficSelectorSchema,
+  WorkloadMode as Mode,
+} from "../../gen/tetrateio/api/tsb/types/v2/types_pb.ts";
+import {
+  type SetAttachmentsRequest,
+  SetAttachmentsRequestSchema,
+} from "../../gen/wasmext/v1/attachment_service_pb.ts";
+import { AttachmentSetSchema } from "../../gen/wasmext/v1/attachment_set_pb.ts";
+import type { FieldProblem } from "./errors.ts";
+import { excerpt, fieldProblem } from "./field-problem.ts";
+import { isExtension, organizationOfExtension } from "./fqn.ts";
+import { isTarget, type Target, targetOf } from "./target.ts";
+
+/**
+ * Finds what the proto's rules cannot say of an attachment set: an fqn that is no extension's, an
+ * extension of another organization, and on a gateway a match that could never match there.
+ */
+export function problemsOfAttachments({ attachmentSet }: SetAttachmentsRequest): FieldProblem[] {
+  if (attachmentSet === undefined || !isTarget(attachmentSet.fqn)) {
+    return [];
+  }
+  const target = targetOf(attachmentSet.fqn);
+  const list = buildPath(SetAttachmentsRequestSchema)
+    .field(SetAttachmentsRequestSchema.field.attachmentSet)
+    .field(AttachmentSetSchema.field.extension);
+  return attachmentSet.extension.flatMap((attachment, index) => {
+    const at = list.clone().list(index);
+    return [...problemsOfName(attachment, target, at), ...problemsOfMatch(attachment, target, at)];
+  });
+}
+
+function problemsOfName(
+  { fqn }: WasmExtensionAttachment,
+  { organization }: Target,
+  at: PathBuilder,
+): FieldProblem[] {
+  const path = at.clone().field(WasmExtensionAttachmentSchema.field.fqn).toPath();
+  if (!isExtension(fqn)) {
+    const text = `${excerpt(fqn)} is not the fqn of an extension; write ${organization}/extensions/{name}`;
+    return [fieldProblem(path, "attachment_fqn", text)];
+  }
+  if (organizationOfExtension(fqn) !== organization) {
+    const text = `${fqn} belongs to another organization; attach one of ${organization}`;
+    return [fieldProblem(path, "attachment_organization", text)];
+  }
+  return [];
+}
+
+function problemsOfMatch(
+  { match }: WasmExtensionAttachment,
+  { isGateway }: Target,
+  at: PathBuilder,
+): FieldProblem[] {
+  return match.flatMap(({ mode }, index) => {
+    if (!isGateway || mode !== Mode.SERVER) {
+      return [];
+    }
+    const path = at
+      .clone()
+      .field(WasmExtensionAttachmentSchema.field.match)
+      .list(index)
+      .field(TrafficSelectorSchema.field.mode)
+      .toPath();
+    const text =
+      "SERVER never matches on a gateway, whose traffic counts as CLIENT; use CLIENT or CLIENT_AND_SERVER";
+    return [fieldProblem(path, "gateway_mode", text)];
+  });
+}

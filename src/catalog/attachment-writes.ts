@@ -1,0 +1,69 @@
+/*
+ * Writes to attachment sets, in two steps as those to extensions are: validation without a state, and
+ * a plan that checks against one.
+ */
+import { create } from "@bufbuild/protobuf";
+import {
+  type DeleteAttachmentsRequest,
+  DeleteAttachmentsRequestSchema,
+  type DeleteAttachmentsResponse,
+  DeleteAttachmentsResponseSchema,
+  type SetAttachmentsRequest,
+  SetAttachmentsRequestSchema,
+} from "../../gen/wasmext/v1/attachment_service_pb.ts";
+import { type AttachmentSet, AttachmentSetSchema } from "../../gen/wasmext/v1/attachment_set_pb.ts";
+import { getAttachments } from "./attachment-reads.ts";
+import { problemsOfAttachments } from "./attachment-rules.ts";
+import { staleEtag, unusableExtension } from "./errors.ts";
+import type { Plan } from "./plan.ts";
+import { mayUse } from "./scope.ts";
+import { isSame, sealed } from "./sealed.ts";
+import type { State } from "./state.ts";
+import { targetOf } from "./target.ts";
+import { validated } from "./validate.ts";
+
+/** Creates or replaces the attachments of a target; answers with the set as it is stored. */
+export function setAttachments(request: SetAttachmentsRequest): Plan<AttachmentSet> {
+  validated(SetAttachmentsRequestSchema, request, () => problemsOfAttachments(request));
+  const attachmentSet = request.attachmentSet ?? create(AttachmentSetSchema);
+  return (state) => {
+    const current = state.attachmentSets.get(attachmentSet.fqn);
+    if ((current?.etag ?? "") !== attachmentSet.etag) {
+      throw staleEtag(attachmentSet.fqn);
+    }
+    checkUsable(state, attachmentSet);
+    if (current !== undefined && isSame(AttachmentSetSchema, current, attachmentSet)) {
+      return { changes: [], answer: current };
+    }
+    const stored = sealed(AttachmentSetSchema, attachmentSet, state.revision);
+    return {
+      changes: [{ kind: "put-attachments", fqn: stored.fqn, attachmentSet: stored }],
+      answer: stored,
+    };
+  };
+}
+
+/** Deletes the attachments of a target. */
+export function deleteAttachments(
+  request: DeleteAttachmentsRequest,
+): Plan<DeleteAttachmentsResponse> {
+  const { fqn } = validated(DeleteAttachmentsRequestSchema, request);
+  return (state) => {
+    getAttachments(state, fqn);
+    return {
+      changes: [{ kind: "delete-attachments", fqn }],
+      answer: create(DeleteAttachmentsResponseSchema),
+    };
+  };
+}
+
+function checkUsable(state: State, { fqn: target, extension: attachments }: AttachmentSet): void {
+  const { tenant } = targetOf(target);
+  for (const { fqn } of attachments) {
+    const extension = state.extensions.get(fqn);
+    // One answer for both, so that a tenant learns nothing of extensions that it may not use.
+    if (extension === undefined || !mayUse(tenant, extension)) {
+      throw unusableExtension(fqn, tenant);
+    }
+  }
+}

@@ -1,0 +1,31 @@
+import type { WasmExtension } from "../../gen/tetrateio/api/tsb/extension/v2/wasm_extension_pb.ts";
+import type { AttachmentSet } from "../../gen/wasmext/v1/attachment_set_pb.ts";
+import { attachmentSetsUnder } from "./attachment-reads.ts";
+import { extensionsOf, isInScope } from "./extension-reads.ts";
+import type { Listing } from "./pages.ts";
+
+/** Extensions of an organization, or those that a tenant may use, in execution order. */
+export const extensionListing: Listing<WasmExtension> = {
+  name: "extensions",
+  walk(state, scope, after) {
+    if (after === undefined) {
+      return extensionsOf(state, scope);
+    }
+    const last = state.extensions.get(after);
+    return last && extensionsOf(state, scope, last);
+  },
+  find(state, scope, fqn) {
+    const extension = state.extensions.get(fqn);
+    return extension !== undefined && isInScope(scope, extension) ? extension : undefined;
+  },
+};
+
+/** Attachment sets under an organization, tenant, workspace or group, by fqn. */
+export const attachmentListing: Listing<AttachmentSet> = {
+  name: "attachments",
+  walk: (state, parent, after) =>
+    after === undefined || state.attachmentSets.has(after)
+      ? attachmentSetsUnder(state, parent, after)
+      : undefined,
+  find: (state, _parent, fqn) => state.attachmentSets.get(fqn),
+};
