@@ -5,15 +5,27 @@ import { ServerReflection as ServerReflectionAlpha } from "../gen/grpc/reflectio
 import { Health } from "../gen/health/v1/health_pb.ts";
 import { WasmExtensions } from "../gen/tetrateio/api/tsb/extension/v2/wasm_service_pb.ts";
 import { Tenants } from "../gen/tetrateio/api/tsb/v2/tenant_service_pb.ts";
+import { AttachmentService } from "../gen/wasmext/v1/attachment_service_pb.ts";
+import { ChainService } from "../gen/wasmext/v1/chain_service_pb.ts";
+import { WatchService } from "../gen/wasmext/v1/watch_service_pb.ts";
 import { compileRules } from "./catalog/validate.ts";
+import { attachmentService } from "./rpc/attachments.ts";
 import type { Catalog } from "./rpc/catalog.ts";
+import { chainService } from "./rpc/chains.ts";
 import { health } from "./rpc/health.ts";
 import { reflection } from "./rpc/reflection.ts";
 import { tenants } from "./rpc/tenants.ts";
+import { watchService } from "./rpc/watch.ts";
 import { wasmExtensions } from "./rpc/wasm-extensions.ts";
 
 /** The services of the catalog. */
-const api: readonly DescService[] = [WasmExtensions, Tenants];
+const api: readonly DescService[] = [
+  WasmExtensions,
+  Tenants,
+  AttachmentService,
+  ChainService,
+  WatchService,
+];
 
 /** All services that the server has, which is what reflection lists. */
 const services: readonly DescService[] = [...api, Health, ServerReflection, ServerReflectionAlpha];
@@ -28,6 +40,9 @@ export function createRoutes(catalog: Catalog, shutdown: AbortSignal) {
   return (router: ConnectRouter): void => {
     router.service(WasmExtensions, wasmExtensions(catalog));
     router.service(Tenants, tenants(catalog));
+    router.service(AttachmentService, attachmentService(catalog));
+    router.service(ChainService, chainService(catalog));
+    router.service(WatchService, watchService(catalog));
     router.service(
       Health,
       health(

@@ -1,7 +1,7 @@
 import type { AddressInfo } from "node:net";
 import { Code } from "@connectrpc/connect";
 import type { Logger } from "pino";
-import { createStore } from "./catalog/store.ts";
+import { createStore, type Store } from "./catalog/store.ts";
 import { createMemoryJournal } from "./journal/memory.ts";
 import { rpcError } from "./rpc/errors.ts";
 import { createRoutes } from "./routes.ts";
@@ -26,6 +26,10 @@ export interface ServerOptions {
   readonly requestTimeoutMs?: number;
   /** How long a connection may take to show its protocol, in ms. Default: 10 s. */
   readonly prefaceTimeoutMs?: number;
+  /** After how long without a message a watch sends a bookmark, in ms. Default: 25 s. */
+  readonly bookmarkIntervalMs?: number;
+  /** The catalog to serve. Default: an empty one. */
+  readonly store?: Store;
 }
 
 /** A server of the catalog. */
@@ -44,11 +48,12 @@ const closeGraceMs = 8_000;
 
 /** Builds a server from its parts. Raises if TLS key and certificate are unusable. */
 export function createServer(options: ServerOptions): Server {
-  const store = createStore();
+  const store = options.store ?? createStore();
+  const bookmarkIntervalMs = options.bookmarkIntervalMs ?? 25_000;
   const journal = createMemoryJournal(store);
   const shutdown = new AbortController();
   const listener = createListener({
-    routes: createRoutes({ store, journal }, shutdown.signal),
+    routes: createRoutes({ store, journal, bookmarkIntervalMs }, shutdown.signal),
     maxMessageBytes: options.maxMessageBytes,
     requestTimeoutMs: options.requestTimeoutMs ?? 30_000,
     isAllowedOrigin: createOriginPolicy(options.allowedOrigins, options.host),

@@ -36,3 +36,8 @@ export function organizationOfExtension(fqn: string): string {
   }
   return organization;
 }
+
+/** The organization's fqn that any fqn begins with. */
+export function organizationOf(fqn: string): string {
+  return fqn.split("/", 2).join("/");
+}

@@ -9,6 +9,11 @@ import { file_tetrateio_api_tsb_extension_v2_wasm_extension } from "../../gen/te
 import { file_tetrateio_api_tsb_extension_v2_wasm_service } from "../../gen/tetrateio/api/tsb/extension/v2/wasm_service_pb.ts";
 import { file_tetrateio_api_tsb_types_v2_types } from "../../gen/tetrateio/api/tsb/types/v2/types_pb.ts";
 import { file_tetrateio_api_tsb_v2_tenant_service } from "../../gen/tetrateio/api/tsb/v2/tenant_service_pb.ts";
+import { file_wasmext_v1_attachment_service } from "../../gen/wasmext/v1/attachment_service_pb.ts";
+import { file_wasmext_v1_attachment_set } from "../../gen/wasmext/v1/attachment_set_pb.ts";
+import { file_wasmext_v1_chain } from "../../gen/wasmext/v1/chain_pb.ts";
+import { file_wasmext_v1_chain_service } from "../../gen/wasmext/v1/chain_service_pb.ts";
+import { file_wasmext_v1_watch_service } from "../../gen/wasmext/v1/watch_service_pb.ts";
 
 /** The files of the API. */
 export const apiFiles: readonly DescFile[] = [
@@ -16,6 +21,11 @@ export const apiFiles: readonly DescFile[] = [
   file_tetrateio_api_tsb_extension_v2_wasm_service,
   file_tetrateio_api_tsb_types_v2_types,
   file_tetrateio_api_tsb_v2_tenant_service,
+  file_wasmext_v1_attachment_service,
+  file_wasmext_v1_attachment_set,
+  file_wasmext_v1_chain,
+  file_wasmext_v1_chain_service,
+  file_wasmext_v1_watch_service,
 ];
 
 /** The messages of the API, nested ones too. */

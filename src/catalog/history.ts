@@ -1,0 +1,137 @@
+/*
+ * The latest commits, for those who watch.
+ *
+ * 1. Commits are kept for each organization on its own, since no rule crosses organizations: what one
+ *    of them does makes another's watchers miss nothing that they wait for.
+ * 2. All of them together are bounded, by number and by size; the oldest goes first.
+ * 3. Readers hold no place in here. A reader knows which revision it wants next, and asks; a slow one
+ *    costs nothing, and finds one day that its revision is gone.
+ */
+import { type DescMessage, type MessageShape, toBinary } from "@bufbuild/protobuf";
+import {
+  type WasmExtension,
+  WasmExtensionSchema,
+} from "../../gen/tetrateio/api/tsb/extension/v2/wasm_extension_pb.ts";
+import { AttachmentSetSchema } from "../../gen/wasmext/v1/attachment_set_pb.ts";
+import type { WatchResponse } from "../../gen/wasmext/v1/watch_service_pb.ts";
+import { compareText } from "./order.ts";
+import { SortedMap } from "./sorted-map.ts";
+import type { Change, Commit } from "./state.ts";
+
+/** A commit, with what is needed to tell each watcher what it means to it. */
+export interface HistoryEntry {
+  readonly revision: bigint;
+  readonly organization: string;
+  readonly changes: readonly Change[];
+  /** The extensions that the commit replaced or deleted, as they were. */
+  readonly previous: ReadonlyMap<string, WasmExtension>;
+  /** What the commit sends, by scope; made for the first watcher of a scope, and shared by all. */
+  readonly responses: Map<string, WatchResponse | undefined>;
+  /** Roughly what it holds in memory: the encoded size of its objects. */
+  readonly bytes: number;
+}
+
+/** How much history is kept. */
+export interface HistoryLimits {
+  readonly maxCommits: number;
+  readonly maxBytes: number;
+}
+
+/** The latest commits. */
+export interface History {
+  readonly bytes: number;
+  readonly length: number;
+  record(commit: Commit, organization: string, previous: ReadonlyMap<string, WasmExtension>): void;
+  /** The first commit of an organization at or after a revision; undefined if there is none yet. */
+  first(organization: string, revision: bigint): HistoryEntry | undefined;
+  /**
+   * The oldest revision from which on all commits of an organization are kept. Asking for an older
+   * one means to miss some.
+   */
+  oldest(organization: string): bigint;
+}
+
+interface Key {
+  readonly organization: string;
+  readonly revision: bigint;
+}
+
+/** Creates a history that holds nothing. */
+export function createHistory({ maxCommits, maxBytes }: HistoryLimits): History {
+  const byOrganization = new SortedMap<Key, HistoryEntry>(undefined, compareKeys);
+  const byRevision = new SortedMap<bigint, HistoryEntry>(undefined, compareRevisions);
+  /** The last commit of each organization that is no longer kept. */
+  const dropped = new Map<string, bigint>();
+  let bytes = 0;
+
+  const dropOldest = (): void => {
+    const oldest = byRevision.minKey();
+    const entry = oldest === undefined ? undefined : byRevision.get(oldest);
+    if (entry !== undefined) {
+      byRevision.delete(entry.revision);
+      byOrganization.delete(entry);
+      dropped.set(entry.organization, entry.revision);
+      bytes -= entry.bytes;
+    }
+  };
+
+  return {
+    get bytes() {
+      return bytes;
+    },
+    get length() {
+      return byRevision.size;
+    },
+    record({ revision, changes }, organization, previous) {
+      const entry: HistoryEntry = {
+        revision,
+        organization,
+        changes,
+        previous,
+        responses: new Map(),
+        bytes: sizeOf(changes),
+      };
+      byOrganization.set({ organization, revision }, entry);
+      byRevision.set(revision, entry);
+      bytes += entry.bytes;
+      while (byRevision.size > maxCommits || (bytes > maxBytes && byRevision.size > 1)) {
+        dropOldest();
+      }
+    },
+    first(organization, revision) {
+      const found = byOrganization.getPairOrNextHigher({ organization, revision })?.[1];
+      return found?.organization === organization ? found : undefined;
+    },
+    oldest: (organization) => (dropped.get(organization) ?? 0n) + 1n,
+  };
+}
+
+/** The encoded size of a message, in bytes. */
+export function encodedSize<Desc extends DescMessage>(
+  schema: Desc,
+  message: MessageShape<Desc>,
+): number {
+  return toBinary(schema, message).byteLength;
+}
+
+function sizeOf(changes: readonly Change[]): number {
+  return changes.reduce((total, change) => {
+    switch (change.kind) {
+      case "put-extension":
+        return total + encodedSize(WasmExtensionSchema, change.extension);
+      case "put-attachments":
+        return total + encodedSize(AttachmentSetSchema, change.attachmentSet);
+      case "delete-extension":
+      case "delete-attachments":
+        return total + change.fqn.length;
+    }
+  }, 0);
+}
+
+function compareKeys(a: Key, b: Key): number {
+  return compareText(a.organization, b.organization) || compareRevisions(a.revision, b.revision);
+}
+
+function compareRevisions(a: bigint, b: bigint): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}

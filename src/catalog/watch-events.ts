@@ -1,0 +1,137 @@
+/* What a commit, and what a state, means to those who watch an organization or a tenant. */
+import { create } from "@bufbuild/protobuf";
+import {
+  type WasmExtension,
+  WasmExtensionSchema,
+} from "../../gen/tetrateio/api/tsb/extension/v2/wasm_extension_pb.ts";
+import { type AttachmentSet, AttachmentSetSchema } from "../../gen/wasmext/v1/attachment_set_pb.ts";
+import {
+  type WatchEvent,
+  WatchEventSchema,
+  type WatchResponse,
+  WatchResponseSchema,
+} from "../../gen/wasmext/v1/watch_service_pb.ts";
+import { attachmentSetsUnder } from "./attachment-reads.ts";
+import { extensionsOf, isInScope } from "./extension-reads.ts";
+import { encodedSize, type HistoryEntry } from "./history.ts";
+import type { Change, State } from "./state.ts";
+
+/**
+ * The message that a commit sends to the watchers of a scope, the same for all of them; undefined if
+ * it means nothing to them.
+ *
+ * @param scope - the fqn of the commit's organization, or of one of its tenants
+ */
+export function responseOf(entry: HistoryEntry, scope: string): WatchResponse | undefined {
+  if (!entry.responses.has(scope)) {
+    const events = entry.changes.flatMap((change) => eventOf(change, entry, scope) ?? []);
+    const { revision } = entry;
+    const response =
+      events.length === 0 ? undefined : create(WatchResponseSchema, { revision, events });
+    entry.responses.set(scope, response);
+  }
+  return entry.responses.get(scope);
+}
+
+/** A message that says: everything up to this revision has been sent. */
+export function bookmarkAt(revision: bigint): WatchResponse {
+  return create(WatchResponseSchema, { revision, bookmark: true });
+}
+
+/** A place in the walk over the state of a scope: extensions first, then attachment sets. */
+export interface StatePosition {
+  readonly kind: "extensions" | "attachments";
+  /** The fqn of the last object that was sent. */
+  readonly after: string | undefined;
+}
+
+/** Where the walk begins. */
+export const stateBeginning: StatePosition = { kind: "extensions", after: undefined };
+
+/** A part of the state of a scope, as events, and where the next part begins. */
+export interface StatePart {
+  readonly events: WatchEvent[];
+  /** Undefined if this part is the last. */
+  readonly next: StatePosition | undefined;
+}
+
+/**
+ * How much of a state one message sends, encoded: far less than the 4 MiB that most gRPC clients
+ * accept. An object that is larger has a message of its own.
+ */
+const maxPartBytes = 512 * 1024;
+
+/** Reads a part of the state of a scope, beginning at a position. */
+export function statePart(state: State, scope: string, { kind, after }: StatePosition): StatePart {
+  const events: WatchEvent[] = [];
+  let bytes = 0;
+  let last = after;
+  for (const [fqn, event, size] of walk(state, scope, kind, after)) {
+    bytes += size();
+    if (bytes > maxPartBytes && events.length > 0) {
+      return { events, next: { kind, after: last } };
+    }
+    events.push(event);
+    last = fqn;
+  }
+  return kind === "extensions"
+    ? { events, next: { kind: "attachments", after: undefined } }
+    : { events, next: undefined };
+}
+
+function* walk(
+  state: State,
+  scope: string,
+  kind: StatePosition["kind"],
+  after: string | undefined,
+): Generator<[fqn: string, event: WatchEvent, size: () => number], void> {
+  if (kind === "extensions") {
+    const last = after === undefined ? undefined : state.extensions.get(after);
+    for (const extension of extensionsOf(state, scope, last)) {
+      const size = (): number => encodedSize(WasmExtensionSchema, extension);
+      yield [extension.fqn, extensionPut(extension), size];
+    }
+    return;
+  }
+  for (const attachmentSet of attachmentSetsUnder(state, scope, after)) {
+    const size = (): number => encodedSize(AttachmentSetSchema, attachmentSet);
+    yield [attachmentSet.fqn, attachmentSetPut(attachmentSet), size];
+  }
+}
+
+function eventOf(
+  change: Change,
+  { previous }: HistoryEntry,
+  scope: string,
+): WatchEvent | undefined {
+  const { fqn } = change;
+  switch (change.kind) {
+    case "put-extension":
+      return isInScope(scope, change.extension)
+        ? extensionPut(change.extension)
+        : extensionGone(previous.get(fqn), scope);
+    case "delete-extension":
+      return extensionGone(previous.get(fqn), scope);
+    case "put-attachments":
+      return fqn.startsWith(`${scope}/`) ? attachmentSetPut(change.attachmentSet) : undefined;
+    case "delete-attachments":
+      return fqn.startsWith(`${scope}/`)
+        ? create(WatchEventSchema, { event: { case: "attachmentSetDeleted", value: fqn } })
+        : undefined;
+  }
+}
+
+/** To a scope that did not have the extension, it was never there, and so it is not gone. */
+function extensionGone(previous: WasmExtension | undefined, scope: string): WatchEvent | undefined {
+  return previous !== undefined && isInScope(scope, previous)
+    ? create(WatchEventSchema, { event: { case: "extensionDeleted", value: previous.fqn } })
+    : undefined;
+}
+
+function extensionPut(value: WasmExtension): WatchEvent {
+  return create(WatchEventSchema, { event: { case: "extensionPut", value } });
+}
+
+function attachmentSetPut(value: AttachmentSet): WatchEvent {
+  return create(WatchEventSchema, { event: { case: "attachmentSetPut", value } });
+}

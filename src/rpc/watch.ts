@@ -1,0 +1,117 @@
+import { Code, ConnectError, type ServiceImpl } from "@connectrpc/connect";
+import {
+  type WatchRequest,
+  WatchRequestSchema,
+  type WatchResponse,
+  type WatchService,
+} from "../../gen/wasmext/v1/watch_service_pb.ts";
+import { organizationOf } from "../catalog/fqn.ts";
+import type { Store } from "../catalog/store.ts";
+import { validated } from "../catalog/validate.ts";
+import {
+  bookmarkAt,
+  responseOf,
+  stateBeginning,
+  statePart,
+  type StatePosition,
+} from "../catalog/watch-events.ts";
+import { createBell, ringOnChange } from "./bell.ts";
+import type { Catalog } from "./catalog.ts";
+import { rpcError } from "./errors.ts";
+
+/** The service `wasmext.v1.WatchService` over a catalog. */
+export function watchService({
+  store,
+  bookmarkIntervalMs,
+}: Catalog): ServiceImpl<typeof WatchService> {
+  return {
+    async *watch(request, { signal }) {
+      const { parent, startRevision } = validated(WatchRequestSchema, request);
+      const organization = organizationOf(parent);
+      const bell = createBell();
+      const leave = ringOnChange(store.commitWatchers, organization, bell, signal);
+      try {
+        // The first revision that has not been sent.
+        let next = startRevision === 0n ? yield* presentState(store, parent) : startRevision;
+        checkStart(store, request, organization);
+        let bookmarkDue = performance.now() + bookmarkIntervalMs;
+        for (;;) {
+          checkKept(store, organization, next);
+          const entry = store.history.first(organization, next);
+          if (entry !== undefined) {
+            next = entry.revision + 1n;
+            const response = responseOf(entry, parent);
+            if (response !== undefined) {
+              yield response;
+              bookmarkDue = performance.now() + bookmarkIntervalMs;
+            }
+            continue;
+          }
+          if (next <= store.state.revision) {
+            next = store.state.revision + 1n;
+          }
+          if (performance.now() >= bookmarkDue) {
+            yield bookmarkAt(next - 1n);
+            bookmarkDue = performance.now() + bookmarkIntervalMs;
+            continue;
+          }
+          await bell.heard(signal, bookmarkDue - performance.now());
+          if (signal.aborted) {
+            throw ConnectError.from(signal.reason);
+          }
+        }
+      } finally {
+        leave();
+      }
+    },
+  };
+}
+
+/** Sends the present state in parts, and a bookmark; returns the first revision after it. */
+function* presentState(store: Store, parent: string): Generator<WatchResponse, bigint> {
+  const { revision } = store.state;
+  store.pin(store.state);
+  let position: StatePosition | undefined = stateBeginning;
+  while (position !== undefined) {
+    const state = store.stateAt(revision);
+    if (state === undefined) {
+      throw tooSlow("the state that it began with is", revision, "start again with 0");
+    }
+    const { events, next } = statePart(state, parent, position);
+    if (events.length > 0) {
+      yield { $typeName: "wasmext.v1.WatchResponse", revision, events, bookmark: false };
+    }
+    position = next;
+  }
+  yield bookmarkAt(revision);
+  return revision + 1n;
+}
+
+function checkStart(
+  store: Store,
+  { parent, startRevision }: WatchRequest,
+  organization: string,
+): void {
+  const oldest = store.history.oldest(organization);
+  if (startRevision !== 0n && startRevision < oldest) {
+    const problem = `revision ${startRevision} of ${parent} is no longer kept, the oldest one is ${oldest}`;
+    const remedy = "start again with start_revision 0";
+    throw rpcError(Code.OutOfRange, "REVISION_NOT_KEPT", `${problem}; ${remedy}`, {
+      parent,
+      oldest_revision: String(oldest),
+    });
+  }
+}
+
+function checkKept(store: Store, organization: string, next: bigint): void {
+  if (next < store.history.oldest(organization)) {
+    throw tooSlow("the next commit to send is", next, "resume from it, or start again with 0");
+  }
+}
+
+function tooSlow(what: string, revision: bigint, remedy: string): ConnectError {
+  const problem = `the reader is too slow: ${what} no longer kept`;
+  return rpcError(Code.ResourceExhausted, "READER_TOO_SLOW", `${problem}; ${remedy}`, {
+    next_revision: String(revision),
+  });
+}

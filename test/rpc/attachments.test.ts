@@ -1,0 +1,215 @@
+import { Code } from "@connectrpc/connect";
+import { describe, expect, test } from "vitest";
+import { WorkloadMode as Mode } from "../../gen/tetrateio/api/tsb/types/v2/types_pb.ts";
+import {
+  acme,
+  blue,
+  blueSecurity,
+  createAcme,
+  ext,
+  red,
+  redEgress,
+  redIngress,
+  redSecurity,
+} from "../support/acme.ts";
+import { refused } from "../support/errors.ts";
+
+const attachmentsOf = (set: { extension: readonly { fqn: string }[] } | undefined) =>
+  set?.extension.map(({ fqn }) => fqn);
+
+describe("SetAttachments", () => {
+  test("creates, replaces with the current etag, and returns what is stored", async () => {
+    const { put, attachments } = createAcme();
+    await put("a");
+    const attachmentSet = {
+      fqn: redIngress,
+      workloadSelector: { namespace: "gateways", labels: { app: "in" } },
+      extension: [{ fqn: ext("a"), config: { x: 1 } }],
+    };
+    const { attachmentSet: created } = await attachments.setAttachments({ attachmentSet });
+    expect(created).toMatchObject(attachmentSet);
+    expect(await attachments.getAttachments({ fqn: redIngress })).toMatchObject({
+      attachmentSet: created,
+    });
+    const { attachmentSet: replaced } = await attachments.setAttachments({
+      attachmentSet: { fqn: redIngress, etag: created?.etag ?? "" },
+    });
+    expect(attachmentsOf(replaced)).toEqual([]);
+    expect(replaced?.workloadSelector).toBeUndefined();
+    expect(replaced?.etag).not.toBe(created?.etag);
+  });
+
+  test("that changes nothing keeps the etag and makes no commit", async () => {
+    const { put, attach, store } = createAcme();
+    await put("a");
+    await attach(redIngress, [{ fqn: ext("a") }]);
+    const { revision } = store.state;
+    await attach(redIngress, [{ fqn: ext("a") }]);
+    expect(store.state.revision).toBe(revision);
+  });
+
+  test.each([
+    ["none, though the set exists", true, ""],
+    ["a stale one", true, '"AAAAAAAAAAA="'],
+    ["one, though the set does not exist", false, '"AAAAAAAAAAA="'],
+  ])("with an etag that is %s is ABORTED", async (_what, exists, etag) => {
+    const { attach, attachments } = createAcme();
+    if (exists) {
+      await attach(redSecurity, []);
+    }
+    const said = await refused(
+      attachments.setAttachments({ attachmentSet: { fqn: redSecurity, etag } }),
+    );
+    expect(said).toMatchObject({ code: Code.Aborted, reason: "ETAG_MISMATCH" });
+  });
+
+  test("refuses an extension that is not there or not allowed in one and the same way", async () => {
+    const { put, attachments } = createAcme();
+    await put("of-blue", { allowedIn: [blue] });
+    for (const name of ["of-blue", "nowhere"]) {
+      const said = await refused(
+        attachments.setAttachments({
+          attachmentSet: { fqn: redIngress, extension: [{ fqn: ext(name) }] },
+        }),
+      );
+      expect(said).toMatchObject({
+        code: Code.FailedPrecondition,
+        reason: "EXTENSION_NOT_USABLE",
+        metadata: { extension: ext(name), tenant: red },
+      });
+      expect(said.message).toBe(
+        `${ext(name)} does not exist, or ${red} may not use it; create it, or add the tenant to its allowed_in`,
+      );
+    }
+  });
+
+  const at = "attachment_set.extension[0]";
+  const server = { match: [{ mode: Mode.SERVER }] };
+  test.each([
+    ["no extension's fqn", redIngress, { fqn: "x" }, `${at}.fqn`],
+    ["an empty fqn", redIngress, { fqn: "" }, `${at}.fqn`],
+    ["another organization", redIngress, { fqn: "organizations/b/extensions/a" }, `${at}.fqn`],
+    ["SERVER on an ingress gateway", redIngress, server, `${at}.match[0].mode`],
+    ["SERVER on an egress gateway", redEgress, server, `${at}.match[0].mode`],
+    ["no mode of the enum", redSecurity, { match: [{ mode: 9 as never }] }, `${at}.match[0].mode`],
+    [
+      "port 0",
+      redIngress,
+      { match: [{ ports: [{ number: 0 }] }] },
+      `${at}.match[0].ports[0].number`,
+    ],
+    [
+      "port 65536",
+      redIngress,
+      { match: [{ ports: [{ number: 1 }, { number: 65536 }] }] },
+      `${at}.match[0].ports[1].number`,
+    ],
+    ["NaN in a config", redIngress, { config: { a: NaN } }, `${at}.config`],
+    ["an organization as target", acme, {}, "attachment_set.fqn"],
+    ["a gateway group as target", redIngress.replace(/\/ingress.*/, ""), {}, "attachment_set.fqn"],
+    ["a longer target", `${redSecurity}/x`, {}, "attachment_set.fqn"],
+  ])("refuses %s", async (_what, fqn, attachment, path) => {
+    const { put, attachments, store } = createAcme();
+    await put("a");
+    const extension = [{ fqn: ext("a"), ...attachment }];
+    const said = await refused(attachments.setAttachments({ attachmentSet: { fqn, extension } }));
+    expect(said).toMatchObject({ code: Code.InvalidArgument, fields: [path] });
+    expect(store.state.attachmentSets.size).toBe(0);
+  });
+
+  test("accepts SERVER in a security group, and every port", async () => {
+    const { put, attach } = createAcme();
+    await put("a");
+    const match = [{ mode: Mode.SERVER, ports: [{ number: 1 }, { number: 65535 }] }];
+    await attach(redSecurity, [{ fqn: ext("a"), match }]);
+  });
+
+  test("refuses a request without a set", async () => {
+    const said = await refused(createAcme().attachments.setAttachments({}));
+    expect(said).toMatchObject({ code: Code.InvalidArgument, fields: ["attachment_set"] });
+  });
+});
+
+describe("ListAttachments", () => {
+  test("lists what is under an organization, tenant, workspace or group, by fqn", async () => {
+    const { attach, attachments } = createAcme();
+    const longer = `${acme}/tenants/red-2/workspaces/w/securitygroups/s`;
+    for (const target of [redSecurity, redIngress, blueSecurity, redEgress, longer]) {
+      await attach(target, []);
+    }
+    const ofRed = [redEgress, redIngress, redSecurity];
+    for (const [parent, expected] of [
+      [acme, [blueSecurity, longer, ...ofRed]],
+      [red, ofRed],
+      [`${red}/workspaces/w`, ofRed],
+      [`${red}/workspaces/w/gatewaygroups/g`, [redEgress, redIngress]],
+      [redSecurity, [redSecurity]],
+      ["organizations/other", []],
+    ] as const) {
+      const { attachmentSets } = await attachments.listAttachments({ parent });
+      expect(attachmentSets.map(({ fqn }) => fqn)).toEqual(expected);
+      const shown: string[] = [];
+      let pageToken = "";
+      do {
+        const page = await attachments.listAttachments({ parent, pageSize: 1, pageToken });
+        shown.push(...page.attachmentSets.map(({ fqn }) => fqn));
+        pageToken = page.nextPageToken;
+      } while (pageToken !== "");
+      expect(shown).toEqual(expected);
+    }
+  });
+
+  test("does not take the token of another list", async () => {
+    const { put, extensions, attachments } = createAcme();
+    await put("a");
+    await put("b");
+    const { nextPageToken } = await extensions.listWasmExtension({ parent: acme, pageSize: 1 });
+    const said = await refused(
+      attachments.listAttachments({ parent: acme, pageSize: 1, pageToken: nextPageToken }),
+    );
+    expect(said.reason).toBe("PAGE_TOKEN_INVALID");
+  });
+});
+
+describe("attachments go with what they attach", () => {
+  test("deleting an extension removes its attachments, and no others", async () => {
+    const { put, attach, remove, attachments, store } = createAcme();
+    await put("a");
+    await put("b");
+    await attach(redIngress, [{ fqn: ext("a") }, { fqn: ext("b") }, { fqn: ext("a") }]);
+    await attach(redSecurity, [{ fqn: ext("a") }]);
+    await attach(blueSecurity, [{ fqn: ext("b") }]);
+    const { revision } = store.state;
+    await remove("a");
+    expect(store.state.revision).toBe(revision + 1n);
+    const { attachmentSets } = await attachments.listAttachments({ parent: acme });
+    expect(attachmentSets.map(attachmentsOf)).toEqual([[ext("b")], [ext("b")], []]);
+  });
+
+  test("narrowing allowed_in removes the attachments of tenants that lost it", async () => {
+    const { put, attach, store } = createAcme();
+    await put("a");
+    await attach(redSecurity, [{ fqn: ext("a") }]);
+    await attach(blueSecurity, [{ fqn: ext("a") }]);
+    const { revision } = store.state;
+    const etag = store.state.attachmentSets.get(blueSecurity)?.etag;
+    await put("a", { allowedIn: [red] });
+    expect(store.state.revision).toBe(revision + 1n);
+    expect(attachmentsOf(store.state.attachmentSets.get(redSecurity))).toEqual([ext("a")]);
+    expect(attachmentsOf(store.state.attachmentSets.get(blueSecurity))).toEqual([]);
+    expect(store.state.attachmentSets.get(blueSecurity)?.etag).not.toBe(etag);
+  });
+
+  test("deleting a set frees the target, and NOT_FOUND follows", async () => {
+    const { attach, attachments } = createAcme();
+    await attach(redSecurity, []);
+    await attachments.deleteAttachments({ fqn: redSecurity });
+    for (const call of [attachments.deleteAttachments, attachments.getAttachments]) {
+      expect(await refused(call({ fqn: redSecurity }))).toMatchObject({
+        code: Code.NotFound,
+        metadata: { fqn: redSecurity },
+      });
+    }
+    await attach(redSecurity, []);
+  });
+});
