@@ -38,15 +38,11 @@ export function bookmarkAt(revision: bigint): WatchResponse {
   return create(WatchResponseSchema, { revision, bookmark: true });
 }
 
-/** A place in the walk over the state of a scope: extensions first, then attachment sets. */
+/** A place in the walk over the state of a scope: after an object that has been sent. */
 export interface StatePosition {
-  readonly kind: "extensions" | "attachments";
-  /** The fqn of the last object that was sent. */
-  readonly after: string | undefined;
+  readonly kind: "extension" | "attachment-set";
+  readonly fqn: string;
 }
-
-/** Where the walk begins. */
-export const stateBeginning: StatePosition = { kind: "extensions", after: undefined };
 
 /** A part of the state of a scope, as events, and where the next part begins. */
 export interface StatePart {
@@ -61,41 +57,48 @@ export interface StatePart {
  */
 const maxPartBytes = 512 * 1024;
 
-/** Reads a part of the state of a scope, beginning at a position. */
-export function statePart(state: State, scope: string, { kind, after }: StatePosition): StatePart {
+/** Reads a part of the state of a scope: from the beginning, or after a position. */
+export function statePart(state: State, scope: string, after?: StatePosition): StatePart {
   const events: WatchEvent[] = [];
   let bytes = 0;
   let last = after;
-  for (const [fqn, event, size] of walk(state, scope, kind, after)) {
+  for (const { position, event, size } of walk(state, scope, after)) {
     bytes += size();
     if (bytes > maxPartBytes && events.length > 0) {
-      return { events, next: { kind, after: last } };
+      return { events, next: last };
     }
     events.push(event);
-    last = fqn;
+    last = position;
   }
-  return kind === "extensions"
-    ? { events, next: { kind: "attachments", after: undefined } }
-    : { events, next: undefined };
+  return { events, next: undefined };
 }
 
-function* walk(
-  state: State,
-  scope: string,
-  kind: StatePosition["kind"],
-  after: string | undefined,
-): Generator<[fqn: string, event: WatchEvent, size: () => number], void> {
-  if (kind === "extensions") {
-    const last = after === undefined ? undefined : state.extensions.get(after);
+interface Step {
+  readonly position: StatePosition;
+  readonly event: WatchEvent;
+  /** The encoded size of the object, in bytes. */
+  readonly size: () => number;
+}
+
+/** Extensions in execution order, then attachment sets by fqn. */
+function* walk(state: State, scope: string, after?: StatePosition): Generator<Step, void> {
+  if (after?.kind !== "attachment-set") {
+    const last = after && state.extensions.get(after.fqn);
     for (const extension of extensionsOf(state, scope, last)) {
-      const size = (): number => encodedSize(WasmExtensionSchema, extension);
-      yield [extension.fqn, extensionPut(extension), size];
+      yield {
+        position: { kind: "extension", fqn: extension.fqn },
+        event: extensionPut(extension),
+        size: () => encodedSize(WasmExtensionSchema, extension),
+      };
     }
-    return;
   }
-  for (const attachmentSet of attachmentSetsUnder(state, scope, after)) {
-    const size = (): number => encodedSize(AttachmentSetSchema, attachmentSet);
-    yield [attachmentSet.fqn, attachmentSetPut(attachmentSet), size];
+  const last = after?.kind === "attachment-set" ? after.fqn : undefined;
+  for (const attachmentSet of attachmentSetsUnder(state, scope, last)) {
+    yield {
+      position: { kind: "attachment-set", fqn: attachmentSet.fqn },
+      event: attachmentSetPut(attachmentSet),
+      size: () => encodedSize(AttachmentSetSchema, attachmentSet),
+    };
   }
 }
 

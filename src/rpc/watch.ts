@@ -1,20 +1,16 @@
+import { create } from "@bufbuild/protobuf";
 import { Code, ConnectError, type ServiceImpl } from "@connectrpc/connect";
 import {
   type WatchRequest,
   WatchRequestSchema,
   type WatchResponse,
+  WatchResponseSchema,
   type WatchService,
 } from "../../gen/wasmext/v1/watch_service_pb.ts";
 import { organizationOf } from "../catalog/fqn.ts";
 import type { Store } from "../catalog/store.ts";
 import { validated } from "../catalog/validate.ts";
-import {
-  bookmarkAt,
-  responseOf,
-  stateBeginning,
-  statePart,
-  type StatePosition,
-} from "../catalog/watch-events.ts";
+import { bookmarkAt, responseOf, statePart, type StatePosition } from "../catalog/watch-events.ts";
 import { createBell, ringOnChange } from "./bell.ts";
 import type { Catalog } from "./catalog.ts";
 import { rpcError } from "./errors.ts";
@@ -71,18 +67,18 @@ export function watchService({
 function* presentState(store: Store, parent: string): Generator<WatchResponse, bigint> {
   const { revision } = store.state;
   store.pin(store.state);
-  let position: StatePosition | undefined = stateBeginning;
-  while (position !== undefined) {
+  let position: StatePosition | undefined;
+  do {
     const state = store.stateAt(revision);
     if (state === undefined) {
       throw tooSlow("the state that it began with is", revision, "start again with 0");
     }
     const { events, next } = statePart(state, parent, position);
     if (events.length > 0) {
-      yield { $typeName: "wasmext.v1.WatchResponse", revision, events, bookmark: false };
+      yield create(WatchResponseSchema, { revision, events });
     }
     position = next;
-  }
+  } while (position !== undefined);
   yield bookmarkAt(revision);
   return revision + 1n;
 }

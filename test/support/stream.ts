@@ -14,8 +14,10 @@ export function read<Message>(
 ): Reader<Message> {
   const controller = new AbortController();
   const messages = open({ signal: controller.signal })[Symbol.asyncIterator]();
+  let hasBegun = false;
   return {
     async next() {
+      hasBegun = true;
       const late = Promise.withResolvers<never>();
       const timer = setTimeout(() => {
         late.reject(new Error(`no message within ${patienceMs} ms`));
@@ -31,6 +33,10 @@ export function read<Message>(
       }
     },
     cancel() {
+      // A stream that nobody has read from has not been opened.
+      if (!hasBegun) {
+        return;
+      }
       controller.abort();
       messages.return?.().catch(() => undefined);
     },
