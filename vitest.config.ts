@@ -12,6 +12,8 @@ export default defineConfig({
           name: "unit",
           include: ["test/**/*.test.ts"],
           exclude: ["test/browser/**", "test/curl/**"],
+          // No test changes what others share, so modules are loaded once a worker.
+          isolate: false,
           deps,
           testTimeout: 20_000,
         },

@@ -15,6 +15,11 @@ export function getAttachments(state: State, target: string): AttachmentSet {
   return attachmentSet;
 }
 
+/** Tells whether a target is under a parent; a security group is under itself. */
+export function isUnder(parent: string, target: string): boolean {
+  return target === parent || target.startsWith(`${parent}/`);
+}
+
 /**
  * The attachment sets under an organization, tenant, workspace or group, by fqn, beginning after the
  * target `after`. Costs what is taken from it.

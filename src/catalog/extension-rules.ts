@@ -1,4 +1,4 @@
-import type { PathBuilder } from "@bufbuild/protobuf/reflect";
+import type { Path, PathBuilder } from "@bufbuild/protobuf/reflect";
 import {
   EnvVarSchema,
   VmConfigSchema,
@@ -34,14 +34,14 @@ function problemsOfEnvironment({ vmConfig }: WasmExtension, at: PathBuilder): Fi
   const list = at.clone().field(WasmExtensionSchema.field.vmConfig).field(VmConfigSchema.field.env);
   const seen = new Set<string>();
   return (vmConfig?.env ?? []).flatMap(({ name }, index) => {
-    const path = list.clone().list(index).field(EnvVarSchema.field.name).toPath();
+    const path = (): Path => list.clone().list(index).field(EnvVarSchema.field.name).toPath();
     if (!environmentName.test(name)) {
       const text = `${excerpt(name)} is no C identifier; use letters, digits and _, not beginning with a digit`;
-      return [fieldProblem(path, "env_name", text)];
+      return [fieldProblem(path(), "env_name", text)];
     }
     if (seen.has(name)) {
       const text = `${excerpt(name)} stands twice; keep one variable of each name`;
-      return [fieldProblem(path, "env_unique", text)];
+      return [fieldProblem(path(), "env_unique", text)];
     }
     seen.add(name);
     return [];

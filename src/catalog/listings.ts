@@ -1,6 +1,6 @@
 import type { WasmExtension } from "../../gen/tetrateio/api/tsb/extension/v2/wasm_extension_pb.ts";
 import type { AttachmentSet } from "../../gen/wasmext/v1/attachment_set_pb.ts";
-import { attachmentSetsUnder } from "./attachment-reads.ts";
+import { attachmentSetsUnder, isUnder } from "./attachment-reads.ts";
 import { extensionsOf, isInScope } from "./extension-reads.ts";
 import type { Listing } from "./pages.ts";
 
@@ -11,8 +11,11 @@ export const extensionListing: Listing<WasmExtension> = {
     if (after === undefined) {
       return extensionsOf(state, scope);
     }
+    // A token that names what the list does not hold must not tell whether it exists.
     const last = state.extensions.get(after);
-    return last && extensionsOf(state, scope, last);
+    return last !== undefined && isInScope(scope, last)
+      ? extensionsOf(state, scope, last)
+      : undefined;
   },
   find(state, scope, fqn) {
     const extension = state.extensions.get(fqn);
@@ -24,7 +27,7 @@ export const extensionListing: Listing<WasmExtension> = {
 export const attachmentListing: Listing<AttachmentSet> = {
   name: "attachments",
   walk: (state, parent, after) =>
-    after === undefined || state.attachmentSets.has(after)
+    after === undefined || (isUnder(parent, after) && state.attachmentSets.has(after))
       ? attachmentSetsUnder(state, parent, after)
       : undefined,
   find: (state, _parent, fqn) => state.attachmentSets.get(fqn),

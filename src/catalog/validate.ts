@@ -19,11 +19,11 @@ export function validated<Desc extends DescMessage>(
   message: MessageShape<Desc>,
   semantic: () => readonly FieldProblem[] = () => [],
 ): MessageShape<Desc> {
-  const problems = [
-    ...problemsOfForm(schema, message),
-    ...problemsOfRules(schema, message),
-    ...semantic(),
-  ];
+  const { problems: malformed, tooMany } = problemsOfForm(schema, message);
+  const problems =
+    tooMany === undefined
+      ? [...malformed, ...problemsOfRules(schema, message), ...semantic()]
+      : malformed;
   if (problems.length === 0) {
     return message;
   }

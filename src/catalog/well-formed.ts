@@ -1,87 +1,118 @@
 import { type DescField, type DescMessage, type Message, ScalarType } from "@bufbuild/protobuf";
 import { buildPath, type PathBuilder } from "@bufbuild/protobuf/reflect";
 import type { FieldProblem } from "./errors.ts";
-import { fieldProblem } from "./field-problem.ts";
+import { excerpt, fieldProblem } from "./field-problem.ts";
 
 /** Deepest nesting of a Struct: the Struct itself is level 1, each object or list in it one more. */
 const maxStructLevels = 64;
 
 /**
- * Finds what every message is refused for, whatever its type: strings that are not well-formed
- * Unicode, numbers that their enum does not declare, and Structs that have no JSON form.
+ * How many items the lists and maps of a message may have, all together. No use comes near, and each
+ * item costs checks, and more if it is wrong.
  */
-export function problemsOfForm(schema: DescMessage, message: Message): FieldProblem[] {
-  const problems: FieldProblem[] = [];
-  visit(schema, message, buildPath(schema), problems);
-  return problems;
+const maxItems = 20_000;
+
+/**
+ * Finds what every message is refused for, whatever its type: strings that are not well-formed
+ * Unicode, numbers that their enum does not declare, Structs that have no JSON form, and far too many
+ * items; with too many items, nothing else is looked for.
+ */
+export function problemsOfForm(schema: DescMessage, message: Message): FormProblems {
+  const found: FormProblems = { problems: [], items: 0, tooMany: undefined };
+  visit(schema, message, () => buildPath(schema), found);
+  const { tooMany } = found;
+  return tooMany === undefined ? found : { ...found, problems: [tooMany] };
 }
 
-function visit(
-  schema: DescMessage,
-  message: Message,
-  at: PathBuilder,
-  found: FieldProblem[],
-): void {
-  // Protobuf-ES keeps what a field holds under its local name; oneofs are not used by our requests.
+/** What is wrong with the form of a message. */
+export interface FormProblems {
+  readonly problems: FieldProblem[];
+  /** The items that have been seen so far. */
+  items: number;
+  /** Says that there are too many items. */
+  tooMany: FieldProblem | undefined;
+}
+
+/** Makes a path; most fields have no problem and need none. */
+type PathMaker = () => PathBuilder;
+
+function visit(schema: DescMessage, message: Message, at: PathMaker, found: FormProblems): void {
+  // Protobuf-ES keeps what a field holds under its local name; our requests use no oneofs.
   const values = message as unknown as Record<string, unknown>;
   for (const field of schema.fields) {
     const value = values[field.localName];
     if (value === undefined) {
       continue;
     }
-    const path = at.clone().field(field);
+    const path = (): PathBuilder => at().clone().field(field);
     if (field.fieldKind === "list") {
-      for (const [index, item] of (value as unknown[]).entries()) {
-        visitValue(field, item, path.clone().list(index), found);
-      }
+      visitItems(
+        field,
+        [...(value as unknown[]).entries()],
+        (index) => path().list(index),
+        path,
+        found,
+      );
     } else if (field.fieldKind === "map") {
-      for (const [key, item] of Object.entries(value as Record<string, unknown>)) {
-        if (!key.isWellFormed()) {
-          found.push(notUnicode(path));
-        }
-        visitValue(field, item, path.clone().map(key), found);
+      const entries = Object.entries(value as Record<string, unknown>);
+      if (!entries.every(([key]) => key.isWellFormed())) {
+        found.problems.push(notUnicode(path));
       }
+      visitItems(field, entries, () => path(), path, found);
     } else {
       visitValue(field, value, path, found);
     }
   }
 }
 
-function visitValue(
+function visitItems<Key>(
   field: DescField,
-  value: unknown,
-  at: PathBuilder,
-  found: FieldProblem[],
+  items: readonly (readonly [Key, unknown])[],
+  at: (key: Key) => PathBuilder,
+  whole: PathMaker,
+  found: FormProblems,
 ): void {
+  found.items += items.length;
+  if (found.items > maxItems) {
+    const text = `has ${items.length} items; send at most ${maxItems} in one request`;
+    found.tooMany ??= fieldProblem(whole().toPath(), "max_items", text);
+    return;
+  }
+  for (const [key, item] of items) {
+    visitValue(field, item, () => at(key), found);
+  }
+}
+
+function visitValue(field: DescField, value: unknown, at: PathMaker, found: FormProblems): void {
   if (field.message?.typeName === "google.protobuf.Struct") {
     const problem = problemOfJson(value, "$", 1);
     if (problem !== undefined) {
-      found.push(fieldProblem(at.toPath(), "json_form", problem));
+      found.problems.push(fieldProblem(at().toPath(), "json_form", problem));
     }
   } else if (field.message !== undefined) {
     visit(field.message, value as Message, at, found);
   } else if (field.enum !== undefined) {
     if (field.enum.value[value as number] === undefined) {
       const text = `${String(value)} is no value of ${field.enum.name}; send one of ${field.enum.values.map(({ name }) => name).join(", ")}`;
-      found.push(fieldProblem(at.toPath(), "enum_defined", text));
+      found.problems.push(fieldProblem(at().toPath(), "enum_defined", text));
     }
   } else if (field.scalar === ScalarType.STRING && !(value as string).isWellFormed()) {
-    found.push(notUnicode(at));
+    found.problems.push(notUnicode(at));
   }
 }
 
-function notUnicode(at: PathBuilder): FieldProblem {
+function notUnicode(at: PathMaker): FieldProblem {
   const text = "is not well-formed Unicode; remove the unpaired surrogates";
-  return fieldProblem(at.toPath(), "well_formed", text);
+  return fieldProblem(at().toPath(), "well_formed", text);
 }
 
 /** Says why a value has no JSON form that a plugin could read, or undefined if it has one. */
 function problemOfJson(value: unknown, where: string, level: number): string | undefined {
   if (typeof value === "number" && !Number.isFinite(value)) {
-    return `holds ${value} at ${where}, which JSON cannot express; send a finite number or a string`;
+    return `holds ${value} at ${excerpt(where)}, which JSON cannot express; send a finite number or a string`;
   }
   if (typeof value === "string" && !value.isWellFormed()) {
-    return `holds a string at ${where} that is not well-formed Unicode; remove the unpaired surrogates`;
+    return `holds a string at ${excerpt(where)} that is not well-formed Unicode; remove the unpaired surrogates`;
   }
   if (typeof value !== "object" || value === null) {
     return undefined;
@@ -91,7 +122,7 @@ function problemOfJson(value: unknown, where: string, level: number): string | u
   }
   for (const [key, item] of Object.entries(value)) {
     if (!key.isWellFormed()) {
-      return `holds a key under ${where} that is not well-formed Unicode; remove the unpaired surrogates`;
+      return `holds a key under ${excerpt(where)} that is not well-formed Unicode; remove the unpaired surrogates`;
     }
     const inner = Array.isArray(value) ? `${where}[${key}]` : `${where}.${key}`;
     const problem = problemOfJson(item, inner, level + 1);

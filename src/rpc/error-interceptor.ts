@@ -11,6 +11,10 @@ export const errorInterceptor: Interceptor = (next) => async (request) => {
     call.reachedService = true;
   }
   try {
+    // The caller has given up already; what it no longer waits for must not happen.
+    if (request.signal.aborted) {
+      throw ConnectError.from(request.signal.reason);
+    }
     if (!request.stream) {
       return await next(request);
     }

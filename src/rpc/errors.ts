@@ -20,6 +20,10 @@ const domain = "wasmext";
  */
 const maxProblemBytes = 2048;
 
+/** Longest message, and longest value of metadata, in characters; see maxProblemBytes. */
+const maxMessage = 1024;
+const maxMetadata = 256;
+
 const codes: Readonly<Record<CatalogErrorKind, Code>> = {
   invalid: Code.InvalidArgument,
   "not-found": Code.NotFound,
@@ -36,7 +40,7 @@ export function connectErrorOf(error: CatalogError): ConnectError {
   if (kind === "invalid") {
     details.push(...invalidDetails(listed(violations ?? [])));
   }
-  return new ConnectError(message, codes[kind], undefined, details, error);
+  return new ConnectError(cut(message, maxMessage), codes[kind], undefined, details, error);
 }
 
 /** The RPC error for a failure of the server itself: it says nothing of the cause, but keeps it. */
@@ -57,11 +61,12 @@ export function rpcError(
   message: string,
   metadata: Readonly<Record<string, string>> = {},
 ): ConnectError {
+  const short = cut(message, maxMessage);
   const details: Detail[] = [errorInfo(reason, metadata)];
   if (code === Code.InvalidArgument) {
-    details.push(...requestDetails(message));
+    details.push(...requestDetails(short));
   }
-  return new ConnectError(message, code, undefined, details);
+  return new ConnectError(short, code, undefined, details);
 }
 
 /** Tells whether an error already says why in the form that every error has. */
@@ -71,6 +76,7 @@ export function hasErrorInfo(error: ConnectError): boolean {
 
 /** A request that cannot be read has no field path: the violation is the request's as a whole. */
 function requestDetails(message: string): Detail[] {
+  // The message has been cut, so the search is short.
   const [, known, unknown] =
     /cannot decode field [\w.]+\.(\w+)|key "(\w+)" is unknown/.exec(message) ?? [];
   const path = known ?? unknown ?? "";
@@ -98,10 +104,16 @@ function listed(problems: readonly FieldProblem[]): FieldProblem[] {
 }
 
 function errorInfo(reason: string, metadata: Readonly<Record<string, string>>): Detail {
-  return { desc: ErrorInfoSchema, value: { reason, domain, metadata: { ...metadata } } };
+  const short = Object.entries(metadata).map(([name, value]) => [name, cut(value, maxMetadata)]);
+  const value = { reason, domain, metadata: Object.fromEntries(short) as Record<string, string> };
+  return { desc: ErrorInfoSchema, value };
 }
 
 interface Detail<Desc extends DescMessage = DescMessage> {
   readonly desc: Desc;
   readonly value: MessageInitShape<Desc>;
+}
+
+function cut(text: string, maxLength: number): string {
+  return text.length > maxLength ? `${text.slice(0, maxLength).toWellFormed()}…` : text;
 }

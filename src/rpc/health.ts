@@ -3,6 +3,7 @@ import {
   type Health,
   HealthCheckResponse_ServingStatus as Status,
 } from "../../gen/health/v1/health_pb.ts";
+import { excerpt } from "../catalog/field-problem.ts";
 import { rpcError } from "./errors.ts";
 import { untilAborted } from "./until-aborted.ts";
 
@@ -23,7 +24,7 @@ export function health(
   return {
     check({ service }) {
       if (!known.includes(service)) {
-        const problem = `${JSON.stringify(service)} is no service of this server`;
+        const problem = `${excerpt(service)} is no service of this server`;
         const remedy = `ask for "", or for one that reflection lists`;
         throw rpcError(Code.NotFound, "SERVICE_UNKNOWN", `${problem}; ${remedy}`, { service });
       }

@@ -31,8 +31,15 @@ export function inOurForm(error: ConnectError, reachedService: boolean): Connect
     return internalError(error);
   }
   const code = isServers ? Code.InvalidArgument : error.code;
-  return rpcError(code, reasons[code] ?? "REFUSED", explained(code, error.rawMessage));
+  return rpcError(
+    code,
+    reasons[code] ?? "REFUSED",
+    explained(code, error.rawMessage.slice(0, maxQuoted)),
+  );
 }
+
+/** How much of what Connect says is passed on, in characters: it may quote the whole request. */
+const maxQuoted = 512;
 
 function explained(code: Code, message: string): string {
   switch (code) {

@@ -1,9 +1,12 @@
 /*
  * google.protobuf.Value has to have a kind. Protobuf-ES reads one without as null, so what a binary
- * client sent can only be told from the bytes. They have been parsed once when they come here, so
- * they are well-formed and not nested beyond the parser's limit.
+ * client sent can only be told from the bytes.
+ *
+ * Everything here raises an Error for bytes that it cannot walk: it is stricter than the parser, which
+ * reads a field by its type whatever its tag says. What only a lenient parser can read is not sent by
+ * any client that has our proto.
  */
-import type { DescField, DescMessage } from "@bufbuild/protobuf";
+import { type DescField, type DescMessage, ScalarType } from "@bufbuild/protobuf";
 import { buildPath, type Path, type PathBuilder } from "@bufbuild/protobuf/reflect";
 import { BinaryReader, WireType } from "@bufbuild/protobuf/wire";
 import { ListValueSchema, StructSchema, ValueSchema } from "@bufbuild/protobuf/wkt";
@@ -26,19 +29,26 @@ export function findKindlessStruct(
   at: PathBuilder = buildPath(schema),
 ): Path | undefined {
   const seen = new Map<DescField, number>();
-  for (const [field, inner] of messageFields(schema, bytes)) {
+  for (const [field, inner] of knownFields(schema, bytes)) {
+    if (field.fieldKind !== "message" && field.fieldKind !== "list") {
+      continue;
+    }
     const index = seen.get(field) ?? 0;
     seen.set(field, index + 1);
-    const path = at.clone().field(field);
-    if (field.fieldKind === "list") {
-      path.list(index);
+    const { message } = field;
+    if (inner === undefined || message === undefined) {
+      continue;
     }
-    if (isStruct(field.message)) {
+    const path = (): PathBuilder => {
+      const path = at.clone().field(field);
+      return field.fieldKind === "list" ? path.list(index) : path;
+    };
+    if (isStruct(message)) {
       if (!structHasKinds(inner)) {
-        return path.toPath();
+        return path().toPath();
       }
-    } else if (field.message !== undefined) {
-      const found = findKindlessStruct(field.message, inner, path);
+    } else if (canHoldStruct(message)) {
+      const found = findKindlessStruct(message, inner, path());
       if (found !== undefined) {
         return found;
       }
@@ -47,69 +57,101 @@ export function findKindlessStruct(
   return undefined;
 }
 
-function isStruct(message: DescMessage | undefined): boolean {
-  return message?.typeName === StructSchema.typeName;
+function isStruct(message: DescMessage): boolean {
+  return message.typeName === StructSchema.typeName;
 }
 
 function structHasKinds(bytes: Uint8Array): boolean {
-  return lengthDelimited(bytes, StructSchema.field.fields.number).every((entry) => {
-    const values = lengthDelimited(entry, mapValueNumber);
+  return [...knownFields(StructSchema, bytes)].every(([, entry]) => {
+    const values = entry === undefined ? [] : mapValues(entry);
     return values.length > 0 && values.every(valueHasKind);
   });
 }
 
 function valueHasKind(bytes: Uint8Array): boolean {
+  const fields = [...knownFields(ValueSchema, bytes)];
   const { structValue, listValue } = ValueSchema.field;
   return (
-    hasKnownField(ValueSchema, bytes) &&
-    lengthDelimited(bytes, structValue.number).every(structHasKinds) &&
-    lengthDelimited(bytes, listValue.number).every((list) =>
-      lengthDelimited(list, ListValueSchema.field.values.number).every(valueHasKind),
-    )
+    fields.length > 0 &&
+    fields.every(([field, inner]) => {
+      if (inner === undefined || (field !== structValue && field !== listValue)) {
+        return true;
+      }
+      return field === structValue
+        ? structHasKinds(inner)
+        : [...knownFields(ListValueSchema, inner)].every(
+            ([, value]) => value !== undefined && valueHasKind(value),
+          );
+    })
   );
 }
 
-/** Map entries are messages with the key in field 1 and the value in field 2. */
-const mapValueNumber = 2;
-
-function hasKnownField(schema: DescMessage, bytes: Uint8Array): boolean {
-  const reader = new BinaryReader(bytes);
-  while (reader.pos < reader.len) {
-    const [number, wireType] = reader.tag();
-    if (schema.fields.some((field) => field.number === number)) {
-      return true;
-    }
-    reader.skip(wireType, number);
-  }
-  return false;
-}
-
-function* messageFields(
+/** The known fields of a message in the order of the bytes, with their content where it has a length. */
+function* knownFields(
   schema: DescMessage,
   bytes: Uint8Array,
-): Generator<[DescField, Uint8Array]> {
+): Generator<[DescField, Uint8Array | undefined], void> {
+  for (const [number, wireType, inner] of records(bytes)) {
+    const field = schema.fields.find((candidate) => candidate.number === number);
+    if (field === undefined) {
+      continue;
+    }
+    if (!wireTypesOf(field).includes(wireType)) {
+      throw new Error(`field ${field.toString()} has the wire type ${wireType}`);
+    }
+    yield [field, inner];
+  }
+}
+
+/** Map entries are messages with the key in field 1 and the value in field 2. */
+function mapValues(entry: Uint8Array): Uint8Array[] {
+  return [...records(entry)].flatMap(([number, , inner]) => {
+    if (number <= 2 && inner === undefined) {
+      throw new Error("a map entry has a key or value without a length");
+    }
+    return number === 2 && inner !== undefined ? [inner] : [];
+  });
+}
+
+function* records(
+  bytes: Uint8Array,
+): Generator<[number: number, wireType: WireType, inner: Uint8Array | undefined], void> {
   const reader = new BinaryReader(bytes);
   while (reader.pos < reader.len) {
     const [number, wireType] = reader.tag();
-    const field = schema.fields.find((candidate) => candidate.number === number);
-    if (field?.message !== undefined && wireType === WireType.LengthDelimited) {
-      yield [field, reader.bytes()];
+    if (wireType === WireType.LengthDelimited) {
+      yield [number, wireType, reader.bytes()];
     } else {
       reader.skip(wireType, number);
+      yield [number, wireType, undefined];
     }
   }
 }
 
-function lengthDelimited(bytes: Uint8Array, number: number): Uint8Array[] {
-  const found: Uint8Array[] = [];
-  const reader = new BinaryReader(bytes);
-  while (reader.pos < reader.len) {
-    const [candidate, wireType] = reader.tag();
-    if (candidate === number && wireType === WireType.LengthDelimited) {
-      found.push(reader.bytes());
-    } else {
-      reader.skip(wireType, candidate);
-    }
+/** The wire types that a field may have; numbers in a list may be packed. */
+function wireTypesOf(field: DescField): readonly WireType[] {
+  const { scalar } = field;
+  if (field.message !== undefined || field.fieldKind === "map") {
+    return [WireType.LengthDelimited];
   }
-  return found;
+  if (scalar === ScalarType.STRING || scalar === ScalarType.BYTES) {
+    return [WireType.LengthDelimited];
+  }
+  const single = numberWireType(scalar);
+  return field.fieldKind === "list" ? [single, WireType.LengthDelimited] : [single];
+}
+
+function numberWireType(scalar: ScalarType | undefined): WireType {
+  switch (scalar) {
+    case ScalarType.DOUBLE:
+    case ScalarType.FIXED64:
+    case ScalarType.SFIXED64:
+      return WireType.Bit64;
+    case ScalarType.FLOAT:
+    case ScalarType.FIXED32:
+    case ScalarType.SFIXED32:
+      return WireType.Bit32;
+    default:
+      return WireType.Varint;
+  }
 }

@@ -17,10 +17,14 @@ import type { Logger } from "pino";
 import { type Call, callKey, newCall } from "../rpc/call.ts";
 import { errorInterceptor } from "../rpc/error-interceptor.ts";
 import { internalError, rpcError } from "../rpc/errors.ts";
+import { excerpt } from "../catalog/field-problem.ts";
 import { observeCall } from "../rpc/observe-call.ts";
 import { binaryOptions, jsonOptions } from "../rpc/wire-options.ts";
 import { logWhenEnded } from "./call-log.ts";
+import { base64Decode } from "@bufbuild/protobuf/wire";
 import { applyCors, type OriginPolicy } from "./cors.ts";
+import { clampDeadline } from "./deadline.ts";
+import { endUnfinishedRequest } from "./unfinished-request.ts";
 import { withGrpcMessage } from "./grpc-message.ts";
 import {
   type NodeListener,
@@ -30,7 +34,7 @@ import {
   respond,
 } from "./node-http.ts";
 import { refuse } from "./refuse.ts";
-import { requestBody } from "./request-body.ts";
+import { messageBody, streamBody } from "./request-body.ts";
 import { bodyKey, createWireCheck, needsWireCheck } from "./wire-check.ts";
 
 /** What a listener needs. */
@@ -52,9 +56,6 @@ export interface ListenerOptions {
 
 const compressions = [compressionGzip, compressionBrotli];
 
-/** Longest deadline that a client may set, in ms: what a timer of Node can hold. */
-const maxTimeoutMs = 0x7fffffff;
-
 /** Creates the listener for HTTP requests: the services in all three protocols, and health pages. */
 export function createListener(options: ListenerOptions): NodeListener {
   const { shutdown, isAllowedOrigin } = options;
@@ -72,6 +73,7 @@ export function createListener(options: ListenerOptions): NodeListener {
     }
     const call = newCall();
     logWhenEnded(options.logger, call, request, response, options.now);
+    endUnfinishedRequest(request, response);
     const handler = handlers.get(path);
     if (handler === undefined) {
       refuseCall(call, request, response, 404, unknownMethod(path));
@@ -89,7 +91,6 @@ function handlersByPath(options: ListenerOptions): ReadonlyMap<string, Universal
     requestGate: observeCall,
     acceptCompression: compressions,
     readMaxBytes: options.maxMessageBytes,
-    maxTimeoutMs,
     shutdownSignal: options.shutdown,
     jsonOptions,
     binaryOptions,
@@ -110,6 +111,11 @@ async function serve(
     const problem = "the request names no valid host; send a Host header or an :authority";
     const error = rpcError(Code.InvalidArgument, "INVALID_HOST", problem);
     refuseCall(call, request, response, 400, error);
+    return;
+  }
+  const unreadable = problemOfQuery(universal);
+  if (unreadable !== undefined) {
+    refuseCall(call, request, response, 400, unreadable);
     return;
   }
   const answer = await handler(universal);
@@ -146,7 +152,13 @@ function universalRequest(
   } catch {
     return undefined;
   }
-  const contentType = universal.header.get("content-type") ?? "";
+  clampDeadline(universal.header);
+  const isStream =
+    method.methodKind === "bidi_streaming" || method.methodKind === "client_streaming";
+  if (isStream) {
+    return { ...universal, body: streamBody(request) };
+  }
+  const contentType = (universal.header.get("content-type") ?? "").toLowerCase();
   const chunks: Uint8Array[] = [];
   const keep = needsWireCheck(method, contentType);
   if (keep) {
@@ -154,11 +166,9 @@ function universalRequest(
     const encoding = universal.header.get(enveloped ? "grpc-encoding" : "content-encoding");
     contextValues.set(bodyKey, { chunks, enveloped, encoding: encoding ?? undefined });
   }
-  const isStream =
-    method.methodKind === "bidi_streaming" || method.methodKind === "client_streaming";
   return {
     ...universal,
-    body: requestBody(request, isStream ? Infinity : requestTimeoutMs, (chunk) => {
+    body: messageBody(request, requestTimeoutMs, (chunk) => {
       if (keep) {
         chunks.push(chunk);
       }
@@ -193,7 +203,7 @@ function giveUp(call: Call, request: NodeRequest, response: NodeResponse, error:
 }
 
 function unknownMethod(path: string): ConnectError {
-  const shown = JSON.stringify(path.slice(0, 200));
+  const shown = excerpt(path);
   const problem = `${shown} is no method of this server`;
   const remedy = "POST to /{package.Service}/{Method}; server reflection lists the services";
   return rpcError(Code.Unimplemented, "UNKNOWN_METHOD", `${problem}; ${remedy}`, { path: shown });
@@ -204,17 +214,25 @@ function unsupported(
   request: NodeRequest,
   status: number,
 ): ConnectError {
+  const contentType = request.headers["content-type"] ?? "";
+  const isGet = request.method === "GET";
+  if (status === 405 || (isGet && contentType.startsWith("application/grpc"))) {
+    const methods = isGet ? "POST" : allowedMethods.join(" or ");
+    const text = `${method.name} is called with ${methods}, not ${request.method ?? ""}`;
+    return rpcError(Code.Unimplemented, "UNSUPPORTED_HTTP_METHOD", text);
+  }
   switch (status) {
-    case 405: {
-      const text = `${method.name} is called with ${allowedMethods.join(" or ")}, not ${request.method ?? ""}`;
-      return rpcError(Code.Unimplemented, "UNSUPPORTED_HTTP_METHOD", text);
-    }
     case 505: {
       const text = `${method.name} streams both ways, which needs HTTP/2`;
       return rpcError(Code.Unimplemented, "UNSUPPORTED_HTTP_VERSION", text);
     }
     default: {
-      const sent = JSON.stringify(request.headers["content-type"]?.slice(0, 100) ?? "");
+      if (isGet) {
+        const text =
+          "a GET says in its query what it sends; add encoding=json or encoding=proto, and send no content type";
+        return rpcError(Code.InvalidArgument, "UNSUPPORTED_CONTENT_TYPE", text);
+      }
+      const sent = excerpt(contentType);
       const types =
         method.methodKind === "unary"
           ? "application/json, application/proto, application/grpc or application/grpc-web"
@@ -222,6 +240,22 @@ function unsupported(
       const text = `the content type ${sent} is not supported; send ${types}`;
       return rpcError(Code.InvalidArgument, "UNSUPPORTED_CONTENT_TYPE", text);
     }
+  }
+}
+
+/** Connect answers INTERNAL to a message in the query that is no base64. */
+function problemOfQuery({ method, url }: UniversalServerRequest): ConnectError | undefined {
+  const query = new URL(url).searchParams;
+  if (method !== "GET" || query.get("base64") !== "1") {
+    return undefined;
+  }
+  try {
+    base64Decode(query.get("message") ?? "");
+    return undefined;
+  } catch {
+    const problem = "the message in the query is no base64";
+    const remedy = "encode it with the URL-safe alphabet, or leave base64=1 out";
+    return rpcError(Code.InvalidArgument, "UNREADABLE_REQUEST", `${problem}; ${remedy}`);
   }
 }
 

@@ -11,7 +11,12 @@
  *    with the answer (HTTP/1.1) or with GOAWAY (HTTP/2) that the connection ends.
  */
 import { createServer as createHttpServer, type Server as HttpServer } from "node:http";
-import { constants, createServer as createHttp2Server, type ServerHttp2Session } from "node:http2";
+import {
+  constants,
+  createServer as createHttp2Server,
+  type ServerHttp2Session,
+  type ServerHttp2Stream,
+} from "node:http2";
 import { createServer as createHttpsServer } from "node:https";
 import { type AddressInfo, Server as NetServer, type Socket } from "node:net";
 import { chooseProtocol } from "./choose-protocol.ts";
@@ -49,6 +54,9 @@ const maxStreamId = 2 ** 31 - 1;
 /** How many streams one HTTP/2 connection may have open at once. */
 const maxConcurrentStreams = 1000;
 
+/** How long an HTTP/2 connection without a stream is kept, in ms. */
+const idleMs = 5 * 60_000;
+
 /** How long a closing port still answers new requests on open connections, in ms. */
 const drainMs = 500;
 
@@ -82,6 +90,7 @@ export function createPort({ listener, tls, prefaceTimeoutMs }: PortOptions): Po
   http2.on("session", (session) => {
     sessions.add(session);
     session.once("close", () => sessions.delete(session));
+    endWhenIdle(session);
     if (isClosing) {
       announceEnd(session);
     }
@@ -109,6 +118,8 @@ export function createPort({ listener, tls, prefaceTimeoutMs }: PortOptions): Po
     chooseProtocol(socket, prefaceTimeoutMs, (protocol) => {
       undecided.delete(socket);
       if (protocol === "http2") {
+        // HTTP/1.1 servers keep a connection whose client has ended its half; a session would leak.
+        socket.allowHalfOpen = false;
         http2.emit("connection", socket);
       } else {
         serveHttp1.serve(socket);
@@ -162,6 +173,20 @@ export function createPort({ listener, tls, prefaceTimeoutMs }: PortOptions): Po
  */
 function announceEnd(session: ServerHttp2Session): void {
   session.goaway(constants.NGHTTP2_NO_ERROR, maxStreamId);
+}
+
+/** Ends an HTTP/2 connection on which nothing has happened for long and no stream is open. */
+function endWhenIdle(session: ServerHttp2Session): void {
+  let open = 0;
+  session.on("stream", (stream: ServerHttp2Stream) => {
+    open++;
+    stream.once("close", () => open--);
+  });
+  session.setTimeout(idleMs, () => {
+    if (open === 0) {
+      session.close();
+    }
+  });
 }
 
 /** Tells an HTTP/1.1 client that its connection ends with this answer. HTTP/2 has GOAWAY for that. */

@@ -1,8 +1,10 @@
 import type { DescMethod } from "@bufbuild/protobuf";
-import { createContextKey, type Interceptor } from "@connectrpc/connect";
+import type { Path } from "@bufbuild/protobuf/reflect";
+import { Code, createContextKey, type Interceptor } from "@connectrpc/connect";
 import type { Compression } from "@connectrpc/connect/protocol";
 import { invalid } from "../catalog/errors.ts";
 import { fieldProblem } from "../catalog/field-problem.ts";
+import { rpcError } from "../rpc/errors.ts";
 import { canHoldStruct, findKindlessStruct } from "./kindless.ts";
 
 /** The bytes of a request as they arrived, kept where they say more than the parsed message. */
@@ -19,7 +21,11 @@ export const bodyKey = createContextKey<KeptBody | undefined>(undefined, {
   description: "wasmext request body",
 });
 
-/** Tells which requests need to be kept: binary ones that can hold a Struct. */
+/**
+ * Tells which requests need to be kept: binary ones that can hold a Struct.
+ *
+ * @param contentType - in lower case
+ */
 export function needsWireCheck(method: DescMethod, contentType: string): boolean {
   return (
     method.methodKind === "unary" && !contentType.includes("json") && canHoldStruct(method.input)
@@ -35,7 +41,7 @@ export function createWireCheck(
     const body = request.contextValues.get(bodyKey);
     if (body !== undefined && !request.stream) {
       const bytes = await messageBytes(body, compressions, maxBytes);
-      const path = findKindlessStruct(request.method.input, bytes);
+      const path = pathOfKindless(request.method, bytes);
       if (path !== undefined) {
         const text = "holds a value without a kind; set one of its kinds, null_value for null";
         throw invalid([fieldProblem(path, "json_form", text)]);
@@ -43,6 +49,16 @@ export function createWireCheck(
     }
     return next(request);
   };
+}
+
+function pathOfKindless({ input }: DescMethod, bytes: Uint8Array): Path | undefined {
+  try {
+    return findKindlessStruct(input, bytes);
+  } catch (error) {
+    const problem = `the request cannot be read: ${error instanceof Error ? error.message : ""}`;
+    const remedy = "send the binary encoding of the service's proto";
+    throw rpcError(Code.InvalidArgument, "UNREADABLE_REQUEST", `${problem}; ${remedy}`);
+  }
 }
 
 /** An envelope is one byte of flags, of which the lowest says compressed, and four of length. */
