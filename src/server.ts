@@ -38,7 +38,7 @@ export interface Server {
   listen(): Promise<AddressInfo>;
   /**
    * Stops: accepts nothing more, answers what is under way, ends streams with UNAVAILABLE, and
-   * resolves when all is done, within 8 s.
+   * resolves when all is done, within 8 s. Calling it again changes nothing.
    */
   close(): Promise<void>;
 }
@@ -66,12 +66,17 @@ export function createServer(options: ServerOptions): Server {
     tls: options.tls,
     prefaceTimeoutMs: options.prefaceTimeoutMs ?? 10_000,
   });
+  let closed: Promise<void> | undefined;
+  const closeOnce = (): Promise<void> => {
+    const problem = "the server is going down; connect again";
+    shutdown.abort(rpcError(Code.Unavailable, "SHUTTING_DOWN", problem));
+    return port.close(closeGraceMs);
+  };
   return {
     listen: () => port.listen(options.port, options.host),
     close() {
-      const problem = "the server is going down; connect again";
-      shutdown.abort(rpcError(Code.Unavailable, "SHUTTING_DOWN", problem));
-      return port.close(closeGraceMs);
+      closed ??= closeOnce();
+      return closed;
     },
   };
 }

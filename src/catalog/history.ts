@@ -5,7 +5,7 @@
  *    of them does makes another's watchers miss nothing that they wait for.
  * 2. All of them together are bounded, by number and by size; the oldest goes first.
  * 3. Readers hold no place in here. A reader knows which revision it wants next, and asks; a slow one
- *    costs nothing, and finds one day that its revision is gone.
+ *    costs nothing, and finds one day that too much has come after what it wants, or that it is gone.
  */
 import { type DescMessage, type MessageShape, toBinary } from "@bufbuild/protobuf";
 import {
@@ -27,15 +27,26 @@ export interface HistoryEntry {
   readonly previous: ReadonlyMap<string, WasmExtension>;
   /** What the commit sends, by scope; made for the first watcher of a scope, and shared by all. */
   readonly responses: Map<string, WatchResponse | undefined>;
-  /** Roughly what it holds in memory: the encoded size of its objects. */
+  /** Roughly what it holds in memory: the encoded size of its objects, and some for itself. */
+  readonly bytes: number;
+  /** How much the organization had committed with it, since the history began. */
+  readonly total: Amount;
+}
+
+/** An amount of commits. */
+export interface Amount {
+  readonly commits: number;
   readonly bytes: number;
 }
 
-/** How much history is kept. */
+/** How much history is kept, in all. */
 export interface HistoryLimits {
   readonly maxCommits: number;
   readonly maxBytes: number;
 }
+
+/** What an entry holds beside its objects, in bytes, roughly. */
+const entryBytes = 512;
 
 /** The latest commits. */
 export interface History {
@@ -49,6 +60,8 @@ export interface History {
    * one means to miss some.
    */
   oldest(organization: string): bigint;
+  /** How much an organization has committed since an entry. */
+  since(entry: HistoryEntry): Amount;
 }
 
 interface Key {
@@ -62,6 +75,7 @@ export function createHistory({ maxCommits, maxBytes }: HistoryLimits): History 
   const byRevision = new SortedMap<bigint, HistoryEntry>(undefined, compareRevisions);
   /** The last commit of each organization that is no longer kept. */
   const dropped = new Map<string, bigint>();
+  const totals = new Map<string, Amount>();
   let bytes = 0;
 
   const dropOldest = (): void => {
@@ -83,13 +97,18 @@ export function createHistory({ maxCommits, maxBytes }: HistoryLimits): History 
       return byRevision.size;
     },
     record({ revision, changes }, organization, previous) {
+      const size = entryBytes + sizeOf(changes, previous);
+      const before = totals.get(organization) ?? { commits: 0, bytes: 0 };
+      const total = { commits: before.commits + 1, bytes: before.bytes + size };
+      totals.set(organization, total);
       const entry: HistoryEntry = {
         revision,
         organization,
         changes,
         previous,
         responses: new Map(),
-        bytes: sizeOf(changes),
+        bytes: size,
+        total,
       };
       byOrganization.set({ organization, revision }, entry);
       byRevision.set(revision, entry);
@@ -101,6 +120,10 @@ export function createHistory({ maxCommits, maxBytes }: HistoryLimits): History 
     first(organization, revision) {
       const found = byOrganization.getPairOrNextHigher({ organization, revision })?.[1];
       return found?.organization === organization ? found : undefined;
+    },
+    since({ organization, total }) {
+      const now = totals.get(organization) ?? total;
+      return { commits: now.commits - total.commits, bytes: now.bytes - total.bytes };
     },
     oldest: (organization) => (dropped.get(organization) ?? 0n) + 1n,
   };
@@ -114,18 +137,26 @@ export function encodedSize<Desc extends DescMessage>(
   return toBinary(schema, message).byteLength;
 }
 
-function sizeOf(changes: readonly Change[]): number {
-  return changes.reduce((total, change) => {
+function sizeOf(changes: readonly Change[], previous: ReadonlyMap<string, WasmExtension>): number {
+  let bytes = 0;
+  for (const change of changes) {
     switch (change.kind) {
       case "put-extension":
-        return total + encodedSize(WasmExtensionSchema, change.extension);
+        bytes += encodedSize(WasmExtensionSchema, change.extension);
+        break;
       case "put-attachments":
-        return total + encodedSize(AttachmentSetSchema, change.attachmentSet);
+        bytes += encodedSize(AttachmentSetSchema, change.attachmentSet);
+        break;
       case "delete-extension":
       case "delete-attachments":
-        return total + change.fqn.length;
+        bytes += change.fqn.length;
+        break;
     }
-  }, 0);
+  }
+  for (const extension of previous.values()) {
+    bytes += encodedSize(WasmExtensionSchema, extension);
+  }
+  return bytes;
 }
 
 function compareKeys(a: Key, b: Key): number {

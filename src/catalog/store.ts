@@ -10,7 +10,7 @@ import { createWatchers, type Watchers } from "./watchers.ts";
  */
 const maxPinnedStates = 256;
 
-const defaultLimits: HistoryLimits = { maxCommits: 10_000, maxBytes: 32 * 1024 * 1024 };
+const defaultLimits: HistoryLimits = { maxCommits: 100_000, maxBytes: 64 * 1024 * 1024 };
 
 /** The catalog in memory: its present state, its latest commits, and those who wait for the next. */
 export interface Store {

@@ -8,6 +8,7 @@ import {
   type WatchService,
 } from "../../gen/wasmext/v1/watch_service_pb.ts";
 import { organizationOf } from "../catalog/fqn.ts";
+import type { Amount } from "../catalog/history.ts";
 import type { Store } from "../catalog/store.ts";
 import { validated } from "../catalog/validate.ts";
 import { bookmarkAt, responseOf, statePart, type StatePosition } from "../catalog/watch-events.ts";
@@ -31,10 +32,17 @@ export function watchService({
         let next = startRevision === 0n ? yield* presentState(store, parent) : startRevision;
         checkStart(store, request, organization);
         let bookmarkDue = performance.now() + bookmarkIntervalMs;
+        // One that resumes may have far to go; it is slow only if it falls behind after that.
+        let hasCaughtUp = false;
         for (;;) {
           checkKept(store, organization, next);
           const entry = store.history.first(organization, next);
           if (entry !== undefined) {
+            const isFarBehind = exceedsBacklog(store.history.since(entry));
+            if (isFarBehind && hasCaughtUp) {
+              throw tooSlow(next, "it has fallen too far behind", "resume from it");
+            }
+            hasCaughtUp ||= !isFarBehind;
             next = entry.revision + 1n;
             const response = responseOf(entry, parent);
             if (response !== undefined) {
@@ -43,6 +51,7 @@ export function watchService({
             }
             continue;
           }
+          hasCaughtUp = true;
           if (next <= store.state.revision) {
             next = store.state.revision + 1n;
           }
@@ -71,7 +80,7 @@ function* presentState(store: Store, parent: string): Generator<WatchResponse, b
   do {
     const state = store.stateAt(revision);
     if (state === undefined) {
-      throw tooSlow("the state that it began with is", revision, "start again with 0");
+      throw tooSlow(revision, "the state that it began with is no longer kept", "begin with 0");
     }
     const { events, next } = statePart(state, parent, position);
     if (events.length > 0) {
@@ -91,7 +100,7 @@ function checkStart(
   const oldest = store.history.oldest(organization);
   if (startRevision !== 0n && startRevision < oldest) {
     const problem = `revision ${startRevision} of ${parent} is no longer kept, the oldest one is ${oldest}`;
-    const remedy = "start again with start_revision 0";
+    const remedy = "begin with start_revision 0";
     throw rpcError(Code.OutOfRange, "REVISION_NOT_KEPT", `${problem}; ${remedy}`, {
       parent,
       oldest_revision: String(oldest),
@@ -101,13 +110,20 @@ function checkStart(
 
 function checkKept(store: Store, organization: string, next: bigint): void {
   if (next < store.history.oldest(organization)) {
-    throw tooSlow("the next commit to send is", next, "resume from it, or start again with 0");
+    throw tooSlow(next, "what it has not read is no longer kept", "begin with 0");
   }
 }
 
-function tooSlow(what: string, revision: bigint, remedy: string): ConnectError {
-  const problem = `the reader is too slow: ${what} no longer kept`;
+/** How far a reader may fall behind. Far less than the history, so that it can resume. */
+const maxBacklog: Amount = { commits: 1_000, bytes: 8 * 1024 * 1024 };
+
+function exceedsBacklog({ commits, bytes }: Amount): boolean {
+  return commits > maxBacklog.commits || bytes > maxBacklog.bytes;
+}
+
+function tooSlow(next: bigint, what: string, remedy: string): ConnectError {
+  const problem = `the reader is too slow: it has not read revision ${next}, and ${what}`;
   return rpcError(Code.ResourceExhausted, "READER_TOO_SLOW", `${problem}; ${remedy}`, {
-    next_revision: String(revision),
+    next_revision: String(next),
   });
 }

@@ -172,7 +172,9 @@ export function createPort({ listener, tls, prefaceTimeoutMs }: PortOptions): Po
  * heard of that (RFC 9113, section 6.8).
  */
 function announceEnd(session: ServerHttp2Session): void {
-  session.goaway(constants.NGHTTP2_NO_ERROR, maxStreamId);
+  if (!session.destroyed) {
+    session.goaway(constants.NGHTTP2_NO_ERROR, maxStreamId);
+  }
 }
 
 /** Ends an HTTP/2 connection on which nothing has happened for long and no stream is open. */

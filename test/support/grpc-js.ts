@@ -1,5 +1,9 @@
+import { fromBinary } from "@bufbuild/protobuf";
+import { anyUnpack } from "@bufbuild/protobuf/wkt";
 import { credentials, loadPackageDefinition, type ServiceError } from "@grpc/grpc-js";
 import { loadSync } from "@grpc/proto-loader";
+import { type ErrorInfo, ErrorInfoSchema } from "../../gen/google/rpc/error_details_pb.ts";
+import { StatusSchema } from "../../gen/google/rpc/status_pb.ts";
 
 /** Calls a unary method of a service, as grpc-js and proto-loader make it of our proto files. */
 export type GrpcCall = (method: string, request: object) => Promise<Record<string, unknown>>;
@@ -7,6 +11,8 @@ export type GrpcCall = (method: string, request: object) => Promise<Record<strin
 /** A client of grpc-js. */
 export interface GrpcClient {
   readonly call: GrpcCall;
+  /** Opens a stream of responses, which reads no more than is asked of it. */
+  readonly stream: (method: string, request: object) => AsyncIterator<Record<string, unknown>>;
   close(): void;
 }
 
@@ -45,6 +51,13 @@ export function createGrpcClient(address: string, service: string, file: string)
           }
         });
       }),
+    stream: (method, request) => {
+      const open = client[method] as unknown as (
+        this: unknown,
+        request: object,
+      ) => AsyncIterable<Record<string, unknown>>;
+      return open.call(client, request)[Symbol.asyncIterator]();
+    },
     close: () => {
       client.close();
     },
@@ -59,4 +72,11 @@ export async function grpcError(call: Promise<unknown>): Promise<ServiceError> {
     },
     (error: unknown) => error as ServiceError,
   );
+}
+
+/** The ErrorInfo of a refused call. */
+export function errorInfoOf(error: ServiceError): ErrorInfo | undefined {
+  const [bytes] = error.metadata.get("grpc-status-details-bin");
+  const { details } = fromBinary(StatusSchema, bytes as Buffer);
+  return details.map((any) => anyUnpack(any, ErrorInfoSchema)).find((info) => info !== undefined);
 }

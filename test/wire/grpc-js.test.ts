@@ -2,9 +2,9 @@ import { fromBinary } from "@bufbuild/protobuf";
 import { anyUnpack } from "@bufbuild/protobuf/wkt";
 import { status } from "@grpc/grpc-js";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { BadRequestSchema, ErrorInfoSchema } from "../../gen/google/rpc/error_details_pb.ts";
+import { BadRequestSchema } from "../../gen/google/rpc/error_details_pb.ts";
 import { StatusSchema } from "../../gen/google/rpc/status_pb.ts";
-import { createGrpcClient, type GrpcClient, grpcError } from "../support/grpc-js.ts";
+import { createGrpcClient, errorInfoOf, type GrpcClient, grpcError } from "../support/grpc-js.ts";
 
 import { type RunningServer, startServer } from "../support/server.ts";
 
@@ -75,9 +75,8 @@ describe("grpc-js with our proto files", () => {
     expect(error.details).toContain("ftp://x");
     const [bytes] = error.metadata.get("grpc-status-details-bin");
     const { details } = fromBinary(StatusSchema, bytes as Buffer);
-    const info = details.flatMap((any) => anyUnpack(any, ErrorInfoSchema) ?? []);
     const bad = details.flatMap((any) => anyUnpack(any, BadRequestSchema) ?? []);
-    expect(info).toMatchObject([{ reason: "INVALID_FIELDS", domain: "wasmext" }]);
+    expect(errorInfoOf(error)).toMatchObject({ reason: "INVALID_FIELDS", domain: "wasmext" });
     expect(bad.flatMap((each) => each.fieldViolations).map(({ field }) => field)).toEqual([
       "wasm_extension.url",
       "wasm_extension.vm_config.env[0].name",
@@ -105,4 +104,33 @@ describe("grpc-js with our proto files", () => {
     const now = await extensions.call("GetWasmExtension", { fqn: created["fqn"] });
     expect(now["priority"]).toBe(won[0]?.value["priority"]);
   });
+});
+
+test("grpc-js watches an organization: the present state, a bookmark, and what comes", async () => {
+  await using server = await startServer();
+  const address = `127.0.0.1:${server.port}`;
+  const writer = createGrpcClient(
+    address,
+    "tetrateio.api.tsb.extension.v2.WasmExtensions",
+    "tetrateio/api/tsb/extension/v2/wasm_service.proto",
+  );
+  const watcher = createGrpcClient(
+    address,
+    "wasmext.v1.WatchService",
+    "wasmext/v1/watch_service.proto",
+  );
+  const create = (name: string): Promise<unknown> =>
+    writer.call("CreateWasmExtension", { parent, name, wasm_extension: { url: "oci://x" } });
+  await create("a");
+  const watch = watcher.stream("Watch", { parent });
+  const next = async (): Promise<unknown> => (await watch.next()).value;
+  expect(await next()).toMatchObject({ events: [{ extension_put: { url: "oci://x" } }] });
+  expect(await next()).toMatchObject({ events: [], bookmark: true });
+  await create("b");
+  expect(await next()).toMatchObject({
+    events: [{ extension_put: { fqn: `${parent}/extensions/b` } }],
+  });
+  await watch.return?.();
+  writer.close();
+  watcher.close();
 });

@@ -161,9 +161,9 @@ export const WatchService: GenService<{
    *
    * To resume, send the last revision that was received plus one. OUT_OF_RANGE
    * when that is no longer kept: its ErrorInfo names the `oldest_revision` that
-   * is; start again with 0. RESOURCE_EXHAUSTED when the reader is so slow that
-   * commits it has not read are no longer kept: resume, or start again.
-   * UNAVAILABLE when the server goes down: resume.
+   * is; begin with 0. RESOURCE_EXHAUSTED when the reader has fallen too far
+   * behind, by 1,000 commits or 8 MiB: resume from the `next_revision` that its
+   * ErrorInfo names. UNAVAILABLE when the server goes down: resume.
    *
    * @generated from rpc wasmext.v1.WatchService.Watch
    */

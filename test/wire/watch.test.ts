@@ -1,0 +1,134 @@
+import { Code, ConnectError, createClient, type Transport } from "@connectrpc/connect";
+import {
+  createConnectTransport,
+  createGrpcTransport,
+  createGrpcWebTransport,
+  Http2SessionManager,
+} from "@connectrpc/connect-node";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { WasmExtensions } from "../../gen/tetrateio/api/tsb/extension/v2/wasm_service_pb.ts";
+import { ChainService } from "../../gen/wasmext/v1/chain_service_pb.ts";
+import { type WatchResponse, WatchService } from "../../gen/wasmext/v1/watch_service_pb.ts";
+import { createStore, type Store } from "../../src/catalog/store.ts";
+import { redIngress } from "../support/acme.ts";
+import { said } from "../support/errors.ts";
+import { type RunningServer, startServer } from "../support/server.ts";
+import { read, type Reader, until } from "../support/stream.ts";
+
+const parent = "organizations/acme";
+
+interface Served {
+  readonly server: RunningServer;
+  readonly store: Store;
+}
+
+async function serve(...limits: Parameters<typeof createStore>): Promise<Served> {
+  const store = createStore(...limits);
+  const server = await startServer({ store });
+  onTestFinished(() => server.close());
+  return { server, store };
+}
+
+const transports: Record<string, (baseUrl: string) => Transport> = {
+  gRPC: (baseUrl) => createGrpcTransport({ baseUrl }),
+  "gRPC-Web over HTTP/1.1": (baseUrl) => createGrpcWebTransport({ baseUrl, httpVersion: "1.1" }),
+  "Connect over HTTP/1.1": (baseUrl) => createConnectTransport({ baseUrl, httpVersion: "1.1" }),
+  "Connect over HTTP/2": (baseUrl) => createConnectTransport({ baseUrl, httpVersion: "2" }),
+};
+
+function watch(transport: Transport, startRevision = 0n): Reader<WatchResponse> {
+  const client = createClient(WatchService, transport);
+  return read((options) => client.watch({ parent, startRevision }, options));
+}
+
+async function create(transport: Transport, name: string, description = ""): Promise<void> {
+  await createClient(WasmExtensions, transport).createWasmExtension({
+    parent,
+    name,
+    wasmExtension: { url: "oci://x", description },
+  });
+}
+
+describe.each(Object.entries(transports))("over %s", (_name, transportTo) => {
+  test("a watch sees changes as they come, and leaves nothing when it is cancelled", async () => {
+    const { server, store } = await serve();
+    const transport = transportTo(server.url);
+    const commits = watch(transport);
+    const client = createClient(ChainService, transport);
+    const chains = read((options) => client.watchChain({ target: redIngress }, options));
+    expect(await commits.next()).toMatchObject({ bookmark: true });
+    expect((await chains.next()).chain?.links).toEqual([]);
+    await create(transport, "a");
+    expect(await commits.next()).toMatchObject({ revision: 1n, events: [{}] });
+    expect([store.commitWatchers.size, store.chainWatchers.size]).toEqual([1, 1]);
+    commits.cancel();
+    chains.cancel();
+    await until(
+      () => store.commitWatchers.size === 0 && store.chainWatchers.size === 0,
+      "the watchers have left",
+    );
+  });
+
+  test("a server that goes down ends watches with UNAVAILABLE", async () => {
+    const { server, store } = await serve();
+    const commits = watch(transportTo(server.url));
+    await commits.next();
+    const closed = server.close();
+    const end = await commits.next().catch((error: unknown) => ConnectError.from(error));
+    const { code, reason } = said(end as ConnectError);
+    expect({ code, reason }).toEqual({ code: Code.Unavailable, reason: "SHUTTING_DOWN" });
+    await closed;
+    expect(store.commitWatchers.size).toBe(0);
+  });
+});
+
+test("a reader that fell behind within the kept history resumes where it was", async () => {
+  const { server } = await serve();
+  const transport = createGrpcTransport({ baseUrl: server.url });
+  const first = watch(transport);
+  await first.next();
+  await create(transport, "a");
+  const { revision } = await first.next();
+  first.cancel();
+  for (const name of ["b", "c"]) {
+    await create(transport, name);
+  }
+  const resumed = watch(transport, revision + 1n);
+  expect(await resumed.next()).toMatchObject({ revision: 2n });
+  expect(await resumed.next()).toMatchObject({ revision: 3n });
+});
+
+test("1,000 watchers see 100 commits each: all, in order, none twice", async () => {
+  const { server, store } = await serve();
+  const sessions = Array.from({ length: 4 }, () => new Http2SessionManager(server.url));
+  onTestFinished(() => {
+    sessions.forEach((session) => {
+      session.abort();
+    });
+  });
+  const watchers = Array.from({ length: 1_000 }, (_, index) => {
+    const sessionManager = sessions[index % sessions.length];
+    return watch(
+      createGrpcTransport({ baseUrl: server.url, ...(sessionManager && { sessionManager }) }),
+    );
+  });
+  await Promise.all(watchers.map((watcher) => watcher.next()));
+  expect(store.commitWatchers.size).toBe(1_000);
+  const writer = createGrpcTransport({ baseUrl: server.url });
+  const writing = (async () => {
+    for (let index = 1; index <= 100; index++) {
+      await create(writer, `e${index}`);
+    }
+  })();
+  const expected = Array.from({ length: 100 }, (_, index) => BigInt(index + 1));
+  await Promise.all(
+    watchers.map(async (watcher) => {
+      const revisions: bigint[] = [];
+      while (revisions.length < 100) {
+        revisions.push((await watcher.next()).revision);
+      }
+      expect(revisions).toEqual(expected);
+    }),
+  );
+  await writing;
+}, 60_000);
