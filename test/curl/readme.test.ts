@@ -1,5 +1,6 @@
 /* The commands and programs of the README, run as they are printed, against a server of this test. */
-import { execFile } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -53,32 +54,52 @@ describe("README", () => {
 
   test.each(snippets)("$language: $code", async ({ language, code, output }) => {
     const here = code.replaceAll("localhost:8080", `localhost:${server.port}`);
-    const { stdout } =
-      language === "sh" ? await run("bash", ["-euc", here], { cwd: root }) : await runProgram(here);
+    if (language === "ts") {
+      expect(await runProgram(code, here)).toContain("organizations/org/extensions/wasm-auth");
+      return;
+    }
+    const stdout = code.startsWith("# Goes on until Ctrl-C.")
+      ? await outputUntil("bash", ["-euc", `exec ${here.replace(/^#.*\n/, "")}`], /^\}$/m)
+      : (await run("bash", ["-euc", here], { cwd: root })).stdout;
     if (output !== undefined) {
       expect(comparable(stdout)).toEqual(comparable(output));
-    } else if (language === "sh") {
-      expect(JSON.parse(stdout)).not.toHaveProperty("code");
     } else {
-      expect(stdout).toContain("organizations/org/extensions/wasm-auth");
+      expect(stdout).toMatch(/^\{/);
+      expect(stdout).not.toContain(`"code":`);
     }
   });
 
-  async function runProgram(code: string): Promise<{ stdout: string }> {
+  function runProgram(code: string, here: string): Promise<string> {
     const file = `${scratch}/program-${snippets.findIndex((snippet) => snippet.code === code)}.ts`;
-    writeFileSync(file, code.replaceAll("./gen/", "../gen/"));
+    writeFileSync(file, here.replaceAll("./gen/", "../gen/"));
     // A client keeps its connection open for more calls, so the program is ended after its output.
-    const child = run(process.execPath, [file], { cwd: root, timeout: 20_000 });
-    let stdout = "";
-    const printed = Promise.withResolvers<undefined>();
-    child.child.stdout?.on("data", (chunk: string) => {
-      stdout += chunk;
-      if (stdout.includes("]")) {
-        printed.resolve(undefined);
-        child.child.kill();
+    return outputUntil(process.execPath, [file], /\]/);
+  }
+
+  /** Runs a program until it has printed something, and interrupts it as Ctrl-C does. */
+  async function outputUntil(file: string, parameters: string[], end: RegExp): Promise<string> {
+    // A group of its own, as a shell gives to each command: Ctrl-C reaches all of it.
+    const child = spawn(file, parameters, { cwd: root, detached: true });
+    const timer = setTimeout(interrupt, 20_000);
+    let [stdout, stderr] = ["", ""];
+    child.stderr.on("data", (chunk: Buffer) => (stderr += chunk.toString()));
+    child.stdout.on("data", (chunk: Buffer) => {
+      stdout += chunk.toString();
+      if (end.test(stdout)) {
+        interrupt();
       }
     });
-    await Promise.race([printed.promise, child.catch(() => undefined)]);
-    return { stdout };
+    await once(child, "close");
+    clearTimeout(timer);
+    if (!end.test(stdout)) {
+      throw new Error(`${file} ended before it printed ${end.source}: ${stdout}${stderr}`);
+    }
+    return stdout;
+
+    function interrupt(): void {
+      if (child.pid !== undefined && child.exitCode === null) {
+        process.kill(-child.pid, "SIGINT");
+      }
+    }
   }
 });
