@@ -4,17 +4,21 @@
  */
 import {
   create,
+  type DescMethodServerStreaming,
   type DescMethodUnary,
   fromJson,
   type JsonObject,
   type JsonValue,
   toJson,
 } from "@bufbuild/protobuf";
-import { type Code, ConnectError, createClient, type Transport } from "@connectrpc/connect";
+import { type Code, ConnectError, type Transport } from "@connectrpc/connect";
+import { createAsyncIterable } from "@connectrpc/connect/protocol";
 import { createConnectTransport, createGrpcWebTransport } from "@connectrpc/connect-web";
 import { BadRequestSchema, ErrorInfoSchema } from "../../gen/google/rpc/error_details_pb.ts";
-import { Health, type HealthCheckResponse_ServingStatus } from "../../gen/health/v1/health_pb.ts";
+import { Health } from "../../gen/health/v1/health_pb.ts";
 import { WasmExtensions } from "../../gen/tetrateio/api/tsb/extension/v2/wasm_service_pb.ts";
+import { ChainService } from "../../gen/wasmext/v1/chain_service_pb.ts";
+import { WatchService } from "../../gen/wasmext/v1/watch_service_pb.ts";
 import type { Protocol } from "./protocols.ts";
 
 /** Which server to call, and how. */
@@ -45,20 +49,17 @@ export interface Refusal {
 /** How a call ended. */
 export type Outcome = { readonly answer: JsonValue } | { readonly refusal: Refusal };
 
-/** What a Watch of the server's health says next: a status, or why it says no more. */
-export type Report =
-  { readonly status: HealthCheckResponse_ServingStatus } | { readonly refusal: Refusal };
-
-/** A Watch of the server's health that is under way. */
-export interface HealthWatch {
-  next(): Promise<Report>;
+/** A watch that is under way. */
+export interface Watch {
+  /** What it says next, or why it says no more. */
+  next(): Promise<Outcome>;
   cancel(): void;
 }
 
 /** What the script offers to the tests. */
 export interface PageScript {
   call(route: Route, method: Method, request: JsonObject): Promise<Outcome>;
-  watchHealth(route: Route): HealthWatch;
+  watch(route: Route, what: Watched, request: JsonObject): Watch;
 }
 
 declare global {
@@ -77,6 +78,15 @@ const transports: Readonly<Record<Protocol, (baseUrl: string) => Transport>> = {
     createConnectTransport({ baseUrl, useHttpGet: true, useBinaryFormat: true }),
 };
 
+const streams = {
+  health: Health.method.watch,
+  catalog: WatchService.method.watch,
+  chain: ChainService.method.watchChain,
+};
+
+/** What a page can watch. */
+export type Watched = keyof typeof streams;
+
 globalThis.wasmext = {
   async call({ url, protocol, headers, deadlineMs }, name, request) {
     const transport = transports[protocol](url);
@@ -91,19 +101,14 @@ globalThis.wasmext = {
     }
   },
 
-  watchHealth({ url, protocol }) {
+  watch(route, what, request) {
     const canceling = new AbortController();
     const signal = AbortSignal.any([canceling.signal, AbortSignal.timeout(patienceMs)]);
-    const statuses = createClient(Health, transports[protocol](url)).watch({}, { signal });
-    const reports = statuses[Symbol.asyncIterator]();
+    const answers = stream(route, streams[what], request, signal);
     return {
       async next() {
         try {
-          const report = await reports.next();
-          if (report.done === true) {
-            throw new Error("the watch ended without an error");
-          }
-          return { status: report.value.status };
+          return { answer: (await answers.next()).value };
         } catch (error) {
           return { refusal: refusalOf(error) };
         }
@@ -114,6 +119,21 @@ globalThis.wasmext = {
     };
   },
 };
+
+async function* stream(
+  { url, protocol, headers, deadlineMs }: Route,
+  method: DescMethodServerStreaming,
+  request: JsonObject,
+  signal: AbortSignal,
+): AsyncGenerator<JsonValue, never> {
+  const messages = createAsyncIterable([fromJson(method.input, request)]);
+  const transport = transports[protocol](url);
+  const response = await transport.stream(method, signal, deadlineMs, headers, messages);
+  for await (const message of response.message) {
+    yield toJson(method.output, create(method.output, message));
+  }
+  throw new Error("the watch ended without an error");
+}
 
 function refusalOf(error: unknown): Refusal {
   const refusal = ConnectError.from(error);

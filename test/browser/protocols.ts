@@ -1,8 +1,9 @@
+/** The ways in which a page can watch: nothing streams over GET. */
+export const watchProtocols = ["gRPC-Web", "Connect with JSON", "Connect with binary"] as const;
+
 /** The ways in which a page can call the server. */
 export const protocols = [
-  "gRPC-Web",
-  "Connect with JSON",
-  "Connect with binary",
+  ...watchProtocols,
   "Connect with GET and JSON",
   "Connect with GET and binary",
 ] as const;

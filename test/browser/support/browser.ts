@@ -1,6 +1,6 @@
 import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
-import { chromium, type JSHandle, type Page } from "playwright-core";
-import type { HealthWatch, Method, Outcome, PageScript, Refusal, Route } from "../page.ts";
+import { chromium, type Page } from "playwright-core";
+import type { Method, Outcome, PageScript, Refusal, Route, Watched } from "../page.ts";
 import { startPageServer } from "./page-server.ts";
 
 /** A name that the browser, and nothing else, resolves to this machine. */
@@ -25,9 +25,16 @@ const timeout = 20_000;
 export interface OpenPage {
   readonly origin: string;
   call(route: Route, method: Method, request: JsonObject): Promise<Outcome>;
-  watchHealth(route: Route): Promise<JSHandle<HealthWatch>>;
+  watch(route: Route, what: Watched, request: JsonObject): Promise<OpenWatch>;
   /** Posts as a form does, which browsers do without asking the server first. */
   postUnasked(url: string, body: string): Promise<void>;
+}
+
+/** A watch that a page has under way. */
+export interface OpenWatch {
+  /** What it says next, or why it says no more. */
+  next(): Promise<Outcome>;
+  cancel(): Promise<void>;
 }
 
 /** A running Chromium. */
@@ -67,7 +74,20 @@ function inPage(page: Page, origin: string): OpenPage {
         (json) => globalThis.wasmext.call(...(JSON.parse(json) as Parameters<PageScript["call"]>)),
         JSON.stringify(call),
       ),
-    watchHealth: (route) => page.evaluateHandle((r) => globalThis.wasmext.watchHealth(r), route),
+    async watch(...watch) {
+      const handle = await page.evaluateHandle(
+        (json) =>
+          globalThis.wasmext.watch(...(JSON.parse(json) as Parameters<PageScript["watch"]>)),
+        JSON.stringify(watch),
+      );
+      return {
+        next: () => handle.evaluate((w) => w.next()),
+        cancel: () =>
+          handle.evaluate((w) => {
+            w.cancel();
+          }),
+      };
+    },
     postUnasked: (url, body) =>
       page.evaluate(
         async ([to, text]) => {
