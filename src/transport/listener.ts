@@ -1,6 +1,5 @@
 import { constants } from "node:http2";
 import {
-  Code,
   type ConnectError,
   type ConnectRouter,
   createConnectRouter,
@@ -16,15 +15,12 @@ import type { UniversalHandler, UniversalServerRequest } from "@connectrpc/conne
 import type { Logger } from "pino";
 import { type Call, callKey, newCall } from "../rpc/call.ts";
 import { errorInterceptor } from "../rpc/error-interceptor.ts";
-import { internalError, rpcError } from "../rpc/errors.ts";
-import { excerpt } from "../catalog/field-problem.ts";
+import { internalError } from "../rpc/errors.ts";
 import { observeCall } from "../rpc/observe-call.ts";
 import { binaryOptions, jsonOptions } from "../rpc/wire-options.ts";
 import { logWhenEnded } from "./call-log.ts";
-import { base64Decode } from "@bufbuild/protobuf/wire";
 import { applyCors, type OriginPolicy } from "./cors.ts";
 import { clampDeadline } from "./deadline.ts";
-import { endUnfinishedRequest } from "./unfinished-request.ts";
 import { withGrpcMessage } from "./grpc-message.ts";
 import {
   type NodeListener,
@@ -33,8 +29,10 @@ import {
   pathOf,
   respond,
 } from "./node-http.ts";
+import { invalidHost, problemOfQuery, unknownMethod, unsupported } from "./refusals.ts";
 import { refuse } from "./refuse.ts";
 import { messageBody, streamBody } from "./request-body.ts";
+import { endUnfinishedRequest } from "./unfinished-request.ts";
 import { bodyKey, createWireCheck, needsWireCheck } from "./wire-check.ts";
 
 /** What a listener needs. */
@@ -108,9 +106,7 @@ async function serve(
 ): Promise<void> {
   const universal = universalRequest(handler, call, request, response, options);
   if (universal === undefined) {
-    const problem = "the request names no valid host; send a Host header or an :authority";
-    const error = rpcError(Code.InvalidArgument, "INVALID_HOST", problem);
-    refuseCall(call, request, response, 400, error);
+    refuseCall(call, request, response, 400, invalidHost());
     return;
   }
   const unreadable = problemOfQuery(universal);
@@ -199,63 +195,6 @@ function giveUp(call: Call, request: NodeRequest, response: NodeResponse, error:
     response.stream.close(constants.NGHTTP2_INTERNAL_ERROR);
   } else {
     response.destroy();
-  }
-}
-
-function unknownMethod(path: string): ConnectError {
-  const shown = excerpt(path);
-  const problem = `${shown} is no method of this server`;
-  const remedy = "POST to /{package.Service}/{Method}; server reflection lists the services";
-  return rpcError(Code.Unimplemented, "UNKNOWN_METHOD", `${problem}; ${remedy}`, { path: shown });
-}
-
-function unsupported(
-  { allowedMethods, method }: UniversalHandler,
-  request: NodeRequest,
-  status: number,
-): ConnectError {
-  const contentType = request.headers["content-type"] ?? "";
-  const isGet = request.method === "GET";
-  if (status === 405 || (isGet && contentType.startsWith("application/grpc"))) {
-    const methods = isGet ? "POST" : allowedMethods.join(" or ");
-    const text = `${method.name} is called with ${methods}, not ${request.method ?? ""}`;
-    return rpcError(Code.Unimplemented, "UNSUPPORTED_HTTP_METHOD", text);
-  }
-  switch (status) {
-    case 505: {
-      const text = `${method.name} streams both ways, which needs HTTP/2`;
-      return rpcError(Code.Unimplemented, "UNSUPPORTED_HTTP_VERSION", text);
-    }
-    default: {
-      if (isGet) {
-        const text =
-          "a GET says in its query what it sends; add encoding=json or encoding=proto, and send no content type";
-        return rpcError(Code.InvalidArgument, "UNSUPPORTED_CONTENT_TYPE", text);
-      }
-      const sent = excerpt(contentType);
-      const types =
-        method.methodKind === "unary"
-          ? "application/json, application/proto, application/grpc or application/grpc-web"
-          : "application/connect+json, application/connect+proto, application/grpc or application/grpc-web";
-      const text = `the content type ${sent} is not supported; send ${types}`;
-      return rpcError(Code.InvalidArgument, "UNSUPPORTED_CONTENT_TYPE", text);
-    }
-  }
-}
-
-/** Connect answers INTERNAL to a message in the query that is no base64. */
-function problemOfQuery({ method, url }: UniversalServerRequest): ConnectError | undefined {
-  const query = new URL(url).searchParams;
-  if (method !== "GET" || query.get("base64") !== "1") {
-    return undefined;
-  }
-  try {
-    base64Decode(query.get("message") ?? "");
-    return undefined;
-  } catch {
-    const problem = "the message in the query is no base64";
-    const remedy = "encode it with the URL-safe alphabet, or leave base64=1 out";
-    return rpcError(Code.InvalidArgument, "UNREADABLE_REQUEST", `${problem}; ${remedy}`);
   }
 }
 

@@ -48,6 +48,9 @@ export interface Port {
   close(graceMs: number): Promise<void>;
 }
 
+/** Lets the kernel find out that a peer is gone that never said so, such as one that lost power. */
+const keepAlive = { keepAlive: true, keepAliveInitialDelay: 60_000 };
+
 /** The greatest identifier that a stream can have. */
 const maxStreamId = 2 ** 31 - 1;
 
@@ -100,8 +103,8 @@ export function createPort({ listener, tls, prefaceTimeoutMs }: PortOptions): Po
 
   const http1 =
     tls === undefined
-      ? createHttpServer(tracked)
-      : createHttpsServer({ ...tls, ALPNProtocols: ["h2", "http/1.1"] }, tracked);
+      ? createHttpServer(keepAlive, tracked)
+      : createHttpsServer({ ...tls, ...keepAlive, ALPNProtocols: ["h2", "http/1.1"] }, tracked);
   const serveHttp1 = takeOverConnections(
     http1,
     tls === undefined ? "connection" : "secureConnection",
