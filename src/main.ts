@@ -14,15 +14,27 @@ import type { TlsOptions } from "./transport/port.ts";
 
 const exitCodes = { failed: 1, usage: 2 } as const;
 
+/** Within what time of a signal the process ends, in ms. */
+const exitWithinMs = 9_500;
+
 /** Is raised if something outside of the program stands in the way; the message is for people. */
 class Failure extends Error {}
 
 const program = new Command("wasmext")
   .description("The catalog of WebAssembly extensions for service meshes.")
-  .exitOverride()
-  .showHelpAfterError("Run with --help to see what is possible.");
+  .exitOverride();
 const serve = serveCommand(runServer).copyInheritedSettings(program);
 program.addCommand(serve);
+
+// Nobody who reads what is printed is no reason to stop.
+process.stdout.on("error", () => undefined);
+
+// An empty variable says nothing, and is not the empty address.
+for (const [name, value] of Object.entries(process.env)) {
+  if (name.startsWith("WASMEXT_") && value === "") {
+    Reflect.deleteProperty(process.env, name);
+  }
+}
 
 try {
   await program.parseAsync();
@@ -105,6 +117,8 @@ function stopOnSignal(server: Server): void {
       process.exit(exitCodes.failed);
     }
     isStopping = true;
+    // The server ends by itself in less; this holds whatever keeps it.
+    setTimeout(() => process.exit(0), exitWithinMs).unref();
     void server.close().then(() => process.exit(0));
   };
   process.on("SIGTERM", stop);

@@ -46,7 +46,7 @@ export function createRoutes(catalog: Catalog, shutdown: AbortSignal) {
     router.service(
       Health,
       health(
-        api.map(({ typeName }) => typeName),
+        services.map(({ typeName }) => typeName),
         shutdown,
       ),
     );

@@ -14,7 +14,7 @@ import {
 import { type AttachmentSet, AttachmentSetSchema } from "../../gen/wasmext/v1/attachment_set_pb.ts";
 import { getAttachments } from "./attachment-reads.ts";
 import { problemsOfAttachments } from "./attachment-rules.ts";
-import { staleEtag, unusableExtension } from "./errors.ts";
+import { etagOfNothing, missingEtag, staleEtag, unusableExtension } from "./errors.ts";
 import type { Plan } from "./plan.ts";
 import { mayUse } from "./scope.ts";
 import { isSame, sealed } from "./sealed.ts";
@@ -28,16 +28,14 @@ export function setAttachments(request: SetAttachmentsRequest): Plan<AttachmentS
   const attachmentSet = request.attachmentSet ?? create(AttachmentSetSchema);
   return (state) => {
     const current = state.attachmentSets.get(attachmentSet.fqn);
-    if ((current?.etag ?? "") !== attachmentSet.etag) {
-      throw staleEtag(attachmentSet.fqn);
-    }
+    checkEtag(current, attachmentSet);
     checkUsable(state, attachmentSet);
     if (current !== undefined && isSame(AttachmentSetSchema, current, attachmentSet)) {
       return { changes: [], answer: current };
     }
-    const stored = sealed(AttachmentSetSchema, attachmentSet, state.revision);
+    const { stored, bytes } = sealed(AttachmentSetSchema, attachmentSet, state.revision);
     return {
-      changes: [{ kind: "put-attachments", fqn: stored.fqn, attachmentSet: stored }],
+      changes: [{ kind: "put-attachments", fqn: stored.fqn, attachmentSet: stored, bytes }],
       answer: stored,
     };
   };
@@ -55,6 +53,18 @@ export function deleteAttachments(
       answer: create(DeleteAttachmentsResponseSchema),
     };
   };
+}
+
+function checkEtag(current: AttachmentSet | undefined, { fqn, etag }: AttachmentSet): void {
+  if (current === undefined && etag !== "") {
+    throw etagOfNothing(fqn);
+  }
+  if (current !== undefined && etag === "") {
+    throw missingEtag(fqn);
+  }
+  if (current !== undefined && etag !== current.etag) {
+    throw staleEtag(fqn);
+  }
 }
 
 function checkUsable(state: State, { fqn: target, extension: attachments }: AttachmentSet): void {

@@ -33,7 +33,7 @@ export function resolveChain(state: State, target: string, traffic: Traffic): Ch
   for (const [position, attachment] of attachmentsOf(state, target).entries()) {
     const extension = state.extensions.get(attachment.fqn);
     if (extension === undefined) {
-      // Attachments go with their extension, in one commit: see attachment-writes.ts.
+      // Attachments go with their extension, in one commit: see detach.ts.
       throw new Error(`${target} attaches ${attachment.fqn}, which does not exist`);
     }
     const link = linkOf(extension, attachment, position);

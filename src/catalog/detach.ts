@@ -5,7 +5,7 @@
  */
 import type { WasmExtension } from "../../gen/tetrateio/api/tsb/extension/v2/wasm_extension_pb.ts";
 import { AttachmentSetSchema } from "../../gen/wasmext/v1/attachment_set_pb.ts";
-import { mayUse } from "./scope.ts";
+import { usableUnder } from "./scope.ts";
 import { sealed } from "./sealed.ts";
 import { type Change, type State, targetsOf } from "./state.ts";
 import { targetOf } from "./target.ts";
@@ -15,11 +15,22 @@ export function detachEverywhere(state: State, extension: string): Change[] {
   return [...targetsOf(state, extension)].flatMap((target) => detach(state, target, extension));
 }
 
-/** Removes an extension from the sets of tenants that may not use it as it is from now on. */
-export function detachWhereWithdrawn(state: State, extension: WasmExtension): Change[] {
-  return [...targetsOf(state, extension.fqn)]
-    .filter((target) => !mayUse(targetOf(target).tenant, extension))
-    .flatMap((target) => detach(state, target, extension.fqn));
+/** Removes an extension from the sets of tenants that may not use it any more. */
+export function detachWhereWithdrawn(
+  state: State,
+  before: WasmExtension,
+  after: WasmExtension,
+): Change[] {
+  const lists = usableUnder(after);
+  if (lists.isSupersetOf(usableUnder(before))) {
+    return [];
+  }
+  return [...targetsOf(state, after.fqn)]
+    .filter((target) => {
+      const { tenant, organization } = targetOf(target);
+      return !lists.has(tenant) && !lists.has(organization);
+    })
+    .flatMap((target) => detach(state, target, after.fqn));
 }
 
 function detach(state: State, target: string, extension: string): Change[] {
@@ -28,10 +39,10 @@ function detach(state: State, target: string, extension: string): Change[] {
     return [];
   }
   const left = current.extension.filter(({ fqn }) => fqn !== extension);
-  const attachmentSet = sealed(
+  const { stored, bytes } = sealed(
     AttachmentSetSchema,
     { ...current, extension: left },
     state.revision,
   );
-  return [{ kind: "put-attachments", fqn: target, attachmentSet }];
+  return [{ kind: "put-attachments", fqn: target, attachmentSet: stored, bytes }];
 }

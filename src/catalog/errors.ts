@@ -83,10 +83,33 @@ export function alreadyExists(fqn: string): CatalogError {
 
 /** The object has changed since the caller read it. */
 export function staleEtag(fqn: string): CatalogError {
+  return etagMismatch(
+    fqn,
+    "has changed since the etag that was sent; read it again and repeat the change on what it is now",
+  );
+}
+
+/** The object exists, and the caller did not say which version it has seen. */
+export function missingEtag(fqn: string): CatalogError {
+  return etagMismatch(
+    fqn,
+    "exists already; read it and send the etag that it has now, to replace it",
+  );
+}
+
+/** The object does not exist, and the caller has seen a version of it. */
+export function etagOfNothing(fqn: string): CatalogError {
+  return etagMismatch(
+    fqn,
+    "has been deleted since the etag that was sent; leave the etag empty to create it again",
+  );
+}
+
+function etagMismatch(fqn: string, problem: string): CatalogError {
   return new CatalogError({
     kind: "conflict",
     reason: "ETAG_MISMATCH",
-    message: `${fqn} has changed since the etag that was sent; read it again and repeat the change on what it is now`,
+    message: `${fqn} ${problem}`,
     metadata: { fqn },
   });
 }

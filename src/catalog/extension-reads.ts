@@ -2,7 +2,7 @@ import type { WasmExtension } from "../../gen/tetrateio/api/tsb/extension/v2/was
 import { notFound } from "./errors.ts";
 import { organizationOfExtension, organizationOfTenant } from "./fqn.ts";
 import { compareExecution, type ExecutionKey } from "./order.ts";
-import { mayUse } from "./scope.ts";
+import { mayUse, type Usability } from "./scope.ts";
 import { readList, type State } from "./state.ts";
 
 /**
@@ -39,7 +39,7 @@ export function extensionsOf(
 }
 
 /** Tells whether an extension belongs to a scope as `extensionsOf` lists it. */
-export function isInScope(scope: string, extension: WasmExtension): boolean {
+export function isInScope(scope: string, extension: Usability): boolean {
   return organizationOfTenant(scope) === undefined
     ? organizationOfExtension(extension.fqn) === scope
     : mayUse(scope, extension);

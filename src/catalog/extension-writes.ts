@@ -63,7 +63,7 @@ export function updateExtension(request: WasmExtension): Plan<WasmExtension> {
       return { changes: [], answer: current };
     }
     const { changes, answer } = put(state, extension);
-    return { changes: [...changes, ...detachWhereWithdrawn(state, answer)], answer };
+    return { changes: [...changes, ...detachWhereWithdrawn(state, current, answer)], answer };
   };
 }
 
@@ -78,9 +78,9 @@ export function deleteExtension(request: DeleteWasmExtensionRequest): Plan<Empty
 }
 
 function put(state: State, extension: WasmExtension): Planned<WasmExtension> {
-  const stored = sealed(WasmExtensionSchema, extension, state.revision);
+  const { stored, bytes } = sealed(WasmExtensionSchema, extension, state.revision);
   return {
-    changes: [{ kind: "put-extension", fqn: stored.fqn, extension: stored }],
+    changes: [{ kind: "put-extension", fqn: stored.fqn, extension: stored, bytes }],
     answer: stored,
   };
 }

@@ -7,14 +7,9 @@
  * 3. Readers hold no place in here. A reader knows which revision it wants next, and asks; a slow one
  *    costs nothing, and finds one day that too much has come after what it wants, or that it is gone.
  */
-import { type DescMessage, type MessageShape, toBinary } from "@bufbuild/protobuf";
-import {
-  type WasmExtension,
-  WasmExtensionSchema,
-} from "../../gen/tetrateio/api/tsb/extension/v2/wasm_extension_pb.ts";
-import { AttachmentSetSchema } from "../../gen/wasmext/v1/attachment_set_pb.ts";
 import type { WatchResponse } from "../../gen/wasmext/v1/watch_service_pb.ts";
 import { compareText } from "./order.ts";
+import type { Usability } from "./scope.ts";
 import { SortedMap } from "./sorted-map.ts";
 import type { Change, Commit } from "./state.ts";
 
@@ -23,10 +18,13 @@ export interface HistoryEntry {
   readonly revision: bigint;
   readonly organization: string;
   readonly changes: readonly Change[];
-  /** The extensions that the commit replaced or deleted, as they were. */
-  readonly previous: ReadonlyMap<string, WasmExtension>;
-  /** What the commit sends, by scope; made for the first watcher of a scope, and shared by all. */
-  readonly responses: Map<string, WatchResponse | undefined>;
+  /** Who could use the extensions that the commit replaced or deleted. */
+  readonly previous: ReadonlyMap<string, Usability>;
+  /**
+   * What the commit sends, made for the first watcher that it means something to, and shared by all to
+   * whom it means the same; see watch-events.ts.
+   */
+  readonly responses: Map<string, WatchResponse>;
   /** Roughly what it holds in memory: the encoded size of its objects, and some for itself. */
   readonly bytes: number;
   /** How much the organization had committed with it, since the history began. */
@@ -52,7 +50,7 @@ const entryBytes = 512;
 export interface History {
   readonly bytes: number;
   readonly length: number;
-  record(commit: Commit, organization: string, previous: ReadonlyMap<string, WasmExtension>): void;
+  record(commit: Commit, organization: string, previous: ReadonlyMap<string, Usability>): void;
   /** The first commit of an organization at or after a revision; undefined if there is none yet. */
   first(organization: string, revision: bigint): HistoryEntry | undefined;
   /**
@@ -129,34 +127,15 @@ export function createHistory({ maxCommits, maxBytes }: HistoryLimits): History 
   };
 }
 
-/** The encoded size of a message, in bytes. */
-export function encodedSize<Desc extends DescMessage>(
-  schema: Desc,
-  message: MessageShape<Desc>,
-): number {
-  return toBinary(schema, message).byteLength;
-}
-
-function sizeOf(changes: readonly Change[], previous: ReadonlyMap<string, WasmExtension>): number {
-  let bytes = 0;
-  for (const change of changes) {
-    switch (change.kind) {
-      case "put-extension":
-        bytes += encodedSize(WasmExtensionSchema, change.extension);
-        break;
-      case "put-attachments":
-        bytes += encodedSize(AttachmentSetSchema, change.attachmentSet);
-        break;
-      case "delete-extension":
-      case "delete-attachments":
-        bytes += change.fqn.length;
-        break;
-    }
-  }
-  for (const extension of previous.values()) {
-    bytes += encodedSize(WasmExtensionSchema, extension);
-  }
-  return bytes;
+function sizeOf(changes: readonly Change[], previous: ReadonlyMap<string, Usability>): number {
+  const ofChanges = changes.map(
+    (change) => change.fqn.length + ("bytes" in change ? change.bytes : 0),
+  );
+  const ofPrevious = [...previous.values()].flatMap(({ fqn, allowedIn }) => [
+    fqn.length,
+    ...allowedIn.map((entry) => entry.length),
+  ]);
+  return [...ofChanges, ...ofPrevious].reduce((total, bytes) => total + bytes, 0);
 }
 
 function compareKeys(a: Key, b: Key): number {

@@ -12,6 +12,9 @@ export function withScheme(location: string): string {
  * that a proxy can fetch from, and for schemes that the proto's rule refuses.
  */
 export function problemOfModuleUrl(url: string): string | undefined {
+  if (/[\s\p{Cc}]/u.test(url)) {
+    return "holds white space or control characters; remove them, or percent-encode them";
+  }
   const [scheme, rest] = splitScheme(url);
   switch (scheme) {
     case "oci":

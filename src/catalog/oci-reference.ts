@@ -16,10 +16,10 @@ const hostPattern =
 const componentPattern = /^[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*$/;
 const tagPattern = /^\w[\w.-]{0,127}$/;
 const digestPattern = /^[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,}$/;
-const registeredDigests: Readonly<Record<string, RegExp>> = {
-  sha256: /^[a-f0-9]{64}$/,
-  sha512: /^[a-f0-9]{128}$/,
-};
+const registeredDigests = new Map([
+  ["sha256", /^[a-f0-9]{64}$/],
+  ["sha512", /^[a-f0-9]{128}$/],
+]);
 
 /** Longest reference that is looked at, in characters; registries allow 255 for the name alone. */
 const maxReferenceLength = 1024;
@@ -59,5 +59,5 @@ function isHost([first = "", ...rest]: readonly string[]): boolean {
 
 function isDigest(text: string): boolean {
   const [algorithm = "", hex = ""] = text.split(":");
-  return digestPattern.test(text) && (registeredDigests[algorithm]?.test(hex) ?? true);
+  return digestPattern.test(text) && (registeredDigests.get(algorithm)?.test(hex) ?? true);
 }

@@ -2,6 +2,8 @@
 export interface PageToken {
   /** Which list it belongs to. */
   readonly list: string;
+  /** The store whose revision it refers to. */
+  readonly incarnation: string;
   /** The revision of the state that the list walks. */
   readonly revision: bigint;
   /** The fqn of the last object that was shown. */
@@ -9,8 +11,10 @@ export interface PageToken {
 }
 
 /** The token as the opaque string that clients send back. */
-export function formatPageToken({ list, revision, after }: PageToken): string {
-  return Buffer.from(JSON.stringify([list, String(revision), after])).toString("base64url");
+export function formatPageToken({ list, incarnation, revision, after }: PageToken): string {
+  return Buffer.from(JSON.stringify([list, incarnation, String(revision), after])).toString(
+    "base64url",
+  );
 }
 
 /** Reads a token; undefined if the text is none. */
@@ -21,12 +25,18 @@ export function parsePageToken(text: string): PageToken | undefined {
   } catch {
     return undefined;
   }
-  if (!Array.isArray(fields) || fields.length !== 3) {
+  if (!Array.isArray(fields) || fields.length !== 4) {
     return undefined;
   }
-  const [list, revision, after] = fields as unknown[];
-  if (typeof list !== "string" || typeof revision !== "string" || typeof after !== "string") {
+  const [list, incarnation, revision, after] = fields as unknown[];
+  if (
+    typeof list !== "string" ||
+    typeof incarnation !== "string" ||
+    typeof revision !== "string" ||
+    typeof after !== "string" ||
+    !/^\d{1,19}$/.test(revision)
+  ) {
     return undefined;
   }
-  return /^\d{1,19}$/.test(revision) ? { list, revision: BigInt(revision), after } : undefined;
+  return { list, incarnation, revision: BigInt(revision), after };
 }

@@ -74,8 +74,9 @@ export function listPage<Item extends { readonly fqn: string }>(
     }
     const last = items.at(-1);
     if (items.length === limit && last !== undefined) {
-      store.pin(walked);
-      const next = { list, revision: walked.revision, after: last.fqn };
+      store.pagedStates.keep(walked);
+      const { incarnation } = store;
+      const next = { list, incarnation, revision: walked.revision, after: last.fqn };
       return { items, nextPageToken: formatPageToken(next) };
     }
     items.push(item);
@@ -94,9 +95,9 @@ function tokenOf(list: string, text: string): PageToken {
   return token;
 }
 
-function stateOf(store: Store, { revision }: PageToken): State {
-  const state = store.stateAt(revision);
-  if (state === undefined) {
+function stateOf(store: Store, { incarnation, revision }: PageToken): State {
+  const state = revision === store.state.revision ? store.state : store.pagedStates.at(revision);
+  if (state === undefined || incarnation !== store.incarnation) {
     throw refusedToken("PAGE_TOKEN_EXPIRED", "has expired");
   }
   return state;

@@ -23,10 +23,17 @@ export function sealed<Desc extends DescMessage>(
   schema: Desc,
   object: WithEtag<Desc>,
   decidedAt: bigint,
-): WithEtag<Desc> {
-  const bytes = toBinary(schema, { ...object, etag: "" });
-  const hash = createHash("sha256").update(`${decidedAt}\n`).update(bytes).digest();
-  return deepFreeze({ ...object, etag: `"${hash.subarray(0, 8).toString("base64")}"` });
+): Sealed<WithEtag<Desc>> {
+  const encoded = toBinary(schema, { ...object, etag: "" });
+  const hash = createHash("sha256").update(`${decidedAt}\n`).update(encoded).digest();
+  const etag = `"${hash.subarray(0, 8).toString("base64")}"`;
+  return { stored: deepFreeze({ ...object, etag }), bytes: encoded.byteLength };
+}
+
+/** An object as it is stored, and its encoded size without the etag. */
+export interface Sealed<T> {
+  readonly stored: T;
+  readonly bytes: number;
 }
 
 /** Tells whether two objects are equal in every field, unknown ones too. */

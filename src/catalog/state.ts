@@ -17,14 +17,17 @@ import { SortedMap } from "./sorted-map.ts";
 
 /** One change of one object. */
 export type Change =
-  | { readonly kind: "put-extension"; readonly fqn: string; readonly extension: WasmExtension }
+  | (Put & { readonly kind: "put-extension"; readonly extension: WasmExtension })
   | { readonly kind: "delete-extension"; readonly fqn: string }
-  | {
-      readonly kind: "put-attachments";
-      readonly fqn: string;
-      readonly attachmentSet: AttachmentSet;
-    }
+  | (Put & { readonly kind: "put-attachments"; readonly attachmentSet: AttachmentSet })
   | { readonly kind: "delete-attachments"; readonly fqn: string };
+
+/** What every put says. */
+interface Put {
+  readonly fqn: string;
+  /** The encoded size of the object. */
+  readonly bytes: number;
+}
 
 /** What one write changes, all under one revision. */
 export interface Commit {

@@ -1,19 +1,20 @@
-import type { WasmExtension } from "../../gen/tetrateio/api/tsb/extension/v2/wasm_extension_pb.ts";
+import { randomUUID } from "node:crypto";
 import { organizationOf } from "./fqn.ts";
 import { createHistory, type History, type HistoryLimits } from "./history.ts";
+import type { Usability } from "./scope.ts";
 import { apply, type Change, type Commit, emptyState, type State, targetsOf } from "./state.ts";
+import { createKeptStates, type KeptStates } from "./kept-states.ts";
 import { createWatchers, type Watchers } from "./watchers.ts";
-
-/**
- * How many past states page tokens and watches that begin may refer to. A state costs what the commits
- * since then have changed, so this bounds what unfinished reads can hold in memory.
- */
-const maxPinnedStates = 256;
 
 const defaultLimits: HistoryLimits = { maxCommits: 100_000, maxBytes: 64 * 1024 * 1024 };
 
 /** The catalog in memory: its present state, its latest commits, and those who wait for the next. */
 export interface Store {
+  /**
+   * Tells this store from every other one, so that what refers to its revisions is not taken for
+   * another's: those of a store that holds nothing begin again.
+   */
+  readonly incarnation: string;
   /** The present state. */
   readonly state: State;
   readonly history: History;
@@ -23,21 +24,23 @@ export interface Store {
   readonly chainWatchers: Watchers;
   /** Moves on to the state after a commit, whose revision has to be greater than the present one. */
   apply(commit: Commit): void;
-  /** Keeps a state for `stateAt`, until many others have been pinned or asked for since. */
-  pin(state: State): void;
-  /** The state at a revision, if it is the present or a pinned one. */
-  stateAt(revision: bigint): State | undefined;
+  /** The states that page tokens refer to. */
+  readonly pagedStates: KeptStates;
+  /** The states that watches still send, which began with more than one message holds. */
+  readonly watchedStates: KeptStates;
 }
 
 /** Creates a store that holds nothing. */
-export function createStore(limits: HistoryLimits = defaultLimits): Store {
+export function createStore(
+  limits: HistoryLimits = defaultLimits,
+  incarnation: string = randomUUID(),
+): Store {
   let present = emptyState();
   const history = createHistory(limits);
   const commitWatchers = createWatchers();
   const chainWatchers = createWatchers();
-  // Least recently used first.
-  const pinned = new Map<bigint, State>();
   return {
+    incarnation,
     history,
     commitWatchers,
     chainWatchers,
@@ -58,38 +61,20 @@ export function createStore(limits: HistoryLimits = defaultLimits): Store {
         chainWatchers.wake(target);
       }
     },
-    pin(state) {
-      pinned.delete(state.revision);
-      pinned.set(state.revision, state);
-      for (const revision of pinned.keys()) {
-        if (pinned.size <= maxPinnedStates) {
-          break;
-        }
-        pinned.delete(revision);
-      }
-    },
-    stateAt(revision) {
-      if (revision === present.revision) {
-        return present;
-      }
-      const state = pinned.get(revision);
-      if (state !== undefined) {
-        this.pin(state);
-      }
-      return state;
-    },
+    pagedStates: createKeptStates(),
+    watchedStates: createKeptStates(),
   };
 }
 
 function replacedExtensions(
   state: State,
   changes: readonly Change[],
-): ReadonlyMap<string, WasmExtension> {
-  const replaced = new Map<string, WasmExtension>();
-  for (const { fqn } of changes) {
-    const extension = state.extensions.get(fqn);
+): ReadonlyMap<string, Usability> {
+  const replaced = new Map<string, Usability>();
+  for (const change of changes) {
+    const extension = state.extensions.get(change.fqn);
     if (extension !== undefined) {
-      replaced.set(fqn, extension);
+      replaced.set(change.fqn, { fqn: extension.fqn, allowedIn: extension.allowedIn });
     }
   }
   return replaced;

@@ -1,5 +1,5 @@
 /* What a commit, and what a state, means to those who watch an organization or a tenant. */
-import { create } from "@bufbuild/protobuf";
+import { create, toBinary } from "@bufbuild/protobuf";
 import {
   type WasmExtension,
   WasmExtensionSchema,
@@ -11,26 +11,31 @@ import {
   type WatchResponse,
   WatchResponseSchema,
 } from "../../gen/wasmext/v1/watch_service_pb.ts";
-import { attachmentSetsUnder } from "./attachment-reads.ts";
+import { attachmentSetsUnder, isUnder } from "./attachment-reads.ts";
 import { extensionsOf, isInScope } from "./extension-reads.ts";
-import { encodedSize, type HistoryEntry } from "./history.ts";
+import type { HistoryEntry } from "./history.ts";
+import type { Usability } from "./scope.ts";
 import type { Change, State } from "./state.ts";
 
 /**
- * The message that a commit sends to the watchers of a scope, the same for all of them; undefined if
- * it means nothing to them.
+ * The message that a commit sends to the watchers of a scope; undefined if it means nothing to them.
+ * Scopes that see the same of a commit share one message.
  *
  * @param scope - the fqn of the commit's organization, or of one of its tenants
  */
 export function responseOf(entry: HistoryEntry, scope: string): WatchResponse | undefined {
-  if (!entry.responses.has(scope)) {
-    const events = entry.changes.flatMap((change) => eventOf(change, entry, scope) ?? []);
-    const { revision } = entry;
-    const response =
-      events.length === 0 ? undefined : create(WatchResponseSchema, { revision, events });
-    entry.responses.set(scope, response);
+  const views = entry.changes.map((change) => viewOf(change, entry, scope));
+  if (views.every((view) => view === "hidden")) {
+    return undefined;
   }
-  return entry.responses.get(scope);
+  const key = views.map((view) => view.charAt(0)).join("");
+  let response = entry.responses.get(key);
+  if (response === undefined) {
+    const events = entry.changes.flatMap((change, index) => eventOf(change, views[index]) ?? []);
+    response = create(WatchResponseSchema, { revision: entry.revision, events });
+    entry.responses.set(key, response);
+  }
+  return response;
 }
 
 /** A message that says: everything up to this revision has been sent. */
@@ -88,7 +93,7 @@ function* walk(state: State, scope: string, after?: StatePosition): Generator<St
       yield {
         position: { kind: "extension", fqn: extension.fqn },
         event: extensionPut(extension),
-        size: () => encodedSize(WasmExtensionSchema, extension),
+        size: () => toBinary(WasmExtensionSchema, extension).byteLength,
       };
     }
   }
@@ -97,38 +102,47 @@ function* walk(state: State, scope: string, after?: StatePosition): Generator<St
     yield {
       position: { kind: "attachment-set", fqn: attachmentSet.fqn },
       event: attachmentSetPut(attachmentSet),
-      size: () => encodedSize(AttachmentSetSchema, attachmentSet),
+      size: () => toBinary(AttachmentSetSchema, attachmentSet).byteLength,
     };
   }
 }
 
-function eventOf(
-  change: Change,
-  { previous }: HistoryEntry,
-  scope: string,
-): WatchEvent | undefined {
+/** How a scope sees a change. */
+type View = "put" | "deleted" | "hidden";
+
+function viewOf(change: Change, { previous }: HistoryEntry, scope: string): View {
   const { fqn } = change;
   switch (change.kind) {
     case "put-extension":
-      return isInScope(scope, change.extension)
-        ? extensionPut(change.extension)
-        : extensionGone(previous.get(fqn), scope);
+      return isInScope(scope, change.extension) ? "put" : goneFrom(scope, previous.get(fqn));
     case "delete-extension":
-      return extensionGone(previous.get(fqn), scope);
+      return goneFrom(scope, previous.get(fqn));
     case "put-attachments":
-      return fqn.startsWith(`${scope}/`) ? attachmentSetPut(change.attachmentSet) : undefined;
+      return isUnder(scope, fqn) ? "put" : "hidden";
     case "delete-attachments":
-      return fqn.startsWith(`${scope}/`)
-        ? create(WatchEventSchema, { event: { case: "attachmentSetDeleted", value: fqn } })
-        : undefined;
+      return isUnder(scope, fqn) ? "deleted" : "hidden";
   }
 }
 
 /** To a scope that did not have the extension, it was never there, and so it is not gone. */
-function extensionGone(previous: WasmExtension | undefined, scope: string): WatchEvent | undefined {
-  return previous !== undefined && isInScope(scope, previous)
-    ? create(WatchEventSchema, { event: { case: "extensionDeleted", value: previous.fqn } })
-    : undefined;
+function goneFrom(scope: string, previous: Usability | undefined): View {
+  return previous !== undefined && isInScope(scope, previous) ? "deleted" : "hidden";
+}
+
+function eventOf(change: Change, view: View | undefined): WatchEvent | undefined {
+  if (view === "put" && change.kind === "put-extension") {
+    return extensionPut(change.extension);
+  }
+  if (view === "put" && change.kind === "put-attachments") {
+    return attachmentSetPut(change.attachmentSet);
+  }
+  if (view !== "deleted") {
+    return undefined;
+  }
+  const isExtension = change.kind === "put-extension" || change.kind === "delete-extension";
+  return create(WatchEventSchema, {
+    event: { case: isExtension ? "extensionDeleted" : "attachmentSetDeleted", value: change.fqn },
+  });
 }
 
 function extensionPut(value: WasmExtension): WatchEvent {

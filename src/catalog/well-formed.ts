@@ -12,13 +12,16 @@ const maxStructLevels = 64;
  */
 const maxItems = 20_000;
 
+/** How many values the Structs of a message may hold, all together. */
+const maxStructValues = 100_000;
+
 /**
  * Finds what every message is refused for, whatever its type: strings that are not well-formed
  * Unicode, numbers that their enum does not declare, Structs that have no JSON form, and far too many
  * items; with too many items, nothing else is looked for.
  */
 export function problemsOfForm(schema: DescMessage, message: Message): FormProblems {
-  const found: FormProblems = { problems: [], items: 0, tooMany: undefined };
+  const found: FormProblems = { problems: [], items: 0, structValues: 0, tooMany: undefined };
   visit(schema, message, () => buildPath(schema), found);
   const { tooMany } = found;
   return tooMany === undefined ? found : { ...found, problems: [tooMany] };
@@ -29,6 +32,8 @@ export interface FormProblems {
   readonly problems: FieldProblem[];
   /** The items that have been seen so far. */
   items: number;
+  /** The values in Structs that have been seen so far. */
+  structValues: number;
   /** Says that there are too many items. */
   tooMany: FieldProblem | undefined;
 }
@@ -74,7 +79,7 @@ function visitItems<Key>(
 ): void {
   found.items += items.length;
   if (found.items > maxItems) {
-    const text = `has ${items.length} items; send at most ${maxItems} in one request`;
+    const text = `has too many items: the lists of a request may have ${maxItems} in all; send fewer`;
     found.tooMany ??= fieldProblem(whole().toPath(), "max_items", text);
     return;
   }
@@ -85,8 +90,11 @@ function visitItems<Key>(
 
 function visitValue(field: DescField, value: unknown, at: PathMaker, found: FormProblems): void {
   if (field.message?.typeName === "google.protobuf.Struct") {
-    const problem = problemOfJson(value, "$", 1);
-    if (problem !== undefined) {
+    const problem = problemOfJson(value, "$", 1, found);
+    if (found.structValues > maxStructValues) {
+      const text = `holds too many values: a request may have ${maxStructValues} in all; send fewer`;
+      found.tooMany ??= fieldProblem(at().toPath(), "max_values", text);
+    } else if (problem !== undefined) {
       found.problems.push(fieldProblem(at().toPath(), "json_form", problem));
     }
   } else if (field.message !== undefined) {
@@ -107,7 +115,15 @@ function notUnicode(at: PathMaker): FieldProblem {
 }
 
 /** Says why a value has no JSON form that a plugin could read, or undefined if it has one. */
-function problemOfJson(value: unknown, where: string, level: number): string | undefined {
+function problemOfJson(
+  value: unknown,
+  where: string,
+  level: number,
+  found: FormProblems,
+): string | undefined {
+  if (++found.structValues > maxStructValues) {
+    return undefined;
+  }
   if (typeof value === "number" && !Number.isFinite(value)) {
     return `holds ${value} at ${excerpt(where)}, which JSON cannot express; send a finite number or a string`;
   }
@@ -125,7 +141,7 @@ function problemOfJson(value: unknown, where: string, level: number): string | u
       return `holds a key under ${excerpt(where)} that is not well-formed Unicode; remove the unpaired surrogates`;
     }
     const inner = Array.isArray(value) ? `${where}[${key}]` : `${where}.${key}`;
-    const problem = problemOfJson(item, inner, level + 1);
+    const problem = problemOfJson(item, inner, level + 1, found);
     if (problem !== undefined) {
       return problem;
     }

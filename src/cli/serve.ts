@@ -22,7 +22,11 @@ const maxMaxMessageBytes = 0xffffffff;
 export function serveCommand(run: (options: ServeOptions) => Promise<void>): Command {
   return new Command("serve")
     .description("Serve the catalog over gRPC, gRPC-Web and Connect, on one port.")
-    .addOption(option("--host <address>", "address to listen on", "HOST").default("127.0.0.1"))
+    .addOption(
+      option("--host <address>", "address to listen on", "HOST")
+        .default("127.0.0.1")
+        .argParser(nonEmpty),
+    )
     .addOption(
       option("--port <number>", "port to listen on; 0 picks a free one", "PORT")
         .default(8080)
@@ -80,6 +84,13 @@ Examples:
 
 function option(flags: string, description: string, variable: string): Option {
   return new Option(flags, description).env(`WASMEXT_${variable}`);
+}
+
+function nonEmpty(text: string): string {
+  if (text === "") {
+    throw new InvalidArgumentError("It has to be a name or an address; 0.0.0.0 is every IPv4 one.");
+  }
+  return text;
 }
 
 function wholeNumber(least: number, greatest: number): (text: string) => number {

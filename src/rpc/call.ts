@@ -8,6 +8,11 @@ export interface Call {
   code: Code | undefined;
   /** Why the call failed, where the error that the client gets does not say. */
   failure: unknown;
+  /**
+   * Finds the field of a JSON request because of which it cannot be read, as a path; undefined where
+   * that cannot be told.
+   */
+  findUnreadableField: () => string | undefined;
 }
 
 /** Finds the call in the context values of its request. */
@@ -17,5 +22,10 @@ export const callKey = createContextKey<Call | undefined>(undefined, {
 
 /** A call that has just arrived. */
 export function newCall(): Call {
-  return { reachedService: false, code: undefined, failure: undefined };
+  return {
+    reachedService: false,
+    code: undefined,
+    failure: undefined,
+    findUnreadableField: () => undefined,
+  };
 }

@@ -20,7 +20,7 @@ const domain = "wasmext";
  */
 const maxProblemBytes = 2048;
 
-/** Longest message, and longest value of metadata, in characters; see maxProblemBytes. */
+/** Longest message, and longest value of metadata, in bytes of UTF-8; see maxProblemBytes. */
 const maxMessage = 1024;
 const maxMetadata = 256;
 
@@ -61,12 +61,25 @@ export function rpcError(
   message: string,
   metadata: Readonly<Record<string, string>> = {},
 ): ConnectError {
-  const short = cut(message, maxMessage);
-  const details: Detail[] = [errorInfo(reason, metadata)];
   if (code === Code.InvalidArgument) {
-    details.push(...requestDetails(short));
+    return unreadableRequest(reason, message, "");
   }
-  return new ConnectError(short, code, undefined, details);
+  return new ConnectError(cut(message, maxMessage), code, undefined, [errorInfo(reason, metadata)]);
+}
+
+/**
+ * The RPC error for a request that cannot be read.
+ *
+ * @param field - the path of the field at fault; empty where the request is at fault as a whole
+ */
+export function unreadableRequest(reason: string, message: string, field: string): ConnectError {
+  const description = cut(message, maxMessage);
+  const violation = { message: description, ruleId: "wasmext.readable", field: fieldPath(field) };
+  return new ConnectError(description, Code.InvalidArgument, undefined, [
+    errorInfo(reason, {}),
+    { desc: BadRequestSchema, value: { fieldViolations: [{ field, description }] } },
+    { desc: ViolationsSchema, value: { violations: [violation] } },
+  ]);
 }
 
 /** Tells whether an error already says why in the form that every error has. */
@@ -74,16 +87,15 @@ export function hasErrorInfo(error: ConnectError): boolean {
   return error.findDetails(ErrorInfoSchema).length > 0;
 }
 
-/** A request that cannot be read has no field path: the violation is the request's as a whole. */
-function requestDetails(message: string): Detail[] {
-  // The message has been cut, so the search is short.
-  const [, known, unknown] =
-    /cannot decode field [\w.]+\.(\w+)|key "(\w+)" is unknown/.exec(message) ?? [];
-  const path = known ?? unknown ?? "";
-  return [
-    { desc: BadRequestSchema, value: { fieldViolations: [{ field: path, description: message }] } },
-    { desc: ViolationsSchema, value: { violations: [{ message, ruleId: "wasmext.readable" }] } },
-  ];
+/** A path as protovalidate writes it, by the names alone: what cannot be read has no types. */
+function fieldPath(path: string) {
+  const steps = [...path.matchAll(/(\w+)(?:\[(\d+)\])?/g)].map(([, fieldName = "", index]) => ({
+    fieldName,
+    ...(index !== undefined && {
+      subscript: { case: "index" as const, value: BigInt(index) },
+    }),
+  }));
+  return { elements: steps };
 }
 
 function invalidDetails(problems: readonly FieldProblem[]): Detail[] {
@@ -98,7 +110,8 @@ function invalidDetails(problems: readonly FieldProblem[]): Detail[] {
 function listed(problems: readonly FieldProblem[]): FieldProblem[] {
   let bytes = 0;
   return problems.filter(({ field, description, violation }, index) => {
-    bytes += 2 * field.length + description.length + violation.message.length;
+    const texts = [field, field, description, violation.message];
+    bytes += texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0);
     return index === 0 || bytes <= maxProblemBytes;
   });
 }
@@ -114,6 +127,13 @@ interface Detail<Desc extends DescMessage = DescMessage> {
   readonly value: MessageInitShape<Desc>;
 }
 
-function cut(text: string, maxLength: number): string {
-  return text.length > maxLength ? `${text.slice(0, maxLength).toWellFormed()}…` : text;
+function cut(text: string, maxBytes: number): string {
+  const bytes = Buffer.from(text);
+  // A character that is cut in two decodes to a replacement, which goes as well.
+  return bytes.byteLength > maxBytes
+    ? `${bytes
+        .subarray(0, maxBytes)
+        .toString()
+        .replace(/\ufffd+$/, "")}…`
+    : text;
 }

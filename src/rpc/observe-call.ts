@@ -1,4 +1,4 @@
-import { ConnectError, type HandlerContext } from "@connectrpc/connect";
+import { Code, ConnectError, type HandlerContext } from "@connectrpc/connect";
 import { callKey } from "./call.ts";
 import { inOurForm } from "./unreadable.ts";
 
@@ -17,7 +17,9 @@ export function observeCall({ signal, values }: HandlerContext): void {
     if (!(reason instanceof ConnectError) || call === undefined) {
       return;
     }
-    const { code, message, rawMessage, details } = inOurForm(reason, call.reachedService);
+    const isUnread = !call.reachedService && reason.code === Code.InvalidArgument;
+    const field = isUnread ? call.findUnreadableField() : undefined;
+    const { code, message, rawMessage, details } = inOurForm(reason, call.reachedService, field);
     Object.assign(reason, { code, message, rawMessage, details });
     call.code = code;
   });

@@ -17,6 +17,7 @@ import {
   type ServerReflectionRequest,
   type ServerReflectionResponseSchema,
 } from "../../gen/grpc/reflection/v1/reflection_pb.ts";
+import { endedBy } from "./until-aborted.ts";
 
 type Answer = NonNullable<
   MessageInitShape<typeof ServerReflectionResponseSchema>["messageResponse"]
@@ -30,8 +31,8 @@ export function reflection(services: readonly DescService[]): ServiceImpl<typeof
   const files = withImports(services.map(({ file }) => file));
   const registry = createRegistry(...files.values());
   return {
-    async *serverReflectionInfo(requests) {
-      for await (const request of requests) {
+    async *serverReflectionInfo(requests, { signal }) {
+      for await (const request of endedBy(signal, requests)) {
         yield {
           validHost: request.host,
           originalRequest: request,

@@ -5,7 +5,7 @@
  */
 import type { ConnectError } from "@connectrpc/connect";
 import { Code } from "@connectrpc/connect";
-import { hasErrorInfo, internalError, rpcError } from "./errors.ts";
+import { hasErrorInfo, internalError, rpcError, unreadableRequest } from "./errors.ts";
 
 const reasons: Partial<Record<Code, string>> = {
   [Code.Canceled]: "CANCELED",
@@ -21,8 +21,9 @@ const reasons: Partial<Record<Code, string>> = {
  *
  * @param reachedService - whether the request had been read when the error was raised; a failure
  *   before that is the request's, one after it is the server's
+ * @param field - the path of the field that cannot be read, where it is known
  */
-export function inOurForm(error: ConnectError, reachedService: boolean): ConnectError {
+export function inOurForm(error: ConnectError, reachedService: boolean, field = ""): ConnectError {
   if (hasErrorInfo(error)) {
     return error;
   }
@@ -31,11 +32,11 @@ export function inOurForm(error: ConnectError, reachedService: boolean): Connect
     return internalError(error);
   }
   const code = isServers ? Code.InvalidArgument : error.code;
-  return rpcError(
-    code,
-    reasons[code] ?? "REFUSED",
-    explained(code, error.rawMessage.slice(0, maxQuoted)),
-  );
+  const reason = reasons[code] ?? "REFUSED";
+  const message = explained(code, error.rawMessage.slice(0, maxQuoted).toWellFormed());
+  return code === Code.InvalidArgument
+    ? unreadableRequest(reason, message, field)
+    : rpcError(code, reason, message);
 }
 
 /** How much of what Connect says is passed on, in characters: it may quote the whole request. */

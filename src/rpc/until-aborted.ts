@@ -9,3 +9,20 @@ export async function untilAborted(signal: AbortSignal): Promise<ConnectError> {
   }
   return ConnectError.from(signal.reason);
 }
+
+/** The messages of a request, until a signal is aborted: then raises the reason. */
+export async function* endedBy<T>(
+  signal: AbortSignal,
+  messages: AsyncIterable<T>,
+): AsyncGenerator<T> {
+  const iterator = messages[Symbol.asyncIterator]();
+  const aborted = untilAborted(signal).then((reason) => Promise.reject(reason));
+  aborted.catch(() => undefined);
+  for (;;) {
+    const next = await Promise.race([iterator.next(), aborted]);
+    if (next.done === true) {
+      return;
+    }
+    yield next.value;
+  }
+}

@@ -9,9 +9,16 @@ import {
 } from "../../gen/wasmext/v1/watch_service_pb.ts";
 import { organizationOf } from "../catalog/fqn.ts";
 import type { Amount } from "../catalog/history.ts";
+import type { State } from "../catalog/state.ts";
 import type { Store } from "../catalog/store.ts";
 import { validated } from "../catalog/validate.ts";
-import { bookmarkAt, responseOf, statePart, type StatePosition } from "../catalog/watch-events.ts";
+import {
+  bookmarkAt,
+  responseOf,
+  type StatePart,
+  statePart,
+  type StatePosition,
+} from "../catalog/watch-events.ts";
 import { createBell, ringOnChange } from "./bell.ts";
 import type { Catalog } from "./catalog.ts";
 import { rpcError } from "./errors.ts";
@@ -56,7 +63,8 @@ export function watchService({
             next = store.state.revision + 1n;
           }
           if (performance.now() >= bookmarkDue) {
-            yield bookmarkAt(next - 1n);
+            // One that waits for the future has seen no more than there is.
+            yield bookmarkAt(min(next - 1n, store.state.revision));
             bookmarkDue = performance.now() + bookmarkIntervalMs;
             continue;
           }
@@ -75,17 +83,22 @@ export function watchService({
 /** Sends the present state in parts, and a bookmark; returns the first revision after it. */
 function* presentState(store: Store, parent: string): Generator<WatchResponse, bigint> {
   const { revision } = store.state;
-  store.pin(store.state);
+  let state: State | undefined = store.state;
   let position: StatePosition | undefined;
   do {
-    const state = store.stateAt(revision);
     if (state === undefined) {
       throw tooSlow(revision, "the state that it began with is no longer kept", "begin with 0");
     }
-    const { events, next } = statePart(state, parent, position);
+    const { events, next }: StatePart = statePart(state, parent, position);
+    if (next !== undefined) {
+      // Not held here while a slow reader reads, so that what it costs is bounded.
+      store.watchedStates.keep(state);
+    }
     if (events.length > 0) {
+      state = undefined;
       yield create(WatchResponseSchema, { revision, events });
     }
+    state = store.watchedStates.at(revision);
     position = next;
   } while (position !== undefined);
   yield bookmarkAt(revision);
@@ -126,4 +139,8 @@ function tooSlow(next: bigint, what: string, remedy: string): ConnectError {
   return rpcError(Code.ResourceExhausted, "READER_TOO_SLOW", `${problem}; ${remedy}`, {
     next_revision: String(next),
   });
+}
+
+function min(a: bigint, b: bigint): bigint {
+  return a < b ? a : b;
 }

@@ -33,6 +33,7 @@ import { invalidHost, problemOfQuery, unknownMethod, unsupported } from "./refus
 import { refuse } from "./refuse.ts";
 import { messageBody, streamBody } from "./request-body.ts";
 import { endUnfinishedRequest } from "./unfinished-request.ts";
+import { unreadableField } from "./unreadable-json.ts";
 import { bodyKey, createWireCheck, needsWireCheck } from "./wire-check.ts";
 
 /** What a listener needs. */
@@ -84,17 +85,30 @@ export function createListener(options: ListenerOptions): NodeListener {
 }
 
 function handlersByPath(options: ListenerOptions): ReadonlyMap<string, UniversalHandler> {
+  const isUnary = ({ method }: UniversalHandler): boolean => method.methodKind === "unary";
+  // What is under way when the server goes down is answered; streams would never end, and are ended.
+  const handlers = [
+    ...createHandlers(options, undefined).filter(isUnary),
+    ...createHandlers(options, options.shutdown).filter((handler) => !isUnary(handler)),
+  ];
+  return new Map(handlers.map((handler) => [handler.requestPath, handler]));
+}
+
+function createHandlers(
+  options: ListenerOptions,
+  shutdownSignal: AbortSignal | undefined,
+): readonly UniversalHandler[] {
   const router = createConnectRouter({
     interceptors: [errorInterceptor, createWireCheck(compressions, options.maxMessageBytes)],
     requestGate: observeCall,
     acceptCompression: compressions,
     readMaxBytes: options.maxMessageBytes,
-    shutdownSignal: options.shutdown,
+    ...(shutdownSignal && { shutdownSignal }),
     jsonOptions,
     binaryOptions,
   });
   options.routes(router);
-  return new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
+  return router.handlers;
 }
 
 async function serve(
@@ -162,10 +176,19 @@ function universalRequest(
     const encoding = universal.header.get(enveloped ? "grpc-encoding" : "content-encoding");
     contextValues.set(bodyKey, { chunks, enveloped, encoding: encoding ?? undefined });
   }
+  const isJson = contentType.includes("json");
+  if (isJson) {
+    call.findUnreadableField = () =>
+      unreadableField(
+        method.input,
+        Buffer.concat(chunks),
+        contentType.startsWith("application/grpc"),
+      );
+  }
   return {
     ...universal,
     body: messageBody(request, requestTimeoutMs, (chunk) => {
-      if (keep) {
+      if (keep || isJson) {
         chunks.push(chunk);
       }
     }),

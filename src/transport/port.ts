@@ -104,18 +104,27 @@ export function createPort({ listener, tls, prefaceTimeoutMs }: PortOptions): Po
   const http1 =
     tls === undefined
       ? createHttpServer(keepAlive, tracked)
-      : createHttpsServer({ ...tls, ...keepAlive, ALPNProtocols: ["h2", "http/1.1"] }, tracked);
+      : createHttpsServer(
+          {
+            ...tls,
+            ...keepAlive,
+            ALPNProtocols: ["h2", "http/1.1"],
+            handshakeTimeout: prefaceTimeoutMs,
+          },
+          tracked,
+        );
   const serveHttp1 = takeOverConnections(
     http1,
     tls === undefined ? "connection" : "secureConnection",
   );
-  serveHttp1.onConnection((socket) => {
+  // Comes for every connection, before TLS; destroying one ends what TLS has made of it.
+  http1.on("connection", (socket: Socket) => {
     sockets.add(socket);
+    socket.once("close", () => sockets.delete(socket));
+  });
+  serveHttp1.onConnection((socket) => {
     undecided.add(socket);
-    socket.once("close", () => {
-      sockets.delete(socket);
-      undecided.delete(socket);
-    });
+    socket.once("close", () => undecided.delete(socket));
     // We have said all; a peer that keeps its half open must not keep the connection.
     socket.once("finish", () => setTimeout(() => socket.destroy(), lingerMs).unref());
     chooseProtocol(socket, prefaceTimeoutMs, (protocol) => {
@@ -155,6 +164,14 @@ export function createPort({ listener, tls, prefaceTimeoutMs }: PortOptions): Po
           }
           for (const socket of undecided) {
             socket.destroy();
+          }
+          if (tls !== undefined) {
+            // A handshake begins with the client; until then nothing has been written.
+            for (const socket of sockets) {
+              if (socket.bytesWritten === 0) {
+                socket.destroy();
+              }
+            }
           }
         }, drainMs);
         // Not the HTTP server's own `close`, which cuts idle connections off at once: a request may

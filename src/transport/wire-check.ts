@@ -62,7 +62,7 @@ function pathOfKindless({ input }: DescMethod, bytes: Uint8Array): Path | undefi
 }
 
 /** An envelope is one byte of flags, of which the lowest says compressed, and four of length. */
-const envelopeBytes = 5;
+export const envelopeBytes = 5;
 
 async function messageBytes(
   { chunks, enveloped, encoding }: KeptBody,

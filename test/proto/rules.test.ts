@@ -8,6 +8,7 @@ import {
   FieldRulesSchema as PgvRulesSchema,
   rules as pgvRules,
 } from "../../gen/validate/validate_pb.ts";
+import { remedyOf } from "../../src/catalog/field-problem.ts";
 import { apiFields, apiRegistry } from "../support/proto-files.ts";
 
 /*
@@ -55,6 +56,13 @@ describe("rules in proto", () => {
       expect(protocGenValidateRules(field)).toEqual(protovalidateRules(field));
     },
   );
+
+  test("every field with a pattern has a remedy for people", () => {
+    for (const field of apiFields) {
+      const { string } = protovalidateRules(field).type as { string?: { pattern?: string } };
+      expect(remedyOf(field) !== undefined, field.toString()).toBe(string?.pattern !== undefined);
+    }
+  });
 
   // The "Validation Rule" column of the documentation, row by row; every other row is a dash.
   const documented: Record<string, Rules> = {

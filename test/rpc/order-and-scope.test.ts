@@ -189,15 +189,31 @@ describe("paging", () => {
     const { nextPageToken } = await page(pair, "organizations/acme", 1);
     const forged = (fields: unknown): string =>
       Buffer.from(JSON.stringify(fields)).toString("base64url");
+    const { incarnation } = pair.store;
     for (const token of [
       "?",
       "AAAA",
       nextPageToken.slice(0, -3),
       forged({}),
       forged([1, 2, 3]),
-      forged(["extensions:organizations/acme", "-1", "organizations/acme/extensions/e1"]),
-      forged(["extensions:organizations/acme", "1e9", "organizations/acme/extensions/e1"]),
-      forged(["extensions:organizations/acme", "3", "organizations/acme/extensions/nope"]),
+      forged([
+        "extensions:organizations/acme",
+        incarnation,
+        "-1",
+        "organizations/acme/extensions/e1",
+      ]),
+      forged([
+        "extensions:organizations/acme",
+        incarnation,
+        "1e9",
+        "organizations/acme/extensions/e1",
+      ]),
+      forged([
+        "extensions:organizations/acme",
+        incarnation,
+        "3",
+        "organizations/acme/extensions/nope",
+      ]),
     ]) {
       const { code, reason, fields } = await refused(page(pair, "organizations/acme", 1, token));
       expect([code, reason, fields]).toEqual([
@@ -208,6 +224,12 @@ describe("paging", () => {
     }
     const { reason } = await refused(page(pair, "organizations/acme-2", 1, nextPageToken));
     expect(reason).toBe("PAGE_TOKEN_INVALID");
+  });
+
+  test("a token of another store is refused as expired, as after a restart", async () => {
+    const { nextPageToken } = await page(await pairOf(3), "organizations/acme", 1);
+    const { reason } = await refused(page(await pairOf(3), "organizations/acme", 1, nextPageToken));
+    expect(reason).toBe("PAGE_TOKEN_EXPIRED");
   });
 
   test("a token whose state is no longer kept is refused as expired", async () => {

@@ -1,0 +1,26 @@
+import type { DescMessage, JsonValue } from "@bufbuild/protobuf";
+import { findUnreadableField } from "../rpc/unreadable-field.ts";
+import { envelopeBytes } from "./wire-check.ts";
+
+/** Larger requests are not searched: the search costs several times what reading costs. */
+const maxSearchedBytes = 256 * 1024;
+
+/**
+ * The path of the field because of which a JSON request is no message of a type; undefined if the
+ * request is no JSON, or compressed, or too large to be searched.
+ */
+export function unreadableField(
+  schema: DescMessage,
+  body: Buffer,
+  enveloped: boolean,
+): string | undefined {
+  if (body.byteLength > maxSearchedBytes) {
+    return undefined;
+  }
+  try {
+    const text = (enveloped ? body.subarray(envelopeBytes) : body).toString();
+    return findUnreadableField(schema, JSON.parse(text) as JsonValue);
+  } catch {
+    return undefined;
+  }
+}
