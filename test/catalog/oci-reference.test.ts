@@ -16,6 +16,7 @@ describe("OCI references", () => {
     ["Registry/x", { host: "Registry", repository: "x" }],
     [`ghcr.io/a/b@${sha256}`, { host: "ghcr.io", repository: "a/b", digest: sha256 }],
     [`ghcr.io/a/b:1@${sha256}`, { tag: "1", digest: sha256 }],
+    [`x@constructor:${"a".repeat(64)}`, { digest: `constructor:${"a".repeat(64)}` }],
     ["a/b__c.d-e--f", { repository: "a/b__c.d-e--f" }],
   ])("%s is one", (text, parts) => {
     expect(parseOciReference(text)).toMatchObject(parts);

@@ -64,7 +64,7 @@ describe("wasmext serve", () => {
     const { exitCode, stdout, stderr } = await startProcess(parameters).ended;
     expect(exitCode).toBe(2);
     expect(stdout).toBe("");
-    expect(stderr).toMatch(/^error: /);
+    expect(stderr).toMatch(/^error: .*\n(?:\(Did you mean .*\n)?$/);
     expect(stderr).toContain(remedy);
   });
 
@@ -72,6 +72,31 @@ describe("wasmext serve", () => {
     const { exitCode, stderr } = await startProcess(["serve"], { WASMEXT_PORT: "eighty" }).ended;
     expect(exitCode).toBe(2);
     expect(stderr).toContain("WASMEXT_PORT");
+  });
+
+  test("an empty variable says nothing, and an empty host is a usage error", async () => {
+    const { child, firstLine, ended } = startProcess(["serve", "--port", "0"], {
+      WASMEXT_HOST: "",
+      WASMEXT_ALLOW_ORIGIN: "",
+      WASMEXT_LOG_LEVEL: "",
+    });
+    expect(await firstLine).toContain("http://127.0.0.1:");
+    child.kill();
+    await ended;
+    expect((await startProcess(["serve", "--host", ""]).ended).exitCode).toBe(2);
+  });
+
+  test("goes on when nobody reads its output any more", async () => {
+    const { child, firstLine } = startProcess(["serve", "--port", "0"]);
+    const url = (await firstLine).split(" ").at(-1) ?? "";
+    const exit = once(child, "exit");
+    child.stdout?.destroy();
+    child.stderr?.destroy();
+    for (let call = 0; call < 3; call++) {
+      expect((await fetch(`${url}/nothing-here`)).status).toBe(404);
+    }
+    child.kill();
+    expect(await exit).toEqual([0, null]);
   });
 
   test("a taken port is one line and exit code 1", async () => {

@@ -1,6 +1,13 @@
+import { once } from "node:events";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { connect } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
 import { Code, ConnectError, createClient } from "@connectrpc/connect";
 import { createConnectTransport, createGrpcTransport } from "@connectrpc/connect-node";
 import { describe, expect, test } from "vitest";
+import { ServerReflection } from "../../gen/grpc/reflection/v1/reflection_pb.ts";
 import {
   Health,
   HealthCheckResponse_ServingStatus as Status,
@@ -8,6 +15,7 @@ import {
 import { WasmExtensions } from "../../gen/tetrateio/api/tsb/extension/v2/wasm_service_pb.ts";
 import { createGrpcClient } from "../support/grpc-js.ts";
 import { startProcess } from "../support/process.ts";
+import { cert, key } from "../support/tls.testdata.ts";
 
 const parent = "organizations/org";
 
@@ -87,5 +95,67 @@ describe("SIGTERM", () => {
     child.kill("SIGTERM");
     expect((await ended).exitCode).toBe(0);
     expect(performance.now() - startedAt).toBeLessThan(5_000);
+  });
+
+  test("answers a call whose request is still arriving", async () => {
+    const { child, firstLine, ended } = startProcess(["serve", "--port", "0"]);
+    const { hostname, port } = new URL((await firstLine).split(" ").at(-1) ?? "");
+    const body = JSON.stringify({ parent, name: "late", wasmExtension: { url: "oci://x" } });
+    const socket = connect(Number(port), hostname);
+    socket.write(
+      `POST /${WasmExtensions.typeName}/CreateWasmExtension HTTP/1.1\r\nHost: x\r\n` +
+        `Content-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n`,
+    );
+    socket.write(body.slice(0, 10));
+    // The server says so to health watchers once it has begun to go down.
+    const health = createClient(
+      Health,
+      createGrpcTransport({ baseUrl: `http://${hostname}:${port}` }),
+    );
+    const watching = health.watch({})[Symbol.asyncIterator]();
+    await watching.next();
+    child.kill("SIGTERM");
+    await watching.next();
+    socket.write(body.slice(10));
+    const answer = await text(socket);
+    expect(answer).toContain("HTTP/1.1 200 OK");
+    expect(answer.toLowerCase()).toContain("connection: close");
+    expect((await ended).exitCode).toBe(0);
+  });
+
+  test("ends a stream that waits for its client with UNAVAILABLE, at once", async () => {
+    const { child, firstLine, ended } = startProcess(["serve", "--port", "0"]);
+    const baseUrl = (await firstLine).split(" ").at(-1) ?? "";
+    const client = createClient(ServerReflection, createGrpcTransport({ baseUrl }));
+    const questions = (async function* () {
+      yield { messageRequest: { case: "listServices" as const, value: "" } };
+      await once(child, "exit");
+    })();
+    const answers = client.serverReflectionInfo(questions)[Symbol.asyncIterator]();
+    await answers.next();
+    const startedAt = performance.now();
+    child.kill("SIGTERM");
+    const end = await answers.next().catch((error: unknown) => ConnectError.from(error).code);
+    expect(end).toBe(Code.Unavailable);
+    expect((await ended).exitCode).toBe(0);
+    expect(performance.now() - startedAt).toBeLessThan(5_000);
+  });
+
+  test("does not wait for a connection that has not begun its TLS handshake", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "wasmext-"));
+    const [certFile, keyFile] = [join(folder, "cert.pem"), join(folder, "key.pem")];
+    writeFileSync(certFile, cert);
+    writeFileSync(keyFile, key);
+    const tls = ["--tls-cert", certFile, "--tls-key", keyFile];
+    const { child, firstLine, ended } = startProcess(["serve", "--port", "0", ...tls]);
+    const { hostname, port } = new URL((await firstLine).split(" ").at(-1) ?? "");
+    const silent = connect(Number(port), hostname);
+    await once(silent, "connect");
+    const startedAt = performance.now();
+    child.kill("SIGTERM");
+    expect((await ended).exitCode).toBe(0);
+    expect(performance.now() - startedAt).toBeLessThan(5_000);
+    silent.destroy();
+    rmSync(folder, { recursive: true });
   });
 });

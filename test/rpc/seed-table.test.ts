@@ -92,6 +92,14 @@ const rows: [table: string, field: string, what: string, extension: Init, refuse
   ],
   ["WasmExtension", "config", "NaN", { url, config: { a: [NaN] } }, "config"],
   ["WasmExtension", "config", "an infinity", { url, config: { a: { b: -Infinity } } }, "config"],
+  ["WasmExtension", "config", "many values", { url, config: { a: Array(90_000).fill(0) } }],
+  [
+    "WasmExtension",
+    "config",
+    "far too many values",
+    { url, config: { a: Array(100_000).fill([]) } },
+    "config",
+  ],
   ["WasmExtension", "config", "64 levels", { url, config: nested(64) }],
   ["WasmExtension", "config", "65 levels", { url, config: nested(65) }, "config"],
   [
@@ -130,6 +138,7 @@ const rows: [table: string, field: string, what: string, extension: Init, refuse
   ["WasmExtension", "url", "http without host", { url: "http:///my-extension.wasm" }, "url"],
   ["WasmExtension", "url", "https with a port alone", { url: "https://:443/x" }, "url"],
   ["WasmExtension", "url", "http, nothing", { url: "http://" }, "url"],
+  ["WasmExtension", "url", "http with a line break", { url: "http://a\nb/x.wasm" }, "url"],
   ["WasmExtension", "url", "file", { url: "file:///opt/filters/auth.wasm" }],
   ["WasmExtension", "url", "file without a path", { url: "file://" }, "url"],
   ["WasmExtension", "url", "file with a host alone", { url: "file://auth.wasm" }, "url"],

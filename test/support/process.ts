@@ -29,12 +29,15 @@ export function startProcess(
     env: { ...process.env, ...environment },
     stdio: ["ignore", "pipe", "pipe"],
   });
-  const output = Promise.all([text(child.stdout), text(child.stderr)]);
+  // A test may close a stream before the process ends.
+  const output = Promise.all(
+    [child.stdout, child.stderr].map((from) => text(from).catch(() => "")),
+  );
   const exit = once(child, "exit") as Promise<[number | null, NodeJS.Signals | null]>;
   return {
     child,
     firstLine: firstLineOf(child),
-    ended: Promise.all([exit, output]).then(([[exitCode, signal], [stdout, stderr]]) => ({
+    ended: Promise.all([exit, output]).then(([[exitCode, signal], [stdout = "", stderr = ""]]) => ({
       exitCode,
       signal,
       stdout,
