@@ -124,7 +124,8 @@ describe("paging", () => {
             const { extensions, nextPageToken } = await page(pair, scope, pageSize, token);
             expect(extensions.length).toBeLessThanOrEqual(pageSize);
             for (const { fqn } of extensions) {
-              expect(pair.model.has(fqn)).toBe(true);
+              const now = pair.model.get(fqn);
+              expect(now !== undefined && belongsTo(scope, now)).toBe(true);
             }
             shown.push(...fqns(extensions));
             token = nextPageToken;
