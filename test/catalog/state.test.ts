@@ -38,7 +38,7 @@ function changeOf(extension: ModelExtension, isDelete: boolean): Change {
 
 test("a state stays as it was, whatever is committed after it", () => {
   const anyCommit = fc.array(fc.tuple(anyExtension, fc.boolean()), {
-    minLength: 1,
+    minLength: 150,
     maxLength: 200,
   });
   fc.assert(
