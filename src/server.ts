@@ -24,6 +24,8 @@ export interface ServerOptions {
   readonly logger: Logger;
   /** How long a request may take to arrive, in ms. Default: 30 s. */
   readonly requestTimeoutMs?: number;
+  /** How long a client may take to read the answer of a unary call, in ms. Default: 5 min. */
+  readonly answerTimeoutMs?: number;
   /** How long a connection may take to show its protocol, in ms. Default: 10 s. */
   readonly prefaceTimeoutMs?: number;
   /** After how long without a message a watch sends a bookmark, in ms. Default: 25 s. */
@@ -56,6 +58,7 @@ export function createServer(options: ServerOptions): Server {
     routes: createRoutes({ store, journal, bookmarkIntervalMs }, shutdown.signal),
     maxMessageBytes: options.maxMessageBytes,
     requestTimeoutMs: options.requestTimeoutMs ?? 30_000,
+    answerTimeoutMs: options.answerTimeoutMs ?? 5 * 60_000,
     isAllowedOrigin: createOriginPolicy(options.allowedOrigins, options.host),
     shutdown: shutdown.signal,
     logger: options.logger,

@@ -44,6 +44,8 @@ export interface ListenerOptions {
   readonly maxMessageBytes: number;
   /** How long the request of a unary call may take to arrive, in ms. */
   readonly requestTimeoutMs: number;
+  /** How long a client may take to read the answer of a unary call, in ms. */
+  readonly answerTimeoutMs: number;
   /** Which web pages may call. */
   readonly isAllowedOrigin: OriginPolicy;
   /** Is aborted when the server goes down; its reason ends open streams. */
@@ -141,6 +143,9 @@ async function serve(
     );
     return;
   }
+  if (handler.method.methodKind === "unary") {
+    cutOffAfter(response, options.answerTimeoutMs);
+  }
   const { body, trailer } = answer;
   await universalResponseToNodeResponse(
     trailer === undefined ? answer : { ...answer, body: withGrpcMessage(body, trailer) },
@@ -214,8 +219,24 @@ function giveUp(call: Call, request: NodeRequest, response: NodeResponse, error:
   call.failure ??= error;
   if (!response.headersSent) {
     refuseCall(call, request, response, 500, internalError(error));
-  } else if ("stream" in response) {
-    response.stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+  } else {
+    abandon(response, constants.NGHTTP2_INTERNAL_ERROR);
+  }
+}
+
+/** An answer that is not read stays in memory, so it is not kept for a reader for ever. */
+function cutOffAfter(response: NodeResponse, timeoutMs: number): void {
+  const timer = setTimeout(() => {
+    abandon(response, constants.NGHTTP2_CANCEL);
+  }, timeoutMs).unref();
+  response.once("close", () => {
+    clearTimeout(timer);
+  });
+}
+
+function abandon(response: NodeResponse, http2Code: number): void {
+  if ("stream" in response) {
+    response.stream.close(http2Code);
   } else {
     response.destroy();
   }
