@@ -2,7 +2,7 @@
  * Writes to attachment sets, in two steps as those to extensions are: validation without a state, and
  * a plan that checks against one.
  */
-import { create } from "@bufbuild/protobuf";
+import { create, equals } from "@bufbuild/protobuf";
 import {
   type DeleteAttachmentsRequest,
   DeleteAttachmentsRequestSchema,
@@ -16,9 +16,8 @@ import { getAttachments } from "./attachment-reads.ts";
 import { problemsOfAttachments } from "./attachment-rules.ts";
 import { etagOfNothing, missingEtag, staleEtag, unusableExtension } from "./errors.ts";
 import type { Plan } from "./plan.ts";
-import { mayUse } from "./scope.ts";
-import { isSame, sealed } from "./sealed.ts";
-import type { State } from "./state.ts";
+import { sealed } from "./sealed.ts";
+import { isUsableBy, type State } from "./state.ts";
 import { targetOf } from "./target.ts";
 import { validated } from "./validate.ts";
 
@@ -30,7 +29,7 @@ export function setAttachments(request: SetAttachmentsRequest): Plan<AttachmentS
     const current = state.attachmentSets.get(attachmentSet.fqn);
     checkEtag(current, attachmentSet);
     checkUsable(state, attachmentSet);
-    if (current !== undefined && isSame(AttachmentSetSchema, current, attachmentSet)) {
+    if (current !== undefined && equals(AttachmentSetSchema, current, attachmentSet)) {
       return { changes: [], answer: current };
     }
     const { stored, bytes } = sealed(AttachmentSetSchema, attachmentSet, state.revision);
@@ -69,10 +68,10 @@ function checkEtag(current: AttachmentSet | undefined, { fqn, etag }: Attachment
 
 function checkUsable(state: State, { fqn: target, extension: attachments }: AttachmentSet): void {
   const { tenant } = targetOf(target);
-  for (const { fqn } of attachments) {
+  for (const fqn of new Set(attachments.map((attachment) => attachment.fqn))) {
     const extension = state.extensions.get(fqn);
     // One answer for both, so that a tenant learns nothing of extensions that it may not use.
-    if (extension === undefined || !mayUse(tenant, extension)) {
+    if (extension === undefined || !isUsableBy(state, tenant, extension)) {
       throw unusableExtension(fqn, tenant);
     }
   }

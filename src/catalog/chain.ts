@@ -1,7 +1,11 @@
-import { create } from "@bufbuild/protobuf";
-import type { WasmExtension } from "../../gen/tetrateio/api/tsb/extension/v2/wasm_extension_pb.ts";
+import { create, toBinary } from "@bufbuild/protobuf";
+import {
+  type WasmExtension,
+  WasmExtensionSchema,
+} from "../../gen/tetrateio/api/tsb/extension/v2/wasm_extension_pb.ts";
 import {
   type WasmExtensionAttachment,
+  WasmExtensionAttachmentSchema,
   WorkloadMode as Mode,
   WorkloadModeSchema,
 } from "../../gen/tetrateio/api/tsb/types/v2/types_pb.ts";
@@ -15,6 +19,7 @@ import {
   ConfigSource,
   ExclusionReason,
 } from "../../gen/wasmext/v1/chain_pb.ts";
+import { chainTooLarge } from "./errors.ts";
 import { compareExecution } from "./order.ts";
 import { effectivePullPolicy } from "./pull-policy.ts";
 import type { State } from "./state.ts";
@@ -24,10 +29,13 @@ import { effectiveMatch, isSelected, type Traffic } from "./traffic.ts";
 /**
  * What runs at a target, in execution order, and what was left out: a pure function of one state.
  *
+ * Raises a CatalogError of the kind too-large if the links hold more than 16 MiB.
+ *
  * @param target - the fqn of a target; one without attachments has an empty chain
  */
 export function resolveChain(state: State, target: string, traffic: Traffic): Chain {
   const { isGateway } = targetOf(target);
+  const addSize = sizeCounter(target);
   const links: ChainLink[] = [];
   const excluded: ChainExclusion[] = [];
   for (const [position, attachment] of attachmentsOf(state, target).entries()) {
@@ -36,6 +44,7 @@ export function resolveChain(state: State, target: string, traffic: Traffic): Ch
       // Attachments go with their extension, in one commit: see detach.ts.
       throw new Error(`${target} attaches ${attachment.fqn}, which does not exist`);
     }
+    addSize(extension, attachment);
     const link = linkOf(extension, attachment, position);
     const exclusion = exclusionOf(link, isGateway, traffic);
     if (exclusion === undefined) {
@@ -46,6 +55,23 @@ export function resolveChain(state: State, target: string, traffic: Traffic): Ch
   }
   links.sort((a, b) => compareExecution(a, b) || a.position - b.position);
   return create(ChainSchema, { target, revision: state.revision, links, excluded });
+}
+
+/** Each link repeats its extension, so a small set can make a chain that no answer can hold. */
+const maxChainBytes = 16 * 1024 * 1024;
+
+/** Adds up what links hold, at most; raises a CatalogError when it is too much. */
+function sizeCounter(target: string) {
+  const sizes = new Map<WasmExtension, number>();
+  let total = 0;
+  return (extension: WasmExtension, attachment: WasmExtensionAttachment): void => {
+    const size = sizes.get(extension) ?? toBinary(WasmExtensionSchema, extension).byteLength;
+    sizes.set(extension, size);
+    total += size + toBinary(WasmExtensionAttachmentSchema, attachment).byteLength;
+    if (total > maxChainBytes) {
+      throw chainTooLarge(target, maxChainBytes);
+    }
+  };
 }
 
 function attachmentsOf(state: State, target: string): readonly WasmExtensionAttachment[] {

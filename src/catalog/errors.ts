@@ -2,7 +2,7 @@ import type { Violation } from "@bufbuild/protovalidate";
 
 /** The kinds of refusal, each of which has one RPC code. */
 export type CatalogErrorKind =
-  "invalid" | "not-found" | "already-exists" | "conflict" | "failed-precondition" | "out-of-range";
+  "invalid" | "not-found" | "already-exists" | "conflict" | "failed-precondition" | "too-large";
 
 /** What every refusal says. */
 export interface Refusal {
@@ -121,5 +121,15 @@ export function unusableExtension(extension: string, tenant: string): CatalogErr
     reason: "EXTENSION_NOT_USABLE",
     message: `${extension} does not exist, or ${tenant} may not use it; create it, or add the tenant to its allowed_in`,
     metadata: { extension, tenant },
+  });
+}
+
+/** What runs at a target is more than one answer can hold. */
+export function chainTooLarge(target: string, maxBytes: number): CatalogError {
+  return new CatalogError({
+    kind: "too-large",
+    reason: "CHAIN_TOO_LARGE",
+    message: `the chain of ${target} holds more than ${maxBytes / 1024 / 1024} MiB; attach fewer extensions there, or give them less configuration`,
+    metadata: { target },
   });
 }

@@ -4,7 +4,7 @@
  *
  * A request that is passed in belongs to the catalog from then on: what it stores of it is frozen.
  */
-import { create } from "@bufbuild/protobuf";
+import { create, equals } from "@bufbuild/protobuf";
 import { buildPath } from "@bufbuild/protobuf/reflect";
 import { type Empty, EmptySchema } from "@bufbuild/protobuf/wkt";
 import {
@@ -25,7 +25,7 @@ import { problemsOfExtension } from "./extension-rules.ts";
 import { excerpt, fieldProblem } from "./field-problem.ts";
 import { extensionFqn, isExtension } from "./fqn.ts";
 import type { Plan, Planned } from "./plan.ts";
-import { isSame, sealed } from "./sealed.ts";
+import { sealed } from "./sealed.ts";
 import type { Change, State } from "./state.ts";
 import { validated } from "./validate.ts";
 
@@ -59,7 +59,7 @@ export function updateExtension(request: WasmExtension): Plan<WasmExtension> {
     if (current.etag !== extension.etag) {
       throw staleEtag(extension.fqn);
     }
-    if (isSame(WasmExtensionSchema, current, extension)) {
+    if (equals(WasmExtensionSchema, current, extension)) {
       return { changes: [], answer: current };
     }
     const { changes, answer } = put(state, extension);

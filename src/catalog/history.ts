@@ -25,6 +25,8 @@ export interface HistoryEntry {
    * whom it means the same; see watch-events.ts.
    */
   readonly responses: Map<string, WatchResponse>;
+  /** The changes by the tenant whose attachments they change, once someone has asked for that. */
+  readonly byTenant: { value?: ReadonlyMap<string, readonly Change[]> };
   /** Roughly what it holds in memory: the encoded size of its objects, and some for itself. */
   readonly bytes: number;
   /** How much the organization had committed with it, since the history began. */
@@ -105,6 +107,7 @@ export function createHistory({ maxCommits, maxBytes }: HistoryLimits): History 
         changes,
         previous,
         responses: new Map(),
+        byTenant: {},
         bytes: size,
         total,
       };

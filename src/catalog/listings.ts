@@ -1,8 +1,10 @@
 import type { WasmExtension } from "../../gen/tetrateio/api/tsb/extension/v2/wasm_extension_pb.ts";
 import type { AttachmentSet } from "../../gen/wasmext/v1/attachment_set_pb.ts";
 import { attachmentSetsUnder, isUnder } from "./attachment-reads.ts";
-import { extensionsOf, isInScope } from "./extension-reads.ts";
+import { extensionsOf } from "./extension-reads.ts";
+import { organizationOfExtension, organizationOfTenant } from "./fqn.ts";
 import type { Listing } from "./pages.ts";
+import { isUsableBy, type State } from "./state.ts";
 
 /** Extensions of an organization, or those that a tenant may use, in execution order. */
 export const extensionListing: Listing<WasmExtension> = {
@@ -13,13 +15,13 @@ export const extensionListing: Listing<WasmExtension> = {
     }
     // A token that names what the list does not hold must not tell whether it exists.
     const last = state.extensions.get(after);
-    return last !== undefined && isInScope(scope, last)
+    return last !== undefined && isListed(state, scope, last)
       ? extensionsOf(state, scope, last)
       : undefined;
   },
   find(state, scope, fqn) {
     const extension = state.extensions.get(fqn);
-    return extension !== undefined && isInScope(scope, extension) ? extension : undefined;
+    return extension !== undefined && isListed(state, scope, extension) ? extension : undefined;
   },
 };
 
@@ -32,3 +34,9 @@ export const attachmentListing: Listing<AttachmentSet> = {
       : undefined,
   find: (state, _parent, fqn) => state.attachmentSets.get(fqn),
 };
+
+function isListed(state: State, scope: string, extension: WasmExtension): boolean {
+  return organizationOfTenant(scope) === undefined
+    ? organizationOfExtension(extension.fqn) === scope
+    : isUsableBy(state, scope, extension);
+}

@@ -1,15 +1,6 @@
 import { createHash } from "node:crypto";
-import {
-  createRegistry,
-  type DescMessage,
-  equals,
-  type MessageShape,
-  toBinary,
-} from "@bufbuild/protobuf";
+import { type DescMessage, type MessageShape, toBinary } from "@bufbuild/protobuf";
 import { deepFreeze } from "./freeze.ts";
-
-/** For comparing fields that this version does not know: nothing in them is an extension. */
-const noExtensions = createRegistry();
 
 type WithEtag<Desc extends DescMessage> = MessageShape<Desc> & { readonly etag: string };
 
@@ -34,13 +25,4 @@ export function sealed<Desc extends DescMessage>(
 export interface Sealed<T> {
   readonly stored: T;
   readonly bytes: number;
-}
-
-/** Tells whether two objects are equal in every field, unknown ones too. */
-export function isSame<Desc extends DescMessage>(
-  schema: Desc,
-  a: MessageShape<Desc>,
-  b: MessageShape<Desc>,
-): boolean {
-  return equals(schema, a, b, { registry: noExtensions, unknown: true });
 }

@@ -10,7 +10,7 @@
 
 import type { WasmExtension } from "../../gen/tetrateio/api/tsb/extension/v2/wasm_extension_pb.ts";
 import type { AttachmentSet } from "../../gen/wasmext/v1/attachment_set_pb.ts";
-import { organizationOfExtension } from "./fqn.ts";
+import { organizationOfExtension, organizationOfTenant } from "./fqn.ts";
 import { compareExecution, compareText, type ExecutionKey, firstExecutionKey } from "./order.ts";
 import { usableUnder } from "./scope.ts";
 import { SortedMap } from "./sorted-map.ts";
@@ -120,6 +120,16 @@ export function* readList(
       yield extension;
     }
   }
+}
+
+/** Tells whether a tenant may use an extension, at the same cost whoever else may. */
+export function isUsableBy(state: State, tenant: string, extension: WasmExtension): boolean {
+  const organization = organizationOfExtension(extension.fqn);
+  return (
+    organizationOfTenant(tenant) === organization &&
+    (state.usable.has(listKey(tenant, extension)) ||
+      state.usable.has(listKey(organization, extension)))
+  );
 }
 
 /** The targets that attach an extension, by fqn. */

@@ -16,6 +16,7 @@ import { extensionsOf, isInScope } from "./extension-reads.ts";
 import type { HistoryEntry } from "./history.ts";
 import type { Usability } from "./scope.ts";
 import type { Change, State } from "./state.ts";
+import { targetOf } from "./target.ts";
 
 /**
  * The message that a commit sends to the watchers of a scope; undefined if it means nothing to them.
@@ -24,18 +25,43 @@ import type { Change, State } from "./state.ts";
  * @param scope - the fqn of the commit's organization, or of one of its tenants
  */
 export function responseOf(entry: HistoryEntry, scope: string): WatchResponse | undefined {
-  const views = entry.changes.map((change) => viewOf(change, entry, scope));
-  if (views.every((view) => view === "hidden")) {
+  const seen = changesFor(entry, scope).flatMap((change) => {
+    const view = viewOf(change, entry, scope);
+    return view === "hidden" ? [] : [{ change, view }];
+  });
+  if (seen.length === 0) {
     return undefined;
   }
-  const key = views.map((view) => view.charAt(0)).join("");
-  let response = entry.responses.get(key);
-  if (response === undefined) {
-    const events = entry.changes.flatMap((change, index) => eventOf(change, views[index]) ?? []);
-    response = create(WatchResponseSchema, { revision: entry.revision, events });
+  const isLarge = entry.changes.length > maxSharedChanges;
+  const isOrganization = scope === entry.organization;
+  const key =
+    isLarge && isOrganization ? scope : seen.map(({ change, view }) => view + change.fqn).join(" ");
+  const shared = entry.responses.get(key);
+  if (shared !== undefined) {
+    return shared;
+  }
+  const events = seen.map(({ change, view }) => eventOf(change, view));
+  const response = create(WatchResponseSchema, { revision: entry.revision, events });
+  // Tenants whose own attachments a large commit changes each see something else of it.
+  if (isOrganization || !isLarge || seen.length === 1) {
     entry.responses.set(key, response);
   }
   return response;
+}
+
+/** Up to how many changes a commit may have for what each tenant sees of it to be kept. */
+const maxSharedChanges = 16;
+
+/** The changes of a commit that can mean something to a scope. */
+function changesFor(entry: HistoryEntry, scope: string): readonly Change[] {
+  if (scope === entry.organization || entry.changes.length <= maxSharedChanges) {
+    return entry.changes;
+  }
+  const byTenant = (entry.byTenant.value ??= Map.groupBy(entry.changes, ({ kind, fqn }) =>
+    kind === "put-attachments" || kind === "delete-attachments" ? targetOf(fqn).tenant : "",
+  ));
+  // Changes of extensions stand before those of the attachments that go with them.
+  return [...(byTenant.get("") ?? []), ...(byTenant.get(scope) ?? [])];
 }
 
 /** A message that says: everything up to this revision has been sent. */
@@ -129,15 +155,12 @@ function goneFrom(scope: string, previous: Usability | undefined): View {
   return previous !== undefined && isInScope(scope, previous) ? "deleted" : "hidden";
 }
 
-function eventOf(change: Change, view: View | undefined): WatchEvent | undefined {
+function eventOf(change: Change, view: "put" | "deleted"): WatchEvent {
   if (view === "put" && change.kind === "put-extension") {
     return extensionPut(change.extension);
   }
   if (view === "put" && change.kind === "put-attachments") {
     return attachmentSetPut(change.attachmentSet);
-  }
-  if (view !== "deleted") {
-    return undefined;
   }
   const isExtension = change.kind === "put-extension" || change.kind === "delete-extension";
   return create(WatchEventSchema, {

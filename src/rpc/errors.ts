@@ -30,7 +30,7 @@ const codes: Readonly<Record<CatalogErrorKind, Code>> = {
   "already-exists": Code.AlreadyExists,
   conflict: Code.Aborted,
   "failed-precondition": Code.FailedPrecondition,
-  "out-of-range": Code.OutOfRange,
+  "too-large": Code.ResourceExhausted,
 };
 
 /** The RPC error for a refusal of the catalog. */

@@ -8,8 +8,11 @@ import { BadRequestSchema, ErrorInfoSchema } from "../../gen/google/rpc/error_de
  */
 const recursionLimit = 200;
 
-/** How messages are read and written in binary. */
-export const binaryOptions = { recursionLimit };
+/**
+ * How messages are read and written in binary. Fields that this version does not know are not kept:
+ * nothing is stored that no rule has looked at, and JSON with such fields is refused.
+ */
+export const binaryOptions = { recursionLimit, readUnknownFields: false };
 
 /** How messages are read and written as JSON. */
 export const jsonOptions = {

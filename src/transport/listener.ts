@@ -1,6 +1,7 @@
 import { constants } from "node:http2";
 import {
-  type ConnectError,
+  Code,
+  ConnectError,
   type ConnectRouter,
   createConnectRouter,
   createContextValues,
@@ -216,6 +217,11 @@ function giveUp(call: Call, request: NodeRequest, response: NodeResponse, error:
   if (response.destroyed || response.writableEnded) {
     return;
   }
+  if (isPeerGone(error)) {
+    call.code ??= Code.Canceled;
+    abandon(response, constants.NGHTTP2_CANCEL);
+    return;
+  }
   call.failure ??= error;
   if (!response.headersSent) {
     refuseCall(call, request, response, 500, internalError(error));
@@ -232,6 +238,17 @@ function cutOffAfter(response: NodeResponse, timeoutMs: number): void {
   response.once("close", () => {
     clearTimeout(timer);
   });
+}
+
+/** Tells a connection that has ended from a failure of ours, which alone belongs into the log. */
+function isPeerGone(error: unknown): boolean {
+  const { code, cause } = ConnectError.from(error);
+  const nodeCode = (cause as NodeJS.ErrnoException | undefined)?.code ?? "";
+  return (
+    code === Code.Aborted ||
+    code === Code.Canceled ||
+    /^(?:ECONNRESET|EPIPE|ERR_STREAM_|ERR_HTTP2_)/.test(nodeCode)
+  );
 }
 
 function abandon(response: NodeResponse, http2Code: number): void {

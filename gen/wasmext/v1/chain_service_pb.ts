@@ -145,6 +145,8 @@ export const ChainService: GenService<{
   /**
    * Returns the chain of a target.
    *
+   * RESOURCE_EXHAUSTED when its links hold more than 16 MiB.
+   *
    * @generated from rpc wasmext.v1.ChainService.ResolveChain
    */
   resolveChain: {
