@@ -11,25 +11,51 @@ import { buildPath, type Path, type PathBuilder } from "@bufbuild/protobuf/refle
 import { BinaryReader, WireType } from "@bufbuild/protobuf/wire";
 import { ListValueSchema, StructSchema, ValueSchema } from "@bufbuild/protobuf/wkt";
 
+const holdsStruct = new WeakMap<DescMessage, boolean>();
+
 /** Tells whether messages of a type can hold a Struct. */
-export function canHoldStruct(schema: DescMessage, seen = new Set<DescMessage>()): boolean {
-  if (seen.has(schema)) {
-    return false;
+export function canHoldStruct(schema: DescMessage): boolean {
+  let known = holdsStruct.get(schema);
+  if (known === undefined) {
+    // Until it is known, so that types that hold themselves come to an end.
+    holdsStruct.set(schema, false);
+    known = schema.fields.some(
+      ({ message }) => message !== undefined && (isStruct(message) || canHoldStruct(message)),
+    );
+    holdsStruct.set(schema, known);
   }
-  seen.add(schema);
-  return schema.fields.some(
-    ({ message }) => message !== undefined && (isStruct(message) || canHoldStruct(message, seen)),
-  );
+  return known;
 }
 
-/** The path of the first Struct in a message that holds a Value without a kind. */
+/** Is raised if a message has more fields, of any kind and at any depth, than are looked at. */
+export class TooManyRecords extends Error {}
+
+/** How many more records are looked at. */
+interface Budget {
+  left: number;
+}
+
+/**
+ * The path of the first Struct in a message that holds a Value without a kind.
+ *
+ * Raises TooManyRecords.
+ */
 export function findKindlessStruct(
   schema: DescMessage,
   bytes: Uint8Array,
-  at: PathBuilder = buildPath(schema),
+  maxRecords: number,
+): Path | undefined {
+  return search(schema, bytes, { left: maxRecords }, buildPath(schema));
+}
+
+function search(
+  schema: DescMessage,
+  bytes: Uint8Array,
+  budget: Budget,
+  at: PathBuilder,
 ): Path | undefined {
   const seen = new Map<DescField, number>();
-  for (const [field, inner] of knownFields(schema, bytes)) {
+  for (const [field, inner] of knownFields(schema, bytes, budget)) {
     if (field.fieldKind !== "message" && field.fieldKind !== "list") {
       continue;
     }
@@ -44,11 +70,11 @@ export function findKindlessStruct(
       return field.fieldKind === "list" ? path.list(index) : path;
     };
     if (isStruct(message)) {
-      if (!structHasKinds(inner)) {
+      if (!structHasKinds(inner, budget)) {
         return path().toPath();
       }
     } else if (canHoldStruct(message)) {
-      const found = findKindlessStruct(message, inner, path());
+      const found = search(message, inner, budget, path());
       if (found !== undefined) {
         return found;
       }
@@ -61,15 +87,15 @@ function isStruct(message: DescMessage): boolean {
   return message.typeName === StructSchema.typeName;
 }
 
-function structHasKinds(bytes: Uint8Array): boolean {
-  return [...knownFields(StructSchema, bytes)].every(([, entry]) => {
-    const values = entry === undefined ? [] : mapValues(entry);
-    return values.length > 0 && values.every(valueHasKind);
+function structHasKinds(bytes: Uint8Array, budget: Budget): boolean {
+  return [...knownFields(StructSchema, bytes, budget)].every(([, entry]) => {
+    const values = entry === undefined ? [] : mapValues(entry, budget);
+    return values.length > 0 && values.every((value) => valueHasKind(value, budget));
   });
 }
 
-function valueHasKind(bytes: Uint8Array): boolean {
-  const fields = [...knownFields(ValueSchema, bytes)];
+function valueHasKind(bytes: Uint8Array, budget: Budget): boolean {
+  const fields = [...knownFields(ValueSchema, bytes, budget)];
   const { structValue, listValue } = ValueSchema.field;
   return (
     fields.length > 0 &&
@@ -78,9 +104,9 @@ function valueHasKind(bytes: Uint8Array): boolean {
         return true;
       }
       return field === structValue
-        ? structHasKinds(inner)
-        : [...knownFields(ListValueSchema, inner)].every(
-            ([, value]) => value !== undefined && valueHasKind(value),
+        ? structHasKinds(inner, budget)
+        : [...knownFields(ListValueSchema, inner, budget)].every(
+            ([, value]) => value !== undefined && valueHasKind(value, budget),
           );
     })
   );
@@ -90,8 +116,9 @@ function valueHasKind(bytes: Uint8Array): boolean {
 function* knownFields(
   schema: DescMessage,
   bytes: Uint8Array,
+  budget: Budget,
 ): Generator<[DescField, Uint8Array | undefined], void> {
-  for (const [number, wireType, inner] of records(bytes)) {
+  for (const [number, wireType, inner] of records(bytes, budget)) {
     const field = schema.fields.find((candidate) => candidate.number === number);
     if (field === undefined) {
       continue;
@@ -104,8 +131,8 @@ function* knownFields(
 }
 
 /** Map entries are messages with the key in field 1 and the value in field 2. */
-function mapValues(entry: Uint8Array): Uint8Array[] {
-  return [...records(entry)].flatMap(([number, , inner]) => {
+function mapValues(entry: Uint8Array, budget: Budget): Uint8Array[] {
+  return [...records(entry, budget)].flatMap(([number, , inner]) => {
     if (number <= 2 && inner === undefined) {
       throw new Error("a map entry has a key or value without a length");
     }
@@ -115,9 +142,13 @@ function mapValues(entry: Uint8Array): Uint8Array[] {
 
 function* records(
   bytes: Uint8Array,
+  budget: Budget,
 ): Generator<[number: number, wireType: WireType, inner: Uint8Array | undefined], void> {
   const reader = new BinaryReader(bytes);
   while (reader.pos < reader.len) {
+    if (budget.left-- <= 0) {
+      throw new TooManyRecords();
+    }
     const [number, wireType] = reader.tag();
     if (wireType === WireType.LengthDelimited) {
       yield [number, wireType, reader.bytes()];

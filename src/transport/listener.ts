@@ -35,7 +35,7 @@ import { refuse } from "./refuse.ts";
 import { messageBody, streamBody } from "./request-body.ts";
 import { endUnfinishedRequest } from "./unfinished-request.ts";
 import { unreadableField } from "./unreadable-json.ts";
-import { bodyKey, createWireCheck, needsWireCheck } from "./wire-check.ts";
+import { checkWire, envelopeBytes } from "./wire-check.ts";
 
 /** What a listener needs. */
 export interface ListenerOptions {
@@ -102,7 +102,7 @@ function createHandlers(
   shutdownSignal: AbortSignal | undefined,
 ): readonly UniversalHandler[] {
   const router = createConnectRouter({
-    interceptors: [errorInterceptor, createWireCheck(compressions, options.maxMessageBytes)],
+    interceptors: [errorInterceptor],
     requestGate: observeCall,
     acceptCompression: compressions,
     readMaxBytes: options.maxMessageBytes,
@@ -159,7 +159,7 @@ function universalRequest(
   call: Call,
   request: NodeRequest,
   response: NodeResponse,
-  { requestTimeoutMs }: ListenerOptions,
+  { requestTimeoutMs, maxMessageBytes }: ListenerOptions,
 ): UniversalServerRequest | undefined {
   const contextValues = createContextValues().set(callKey, call);
   let universal: UniversalServerRequest;
@@ -175,29 +175,19 @@ function universalRequest(
     return { ...universal, body: streamBody(request) };
   }
   const contentType = (universal.header.get("content-type") ?? "").toLowerCase();
-  const chunks: Uint8Array[] = [];
-  const keep = needsWireCheck(method, contentType);
-  if (keep) {
-    const enveloped = contentType.startsWith("application/grpc");
-    const encoding = universal.header.get(enveloped ? "grpc-encoding" : "content-encoding");
-    contextValues.set(bodyKey, { chunks, enveloped, encoding: encoding ?? undefined });
-  }
-  const isJson = contentType.includes("json");
-  if (isJson) {
-    call.findUnreadableField = () =>
-      unreadableField(
-        method.input,
-        Buffer.concat(chunks),
-        contentType.startsWith("application/grpc"),
-      );
-  }
+  const isGrpc = contentType.startsWith("application/grpc");
+  const encoding = universal.header.get(isGrpc ? "grpc-encoding" : "content-encoding");
+  const inspect = async (body: Buffer): Promise<void> => {
+    if (contentType.includes("json")) {
+      call.findUnreadableField = () => unreadableField(method.input, body, isGrpc);
+    }
+    const raw = { method, contentType, encoding: encoding ?? undefined, body };
+    await checkWire(raw, compressions, maxMessageBytes);
+  };
+  const maxBytes = maxMessageBytes + envelopeBytes;
   return {
     ...universal,
-    body: messageBody(request, requestTimeoutMs, (chunk) => {
-      if (keep || isJson) {
-        chunks.push(chunk);
-      }
-    }),
+    body: messageBody(request, { timeoutMs: requestTimeoutMs, maxBytes, inspect }),
   };
 }
 

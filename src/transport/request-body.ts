@@ -2,22 +2,26 @@ import { Code } from "@connectrpc/connect";
 import { rpcError } from "../rpc/errors.ts";
 import type { NodeRequest } from "./node-http.ts";
 
-/** Less than this is held back until more has come: Connect looks at all it holds for each chunk. */
-const minChunkBytes = 64 * 1024;
+/** How the body of a request with one message is received. */
+export interface MessageBodyOptions {
+  /** How long the whole body may take, in ms. */
+  readonly timeoutMs: number;
+  /** How many bytes are waited for; a longer body is passed on for Connect to refuse. */
+  readonly maxBytes: number;
+  /** Looks at the whole body before anything else reads it, and raises what is wrong with it. */
+  readonly inspect: (body: Buffer) => Promise<void>;
+}
 
 /**
- * The body of a request that holds one message, in chunks of some size. Reading no further leaves the
- * connection alone, so that an answer can still be written; Node would destroy it.
+ * The body of a request that holds one message, as a whole: Connect looks at all it holds for each
+ * chunk that it gets. Reading no further leaves the connection alone, so that an answer can still be
+ * written; Node would destroy it.
  *
  * Raises DEADLINE_EXCEEDED if the body is not complete in time, and CANCELED if the client gives up.
- *
- * @param timeoutMs - how long the whole body may take
- * @param keep - sees each chunk
  */
 export async function* messageBody(
   request: NodeRequest,
-  timeoutMs: number,
-  keep: (chunk: Uint8Array) => void,
+  { timeoutMs, maxBytes, inspect }: MessageBodyOptions,
 ): AsyncGenerator<Uint8Array> {
   const { promise: late, reject } = Promise.withResolvers<never>();
   late.catch(() => undefined);
@@ -26,25 +30,24 @@ export async function* messageBody(
     reject(rpcError(Code.DeadlineExceeded, "REQUEST_TIMEOUT", `${problem}; send it in one go`));
   }, timeoutMs);
   const chunks = streamBody(request);
-  let held: Uint8Array[] = [];
-  let heldBytes = 0;
+  const held: Uint8Array[] = [];
+  let bytes = 0;
+  let isComplete = false;
   try {
-    for (;;) {
+    while (!isComplete && bytes <= maxBytes) {
       const next = await Promise.race([chunks.next(), late]);
+      isComplete = next.done === true;
       if (next.done !== true) {
         held.push(next.value);
-        heldBytes += next.value.byteLength;
+        bytes += next.value.byteLength;
       }
-      if (heldBytes >= minChunkBytes || (next.done === true && heldBytes > 0)) {
-        const chunk = Buffer.concat(held);
-        held = [];
-        heldBytes = 0;
-        keep(chunk);
-        yield chunk;
-      }
-      if (next.done === true) {
-        return;
-      }
+    }
+    const body = Buffer.concat(held);
+    if (isComplete) {
+      await inspect(body);
+    }
+    if (bytes > 0) {
+      yield body;
     }
   } finally {
     clearTimeout(timer);

@@ -57,6 +57,23 @@ describe.each([
     expect((await client.listWasmExtension({ parent })).extensions).toEqual([]);
   });
 
+  test.each(Object.entries(transports))(
+    "%s carries a configuration of 90,000 values",
+    async (name, createTransport) => {
+      const client = createClient(WasmExtensions, createTransport(server.url));
+      const parent = `organizations/${name.toLowerCase().replaceAll(/[^a-z0-9]+/g, "-")}`;
+      const config = {
+        list: Array.from({ length: 40_000 }, (_, index) => index),
+        object: Object.fromEntries(
+          Array.from({ length: 50_000 }, (_, index) => [`k${index}`, true]),
+        ),
+      };
+      const wasmExtension = { url, config };
+      const created = await client.createWasmExtension({ parent, name: "large", wasmExtension });
+      expect(created.config).toEqual(config);
+    },
+  );
+
   test.each(Object.entries(transports))("%s tells of health", async (_name, createTransport) => {
     const client = createClient(Health, createTransport(server.url));
     for (const service of ["", WasmExtensions.typeName]) {
