@@ -73,7 +73,7 @@ function search(
       if (!structHasKinds(inner, budget)) {
         return path().toPath();
       }
-    } else if (canHoldStruct(message)) {
+    } else {
       const found = search(message, inner, budget, path());
       if (found !== undefined) {
         return found;
