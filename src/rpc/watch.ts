@@ -42,6 +42,9 @@ export function watchService({
         // One that resumes may have far to go; it is slow only if it falls behind after that.
         let hasCaughtUp = false;
         for (;;) {
+          if (signal.aborted) {
+            throw ConnectError.from(signal.reason);
+          }
           checkKept(store, organization, next);
           const entry = store.history.first(organization, next);
           if (entry !== undefined) {
@@ -69,9 +72,6 @@ export function watchService({
             continue;
           }
           await bell.heard(signal, bookmarkDue - performance.now());
-          if (signal.aborted) {
-            throw ConnectError.from(signal.reason);
-          }
         }
       } finally {
         leave();

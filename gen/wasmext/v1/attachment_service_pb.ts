@@ -210,8 +210,9 @@ export const DeleteAttachmentsResponseSchema: GenMessage<DeleteAttachmentsRespon
  * Keeps the attachments of targets. Targets are names and need not be created.
  *
  * Deleting an extension removes its attachments, and narrowing its
- * `allowed_in` those in tenants that lost it, in the same commit. Errors are as
- * in WasmExtensions.
+ * `allowed_in` those in tenants that lost it, in the same commit. A set that
+ * loses its last attachment that way stays, empty. Errors are as in
+ * WasmExtensions.
  *
  * @generated from service wasmext.v1.AttachmentService
  */
