@@ -100,35 +100,35 @@ test("a reader that fell behind within the kept history resumes where it was", a
 
 test("1,000 watchers see 100 commits each: all, in order, none twice", async () => {
   const { server, store } = await serve();
-  const sessions = Array.from({ length: 4 }, () => new Http2SessionManager(server.url));
+  const controller = new AbortController();
   onTestFinished(() => {
-    sessions.forEach((session) => {
-      session.abort();
-    });
+    controller.abort();
   });
-  const watchers = Array.from({ length: 1_000 }, (_, index) => {
-    const sessionManager = sessions[index % sessions.length];
-    return watch(
-      createGrpcTransport({ baseUrl: server.url, ...(sessionManager && { sessionManager }) }),
-    );
+  const transports = Array.from({ length: 4 }, () => {
+    const sessionManager = new Http2SessionManager(server.url);
+    return createGrpcTransport({ baseUrl: server.url, sessionManager });
   });
-  await Promise.all(watchers.map((watcher) => watcher.next()));
-  expect(store.commitWatchers.size).toBe(1_000);
-  const writer = createGrpcTransport({ baseUrl: server.url });
-  const writing = (async () => {
-    for (let index = 1; index <= 100; index++) {
-      await create(writer, `e${index}`);
+  const seen = Array.from({ length: 1_000 }, (): bigint[] => []);
+  const watching = seen.map(async (revisions, index) => {
+    const transport = transports[index % transports.length];
+    if (transport === undefined) {
+      return;
     }
-  })();
-  const expected = Array.from({ length: 100 }, (_, index) => BigInt(index + 1));
-  await Promise.all(
-    watchers.map(async (watcher) => {
-      const revisions: bigint[] = [];
-      while (revisions.length < 100) {
-        revisions.push((await watcher.next()).revision);
+    const responses = createClient(WatchService, transport).watch({ parent }, controller);
+    for await (const { revision, bookmark } of responses) {
+      if (!bookmark && revisions.push(revision) === 100) {
+        return;
       }
-      expect(revisions).toEqual(expected);
-    }),
-  );
-  await writing;
+    }
+  });
+  await until(() => store.commitWatchers.size === 1_000, "all watchers have joined");
+  const writer = createGrpcTransport({ baseUrl: server.url });
+  for (let index = 1; index <= 100; index++) {
+    await create(writer, `e${index}`);
+  }
+  await Promise.all(watching);
+  const expected = Array.from({ length: 100 }, (_, index) => BigInt(index + 1));
+  for (const revisions of seen) {
+    expect(revisions).toEqual(expected);
+  }
 }, 60_000);
