@@ -5,6 +5,8 @@ const deps = { interopDefault: false };
 
 export default defineConfig({
   test: {
+    // Much of the time goes into waiting for processes and sockets, so no core is left aside.
+    maxWorkers: "100%",
     projects: [
       // `npm test`: needs nothing but Node.
       {
