@@ -124,6 +124,20 @@ describe("SetAttachments", () => {
     await attach(redSecurity, [{ fqn: ext("a"), match }]);
   });
 
+  test("accepts 1,000 attachments, and refuses one more", async () => {
+    const { put, attach, attachments } = createAcme();
+    await put("a");
+    await attach(redSecurity, Array(1_000).fill({ fqn: ext("a") }));
+    const extension = Array(1_001).fill({ fqn: ext("a") }) as { fqn: string }[];
+    const said = await refused(
+      attachments.setAttachments({ attachmentSet: { fqn: redIngress, extension } }),
+    );
+    expect(said).toMatchObject({
+      code: Code.InvalidArgument,
+      fields: ["attachment_set.extension"],
+    });
+  });
+
   test("refuses a request without a set", async () => {
     const said = await refused(createAcme().attachments.setAttachments({}));
     expect(said).toMatchObject({ code: Code.InvalidArgument, fields: ["attachment_set"] });

@@ -220,4 +220,16 @@ describe("ResolveChain", () => {
     const said = await refused(createAcme().chains.resolveChain(request));
     expect(said).toMatchObject({ code: Code.InvalidArgument, fields: [field] });
   });
+
+  test("a chain that holds more than 16 MiB is refused, however small its set", async () => {
+    const catalog = createAcme();
+    await catalog.put("large", { config: { text: "x".repeat(100_000) } });
+    await catalog.attach(redSecurity, Array(200).fill({ fqn: ext("large") }));
+    const said = await refused(catalog.chains.resolveChain({ target: redSecurity }));
+    expect(said).toMatchObject({
+      code: Code.ResourceExhausted,
+      reason: "CHAIN_TOO_LARGE",
+      metadata: { target: redSecurity },
+    });
+  });
 });

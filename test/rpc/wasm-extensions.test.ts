@@ -1,5 +1,8 @@
+import { create } from "@bufbuild/protobuf";
+import { WireType } from "@bufbuild/protobuf/wire";
 import { Code } from "@connectrpc/connect";
 import { describe, expect, test } from "vitest";
+import { WasmExtensionSchema } from "../../gen/tetrateio/api/tsb/extension/v2/wasm_extension_pb.ts";
 import { refused } from "../support/errors.ts";
 import { createInMemory, type InMemory } from "../support/in-memory.ts";
 
@@ -161,6 +164,14 @@ describe("delete", () => {
     });
     expect(again.etag).not.toBe(etag);
   });
+});
+
+test("a field that this version does not know is not stored", async () => {
+  const { extensions, store } = createInMemory();
+  const wasmExtension = create(WasmExtensionSchema, { url });
+  wasmExtension.$unknown = [{ no: 1000, wireType: WireType.Varint, data: new Uint8Array([1]) }];
+  await extensions.createWasmExtension({ parent, name: "auth", wasmExtension });
+  expect(store.state.extensions.get(fqn)?.$unknown).toBeUndefined();
 });
 
 test("what is stored is never changed in place", async () => {
