@@ -7,11 +7,13 @@ import { WasmExtensions } from "../gen/tetrateio/api/tsb/extension/v2/wasm_servi
 import { Tenants } from "../gen/tetrateio/api/tsb/v2/tenant_service_pb.ts";
 import { AttachmentService } from "../gen/wasmext/v1/attachment_service_pb.ts";
 import { ChainService } from "../gen/wasmext/v1/chain_service_pb.ts";
+import { ExportService } from "../gen/wasmext/v1/export_service_pb.ts";
 import { WatchService } from "../gen/wasmext/v1/watch_service_pb.ts";
 import { compileRules } from "./catalog/validate.ts";
 import { attachmentService } from "./rpc/attachments.ts";
 import type { Catalog } from "./rpc/catalog.ts";
 import { chainService } from "./rpc/chains.ts";
+import { exportService } from "./rpc/exports.ts";
 import { health } from "./rpc/health.ts";
 import { reflection } from "./rpc/reflection.ts";
 import { tenants } from "./rpc/tenants.ts";
@@ -25,6 +27,7 @@ const api: readonly DescService[] = [
   AttachmentService,
   ChainService,
   WatchService,
+  ExportService,
 ];
 
 /** All services that the server has, which is what reflection lists. */
@@ -43,6 +46,7 @@ export function createRoutes(catalog: Catalog, shutdown: AbortSignal) {
     router.service(AttachmentService, attachmentService(catalog));
     router.service(ChainService, chainService(catalog));
     router.service(WatchService, watchService(catalog));
+    router.service(ExportService, exportService(catalog));
     router.service(
       Health,
       health(

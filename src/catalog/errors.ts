@@ -15,6 +15,16 @@ export interface Refusal {
   readonly metadata: Readonly<Record<string, string>>;
   /** Where a request breaks a rule; empty for every other kind. */
   readonly violations?: readonly FieldProblem[];
+  /** What stands in the way of a request, where that can be several things. */
+  readonly preconditions?: readonly Precondition[];
+}
+
+/** Something that has to be another way before a request can be carried out. */
+export interface Precondition {
+  /** The fqn of the object at fault. */
+  readonly subject: string;
+  /** What is wrong with it, and the remedy. */
+  readonly description: string;
 }
 
 /** A field that breaks a rule. */
@@ -131,5 +141,33 @@ export function chainTooLarge(target: string, maxBytes: number): CatalogError {
     reason: "CHAIN_TOO_LARGE",
     message: `the chain of ${target} holds more than ${maxBytes / 1024 / 1024} MiB; attach fewer extensions there, or give them less configuration`,
     metadata: { target },
+  });
+}
+
+/** What runs under a parent is more than one export can hold. */
+export function exportTooLarge(parent: string, maxBytes: number): CatalogError {
+  return new CatalogError({
+    kind: "too-large",
+    reason: "EXPORT_TOO_LARGE",
+    message: `the export of ${parent} holds more than ${maxBytes / 1024 / 1024} MiB; export what is under it in parts`,
+    metadata: { parent },
+  });
+}
+
+/** Another system cannot hold what the catalog does; all of it is named. */
+export function notExportable(
+  system: string,
+  parent: string,
+  preconditions: readonly Precondition[],
+): CatalogError {
+  const [first] = preconditions;
+  const rest = preconditions.length > 1 ? ` (and ${preconditions.length - 1} more)` : "";
+  const problem = first === undefined ? parent : `${first.subject}: ${first.description}`;
+  return new CatalogError({
+    kind: "failed-precondition",
+    reason: `NOT_EXPORTABLE_TO_${system.toUpperCase()}`,
+    message: `${system} cannot hold ${parent}: ${problem}${rest}`,
+    metadata: { parent, subject: first?.subject ?? "", problems: String(preconditions.length) },
+    preconditions,
   });
 }

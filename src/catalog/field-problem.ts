@@ -42,6 +42,10 @@ const remedies = new Map<string, string>([
     "wasmext.v1.ListAttachmentsRequest.parent",
     "write the fqn of an organization, a tenant, a workspace, a gateway group or a security group",
   ],
+  [
+    "wasmext.v1.ExportIstioRequest.parent",
+    "write the fqn of a target, or of an organization, a tenant, a workspace or a gateway group",
+  ],
   ["wasmext.v1.ResolveChainRequest.target", names.target],
   ["wasmext.v1.WatchChainRequest.target", names.target],
   ["wasmext.v1.WatchRequest.parent", `${names.organization} or ${names.tenant.slice(6)}`],

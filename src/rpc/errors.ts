@@ -2,15 +2,25 @@
  * The one place where refusals become RPC errors.
  *
  * Every error that leaves the server carries a google.rpc.ErrorInfo, INVALID_ARGUMENT also a
- * google.rpc.BadRequest and a buf.validate.Violations. Two sources feed it: refusals of the catalog,
+ * google.rpc.BadRequest and a buf.validate.Violations, and one that several things stand in the way of
+ * a google.rpc.PreconditionFailure. Two sources feed it: refusals of the catalog,
  * and what Connect itself raises about a request that never reaches a service.
  */
 import { create, type DescMessage, type MessageInitShape } from "@bufbuild/protobuf";
 import { violationToProto } from "@bufbuild/protovalidate";
 import { ViolationsSchema } from "@bufbuild/protovalidate/gen/buf/validate/validate_pb.js";
 import { Code, ConnectError } from "@connectrpc/connect";
-import { BadRequestSchema, ErrorInfoSchema } from "../../gen/google/rpc/error_details_pb.ts";
-import type { CatalogError, CatalogErrorKind, FieldProblem } from "../catalog/errors.ts";
+import {
+  BadRequestSchema,
+  ErrorInfoSchema,
+  PreconditionFailureSchema,
+} from "../../gen/google/rpc/error_details_pb.ts";
+import type {
+  CatalogError,
+  CatalogErrorKind,
+  FieldProblem,
+  Precondition,
+} from "../catalog/errors.ts";
 
 const domain = "wasmext";
 
@@ -35,10 +45,13 @@ const codes: Readonly<Record<CatalogErrorKind, Code>> = {
 
 /** The RPC error for a refusal of the catalog. */
 export function connectErrorOf(error: CatalogError): ConnectError {
-  const { kind, reason, message, metadata, violations } = error.refusal;
+  const { kind, reason, message, metadata, violations = [], preconditions } = error.refusal;
   const details: Detail[] = [errorInfo(reason, metadata)];
   if (kind === "invalid") {
-    details.push(...invalidDetails(listed(violations ?? [])));
+    details.push(...invalidDetails(violations));
+  }
+  if (preconditions !== undefined) {
+    details.push(preconditionDetail(reason, preconditions));
   }
   return new ConnectError(cut(message, maxMessage), codes[kind], undefined, details, error);
 }
@@ -99,19 +112,32 @@ function fieldPath(path: string) {
 }
 
 function invalidDetails(problems: readonly FieldProblem[]): Detail[] {
-  const fieldViolations = problems.map(({ field, description }) => ({ field, description }));
-  const violations = problems.map(({ violation }) => violationToProto(violation)[0]);
+  const listed = firstOf(problems, ({ field, description, violation }) => [
+    ...[field, field],
+    ...[description, violation.message],
+  ]);
+  const fieldViolations = listed.map(({ field, description }) => ({ field, description }));
+  const violations = listed.map(({ violation }) => violationToProto(violation)[0]);
   return [
     { desc: BadRequestSchema, value: { fieldViolations } },
     { desc: ViolationsSchema, value: create(ViolationsSchema, { violations }) },
   ];
 }
 
-function listed(problems: readonly FieldProblem[]): FieldProblem[] {
+function preconditionDetail(type: string, problems: readonly Precondition[]): Detail {
+  const listed = firstOf(problems, ({ subject, description }) => [type, subject, description]);
+  const violations = listed.map((problem) => ({ type, ...problem }));
+  return { desc: PreconditionFailureSchema, value: { violations } };
+}
+
+/** The first of the problems, as many as an error lists; one at least. */
+function firstOf<Problem>(
+  problems: readonly Problem[],
+  textsOf: (problem: Problem) => readonly string[],
+): Problem[] {
   let bytes = 0;
-  return problems.filter(({ field, description, violation }, index) => {
-    const texts = [field, field, description, violation.message];
-    bytes += texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0);
+  return problems.filter((problem, index) => {
+    bytes += textsOf(problem).reduce((sum, text) => sum + Buffer.byteLength(text), 0);
     return index === 0 || bytes <= maxProblemBytes;
   });
 }

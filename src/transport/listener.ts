@@ -18,7 +18,7 @@ import { type Call, callKey, newCall } from "../rpc/call.ts";
 import { errorInterceptor } from "../rpc/error-interceptor.ts";
 import { internalError } from "../rpc/errors.ts";
 import { observeCall } from "../rpc/observe-call.ts";
-import { binaryOptions, jsonOptions } from "../rpc/wire-options.ts";
+import { binaryOptions, jsonOptions } from "../wire/options.ts";
 import { logWhenEnded } from "./call-log.ts";
 import { applyCors, type OriginPolicy } from "./cors.ts";
 import { clampDeadline } from "./deadline.ts";

@@ -1,5 +1,5 @@
 import type { DescMessage, JsonValue } from "@bufbuild/protobuf";
-import { findUnreadableField } from "../rpc/unreadable-field.ts";
+import { findUnreadable, formatPath } from "../wire/unreadable.ts";
 import { envelopeBytes } from "./wire-check.ts";
 
 /** Larger requests are not searched: the search costs several times what reading costs. */
@@ -19,7 +19,8 @@ export function unreadableField(
   }
   try {
     const text = (enveloped ? body.subarray(envelopeBytes) : body).toString();
-    return findUnreadableField(schema, JSON.parse(text) as JsonValue);
+    const [first] = findUnreadable(schema, JSON.parse(text) as JsonValue);
+    return first && formatPath(first.path);
   } catch {
     return undefined;
   }

@@ -17,10 +17,8 @@ export const ext = (name: string): string => `${acme}/extensions/${name}`;
 type Body = NonNullable<
   Parameters<InMemory["extensions"]["createWasmExtension"]>[0]["wasmExtension"]
 >;
-type Attachments = NonNullable<
-  NonNullable<
-    Parameters<InMemory["attachments"]["setAttachments"]>[0]["attachmentSet"]
-  >["extension"]
+type SetBody = NonNullable<
+  Parameters<InMemory["attachments"]["setAttachments"]>[0]["attachmentSet"]
 >;
 
 /** The services, and what tests do most, in short. */
@@ -28,7 +26,11 @@ export interface Acme extends InMemory {
   /** Creates an extension, or replaces it. */
   readonly put: (name: string, body?: Body) => Promise<void>;
   /** Replaces the attachments of a target, whatever they are. */
-  readonly attach: (target: string, attachments: Attachments) => Promise<void>;
+  readonly attach: (
+    target: string,
+    attachments: NonNullable<SetBody["extension"]>,
+    workloadSelector?: SetBody["workloadSelector"],
+  ) => Promise<void>;
   readonly remove: (name: string) => Promise<void>;
 }
 
@@ -45,9 +47,12 @@ export function createAcme(...options: Parameters<typeof createInMemory>): Acme 
         ? extensions.createWasmExtension({ parent: acme, name, wasmExtension })
         : extensions.updateWasmExtension({ ...wasmExtension, fqn: ext(name), etag }));
     },
-    async attach(target, extension) {
+    async attach(target, extension, workloadSelector) {
       const etag = store.state.attachmentSets.get(target)?.etag ?? "";
-      await attachments.setAttachments({ attachmentSet: { fqn: target, extension, etag } });
+      const selector = workloadSelector && { workloadSelector };
+      await attachments.setAttachments({
+        attachmentSet: { fqn: target, extension, etag, ...selector },
+      });
     },
     async remove(name) {
       await extensions.deleteWasmExtension({ fqn: ext(name) });

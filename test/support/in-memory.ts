@@ -3,12 +3,13 @@ import { WasmExtensions } from "../../gen/tetrateio/api/tsb/extension/v2/wasm_se
 import { Tenants } from "../../gen/tetrateio/api/tsb/v2/tenant_service_pb.ts";
 import { AttachmentService } from "../../gen/wasmext/v1/attachment_service_pb.ts";
 import { ChainService } from "../../gen/wasmext/v1/chain_service_pb.ts";
+import { ExportService } from "../../gen/wasmext/v1/export_service_pb.ts";
 import { WatchService } from "../../gen/wasmext/v1/watch_service_pb.ts";
 import { createStore, type Store } from "../../src/catalog/store.ts";
 import { createMemoryJournal } from "../../src/journal/memory.ts";
 import { createRoutes } from "../../src/routes.ts";
 import { errorInterceptor } from "../../src/rpc/error-interceptor.ts";
-import { binaryOptions } from "../../src/rpc/wire-options.ts";
+import { binaryOptions } from "../../src/wire/options.ts";
 
 /** The services over a catalog of their own, without a network. */
 export interface InMemory {
@@ -17,6 +18,7 @@ export interface InMemory {
   readonly attachments: Client<typeof AttachmentService>;
   readonly chains: Client<typeof ChainService>;
   readonly watches: Client<typeof WatchService>;
+  readonly exports: Client<typeof ExportService>;
   readonly store: Store;
 }
 
@@ -39,6 +41,7 @@ export function createInMemory({
     attachments: createClient(AttachmentService, transport),
     chains: createClient(ChainService, transport),
     watches: createClient(WatchService, transport),
+    exports: createClient(ExportService, transport),
     store,
   };
 }

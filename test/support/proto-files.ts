@@ -13,6 +13,8 @@ import { file_wasmext_v1_attachment_service } from "../../gen/wasmext/v1/attachm
 import { file_wasmext_v1_attachment_set } from "../../gen/wasmext/v1/attachment_set_pb.ts";
 import { file_wasmext_v1_chain } from "../../gen/wasmext/v1/chain_pb.ts";
 import { file_wasmext_v1_chain_service } from "../../gen/wasmext/v1/chain_service_pb.ts";
+import { file_wasmext_v1_export_service } from "../../gen/wasmext/v1/export_service_pb.ts";
+import { file_wasmext_v1_wasm_plugin } from "../../gen/wasmext/v1/wasm_plugin_pb.ts";
 import { file_wasmext_v1_watch_service } from "../../gen/wasmext/v1/watch_service_pb.ts";
 
 /** The files of the API. */
@@ -25,6 +27,8 @@ export const apiFiles: readonly DescFile[] = [
   file_wasmext_v1_attachment_set,
   file_wasmext_v1_chain,
   file_wasmext_v1_chain_service,
+  file_wasmext_v1_export_service,
+  file_wasmext_v1_wasm_plugin,
   file_wasmext_v1_watch_service,
 ];
 

@@ -1,6 +1,10 @@
 import { createRegistry } from "@bufbuild/protobuf";
 import { ViolationsSchema } from "@bufbuild/protovalidate/gen/buf/validate/validate_pb.js";
-import { BadRequestSchema, ErrorInfoSchema } from "../../gen/google/rpc/error_details_pb.ts";
+import {
+  BadRequestSchema,
+  ErrorInfoSchema,
+  PreconditionFailureSchema,
+} from "../../gen/google/rpc/error_details_pb.ts";
 
 /**
  * Deepest nesting of messages that is read. 64 levels of a Struct are about 130 messages; the rest
@@ -20,7 +24,12 @@ export const jsonOptions = {
   ignoreUnknownFields: false,
   recursionLimit,
   // Shows error details in readable form beside their bytes.
-  registry: createRegistry(ErrorInfoSchema, BadRequestSchema, ViolationsSchema),
+  registry: createRegistry(
+    ErrorInfoSchema,
+    BadRequestSchema,
+    PreconditionFailureSchema,
+    ViolationsSchema,
+  ),
   // Invalid UTF-8 is an error, not a replacement character.
   textDecoder: new TextDecoder("utf-8", { fatal: true }),
 };

@@ -1,0 +1,33 @@
+/*
+ * Istio reads urls with Go's net/url, and drops a plugin whose url that refuses. It refuses some that
+ * the catalog takes: an OCI reference without a host and with a tag has a port that is no number, and
+ * a percent sign has to begin an escape. https://pkg.go.dev/net/url#Parse
+ */
+
+/** What Go leaves unescaped in a host, of ASCII; anything beyond ASCII is taken. */
+const hostPattern = /^(?:[\w.~!$&'()*+,;=:<>"-]|[^\p{ASCII}])*$/u;
+const bracketedPattern = /^\[[\da-fA-F:.]+\]$/;
+const userPattern = /^(?:[\w.~!$&'()*+,;=:@-]|%[\da-fA-F]{2})*$/;
+
+/** Tells whether Go can parse a url that begins with a scheme and `://`. */
+export function isGoUrl(url: string): boolean {
+  const parts = /^[a-z]+:\/\/([^/?#]*)([^?#]*)(?:\?[^#]*)?(#.*)?$/su.exec(url);
+  if (parts === null) {
+    return false;
+  }
+  const [, authority = "", path = "", fragment = ""] = parts;
+  const at = authority.lastIndexOf("@");
+  const [, host = "", port = ""] =
+    /^(\[[^\]]*\]|.*?)(:[^:[\]]*)?$/s.exec(authority.slice(at + 1)) ?? [];
+  return (
+    userPattern.test(authority.slice(0, Math.max(at, 0))) &&
+    (bracketedPattern.test(host) || (hostPattern.test(host) && !host.includes(":"))) &&
+    /^(?::\d*)?$/.test(port) &&
+    hasWholeEscapes(path) &&
+    hasWholeEscapes(fragment)
+  );
+}
+
+function hasWholeEscapes(text: string): boolean {
+  return !/%(?![\da-fA-F]{2})/.test(text);
+}

@@ -1,0 +1,103 @@
+import { type DescField, type DescMessage, fromJson, type JsonValue } from "@bufbuild/protobuf";
+import { jsonOptions } from "./options.ts";
+
+/** A step into JSON: an index of a list, or a key as it was sent and the field that it names. */
+export type JsonStep = number | { readonly key: string; readonly field: DescField | undefined };
+
+/** A place where JSON is no message of its type. */
+export interface Unreadable {
+  /** The way to the value at fault; empty where the whole is. */
+  readonly path: readonly JsonStep[];
+  /** The message that should stand where `path` leads, if a message should. */
+  readonly schema: DescMessage | undefined;
+  /** What the reader says of it. */
+  readonly problem: string;
+}
+
+/**
+ * Finds the places because of which JSON is no message of a type. Finds none in JSON that is one.
+ *
+ * This costs several times what reading costs, and is for errors alone.
+ */
+export function* findUnreadable(schema: DescMessage, json: JsonValue): Generator<Unreadable> {
+  const problem = problemOf(schema, json);
+  if (problem === undefined) {
+    return;
+  }
+  let found = false;
+  for (const part of partsOf(schema, json)) {
+    for (const { path, ...rest } of part.find()) {
+      found = true;
+      yield { path: [...part.steps, ...path], ...rest };
+    }
+  }
+  if (!found) {
+    yield { path: [], schema, problem };
+  }
+}
+
+/** Writes a path with proto field names: `wasm_extension.vm_config.env[1].name`. */
+export function formatPath(path: readonly JsonStep[]): string {
+  return path
+    .map((step) => (typeof step === "number" ? `[${step}]` : `.${step.field?.name ?? step.key}`))
+    .join("")
+    .replace(/^\./, "");
+}
+
+/** A part of a JSON object that can be read, or not, on its own. */
+interface Part {
+  readonly steps: readonly JsonStep[];
+  find(): Iterable<Unreadable>;
+}
+
+function* partsOf(schema: DescMessage, json: JsonValue): Generator<Part> {
+  if (!isObject(json) || isWellKnown(schema)) {
+    return;
+  }
+  for (const [key, value] of Object.entries(json)) {
+    const field = schema.fields.find(({ name, jsonName }) => key === jsonName || key === name);
+    const step = { key, field };
+    if (field?.fieldKind === "list" && Array.isArray(value)) {
+      yield* value.map((item, index) =>
+        field.message === undefined
+          ? part([step, index], schema, { [key]: [item] })
+          : { steps: [step, index], find: () => findUnreadable(field.message, item) },
+      );
+    } else if (field?.fieldKind === "map" && isObject(value)) {
+      yield* Object.entries(value).map(([entry, item]) =>
+        part([step, { key: entry, field: undefined }], schema, { [key]: { [entry]: item } }),
+      );
+    } else if (field?.fieldKind === "message" && value !== null) {
+      yield { steps: [step], find: () => findUnreadable(field.message, value) };
+    } else {
+      yield part([step], schema, { [key]: value });
+    }
+  }
+}
+
+/** A part without parts: `json` holds nothing else. */
+function part(steps: readonly JsonStep[], schema: DescMessage, json: JsonValue): Part {
+  const problem = problemOf(schema, json);
+  return {
+    steps,
+    find: () => (problem === undefined ? [] : [{ path: [], schema: undefined, problem }]),
+  };
+}
+
+function problemOf(schema: DescMessage, json: JsonValue): string | undefined {
+  try {
+    fromJson(schema, json, jsonOptions);
+    return undefined;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+/** Types such as Struct have a JSON form of their own, whose keys are no fields. */
+function isWellKnown({ typeName }: DescMessage): boolean {
+  return typeName.startsWith("google.protobuf.");
+}
+
+function isObject(json: JsonValue): json is Record<string, JsonValue> {
+  return typeof json === "object" && json !== null && !Array.isArray(json);
+}

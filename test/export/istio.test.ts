@@ -1,0 +1,361 @@
+import { Code, ConnectError } from "@connectrpc/connect";
+import { describe, expect, test } from "vitest";
+import { PreconditionFailureSchema } from "../../gen/google/rpc/error_details_pb.ts";
+import {
+  EnvValueSource,
+  WasmExtension_PluginPhase as Phase,
+} from "../../gen/tetrateio/api/tsb/extension/v2/wasm_extension_pb.ts";
+import { WorkloadMode as Mode } from "../../gen/tetrateio/api/tsb/types/v2/types_pb.ts";
+import {
+  acme,
+  type Acme,
+  blue,
+  blueSecurity,
+  createAcme,
+  ext,
+  red,
+  redEgress,
+  redIngress,
+  redSecurity,
+} from "../support/acme.ts";
+import { refused, said } from "../support/errors.ts";
+import { type Manifest, manifestOf, objections } from "../support/istio.ts";
+
+const workloads = { namespace: "ns", labels: { app: "in" } };
+
+async function exported({ exports }: Acme, parent: string): Promise<Manifest[]> {
+  const { wasmPlugins } = await exports.exportIstio({ parent });
+  return wasmPlugins.map(manifestOf);
+}
+
+/** What stands in the way of an export, as `SUBJECT: DESCRIPTION`. */
+async function inTheWay({ exports }: Acme, parent: string): Promise<string[]> {
+  const error = await exports.exportIstio({ parent }).then(
+    () => undefined,
+    (reason: unknown) => ConnectError.from(reason),
+  );
+  if (error === undefined) {
+    return [];
+  }
+  expect(said(error)).toMatchObject({
+    code: Code.FailedPrecondition,
+    reason: "NOT_EXPORTABLE_TO_ISTIO",
+  });
+  const [failure] = error.findDetails(PreconditionFailureSchema);
+  return (failure?.violations ?? []).map(
+    ({ subject, description }) => `${subject}: ${description}`,
+  );
+}
+
+describe("ExportIstio", () => {
+  test("writes one object a link, with all that takes effect", async () => {
+    const catalog = createAcme();
+    await catalog.put("auth", {
+      url: "oci://ghcr.io/acme/auth:1.0",
+      phase: Phase.AUTHZ,
+      priority: 7,
+      imagePullSecret: "pull",
+      config: { own: true },
+      vmConfig: {
+        env: [
+          { name: "A", value: "1" },
+          { name: "B", value: "x", valueFrom: EnvValueSource.HOST },
+        ],
+      },
+    });
+    await catalog.put("plain");
+    await catalog.attach(
+      redIngress,
+      [
+        { fqn: ext("plain") },
+        {
+          fqn: ext("auth"),
+          config: { here: 1 },
+          match: [{ mode: Mode.CLIENT, ports: [{ number: 80 }, { number: 443 }, { number: 80 }] }],
+        },
+      ],
+      workloads,
+    );
+    const labels = {
+      "app.kubernetes.io/managed-by": "wasmext",
+      "wasmext.dev/organization": "acme",
+      "wasmext.dev/tenant": "red",
+      "wasmext.dev/workspace": "w",
+      "wasmext.dev/gatewaygroup": "g",
+      "wasmext.dev/ingressgateway": "in",
+    };
+    const [auth, plain] = await exported(catalog, redIngress);
+    const name = auth?.metadata.name ?? "";
+    expect(name).toMatch(/^in-auth0-[0-9a-f]{10}$/);
+    expect(auth).toEqual({
+      apiVersion: "extensions.istio.io/v1alpha1",
+      kind: "WasmPlugin",
+      metadata: {
+        name,
+        namespace: "ns",
+        labels,
+        annotations: { "wasmext.dev/target": redIngress, "wasmext.dev/extension": ext("auth") },
+      },
+      spec: {
+        selector: { matchLabels: { app: "in" } },
+        url: "oci://ghcr.io/acme/auth:1.0",
+        imagePullPolicy: "IfNotPresent",
+        imagePullSecret: "pull",
+        pluginConfig: { here: 1 },
+        pluginName: name,
+        phase: "AUTHZ",
+        priority: 7,
+        vmConfig: {
+          env: [
+            { name: "A", value: "1" },
+            { name: "B", valueFrom: "HOST" },
+          ],
+        },
+        match: [{ mode: "CLIENT", ports: [{ number: 80 }, { number: 443 }] }],
+      },
+    });
+    expect(plain?.spec).toEqual({
+      selector: { matchLabels: { app: "in" } },
+      url: "oci://ghcr.io/acme/x:1.0",
+      imagePullPolicy: "IfNotPresent",
+      pluginName: plain?.metadata.name,
+      priority: 0,
+      match: [{ mode: "CLIENT_AND_SERVER" }],
+    });
+    expect([auth, plain].flatMap((manifest) => manifest && objections(manifest))).toEqual([]);
+  });
+
+  test("leaves out what the chain leaves out, and a selector without labels", async () => {
+    const catalog = createAcme();
+    await catalog.put("server", { match: { mode: Mode.SERVER } });
+    await catalog.put("both");
+    const attachments = [{ fqn: ext("server") }, { fqn: ext("both") }];
+    await catalog.attach(redIngress, attachments, { namespace: "ns" });
+    const manifests = await exported(catalog, redIngress);
+    expect(manifests.map(({ metadata }) => metadata.annotations["wasmext.dev/extension"])).toEqual([
+      ext("both"),
+    ]);
+    expect(manifests[0]?.spec).not.toHaveProperty("selector");
+    expect(manifests.flatMap(objections)).toEqual([]);
+  });
+
+  test("keeps the extension's own priority where it had to write another", async () => {
+    const catalog = createAcme();
+    await catalog.put("a");
+    await catalog.put("b");
+    await catalog.attach(redIngress, [{ fqn: ext("b") }, { fqn: ext("a") }], workloads);
+    const manifests = await exported(catalog, redIngress);
+    expect(
+      manifests.map(({ spec, metadata }) => [
+        spec.priority,
+        metadata.annotations["wasmext.dev/priority"],
+      ]),
+    ).toEqual([
+      [1, "0"],
+      [0, undefined],
+    ]);
+  });
+
+  test("takes a target, or all targets under a parent", async () => {
+    const catalog = createAcme();
+    await catalog.put("a");
+    for (const target of [redIngress, redEgress, redSecurity, blueSecurity]) {
+      await catalog.attach(target, [{ fqn: ext("a") }], workloads);
+    }
+    const targets = async (parent: string): Promise<string[]> =>
+      (await exported(catalog, parent)).map(
+        ({ metadata }) => metadata.annotations["wasmext.dev/target"] ?? "",
+      );
+    const ofRed = [redEgress, redIngress, redSecurity];
+    expect(await targets(redIngress)).toEqual([redIngress]);
+    expect(await targets(redSecurity)).toEqual([redSecurity]);
+    expect(await targets(`${red}/workspaces/w/gatewaygroups/g`)).toEqual([redEgress, redIngress]);
+    expect(await targets(`${red}/workspaces/w`)).toEqual(ofRed);
+    expect(await targets(red)).toEqual(ofRed);
+    expect(await targets(acme)).toEqual([blueSecurity, ...ofRed]);
+    expect(await targets(`${red}/workspaces/none`)).toEqual([]);
+  });
+
+  test("names depend on the attachment alone, and no two are the same", async () => {
+    const catalog = createAcme();
+    const long = "n".repeat(63);
+    for (const name of ["x", "x1", long]) {
+      await catalog.put(name);
+    }
+    const elevenTimes = Array.from({ length: 11 }, () => ({ fqn: ext("x") }));
+    const group = (name: string): string =>
+      `${red}/workspaces/w/gatewaygroups/${name}/ingressgateways`;
+    const targets = [`${group("g")}/in`, `${group("h")}/in`, `${group("g")}/${long}`];
+    for (const target of targets) {
+      await catalog.attach(
+        target,
+        [{ fqn: ext("x1") }, ...elevenTimes, { fqn: ext(long) }],
+        workloads,
+      );
+    }
+    const all = await exported(catalog, acme);
+    const names = all.map(({ metadata }) => metadata.name);
+    expect(new Set(names).size).toBe(3 * 13);
+    expect(all.flatMap(objections)).toEqual([]);
+    const [target = ""] = targets;
+    const before = await exported(catalog, target);
+    await catalog.attach(target, [{ fqn: ext(long) }, { fqn: ext("x") }], workloads);
+    const after = await exported(catalog, target);
+    expect(before.map(({ metadata }) => metadata.name)).toEqual(
+      expect.arrayContaining(after.map(({ metadata }) => metadata.name)),
+    );
+  });
+
+  test("a target without attachments needs no namespace", async () => {
+    const catalog = createAcme();
+    await catalog.attach(redIngress, []);
+    expect(await exported(catalog, acme)).toEqual([]);
+  });
+
+  test.each([
+    ["organizations/acme/extensions/a"],
+    [`${redSecurity}/x`],
+    [`${blue}/workspaces`],
+    [""],
+  ])("refuses %j as parent", async (parent) => {
+    const { code, fields } = await refused(createAcme().exports.exportIstio({ parent }));
+    expect({ code, fields }).toEqual({ code: Code.InvalidArgument, fields: ["parent"] });
+  });
+});
+
+describe("what Istio cannot hold is named with its object", () => {
+  const variables = (count: number) =>
+    Array.from({ length: count }, (_, index) => ({ name: `V${index}` }));
+
+  test.each([
+    ["257 variables", { vmConfig: { env: variables(257) } }, /vm_config\.env has 257 variables/],
+    [
+      "a value of 3,000 characters",
+      { vmConfig: { env: [{ name: "A" }, { name: "LONG", value: "x".repeat(3000) }] } },
+      /vm_config\.env\[1\]\.value, of "LONG", has 3000 characters/,
+    ],
+    [
+      "a variable's name of 257",
+      { vmConfig: { env: [{ name: "N".repeat(257) }] } },
+      /vm_config\.env\[0\]\.name has 257/,
+    ],
+    ["a secret's name of 254", { imagePullSecret: "s".repeat(254) }, /image_pull_secret has 254/],
+    ["an OCI url with a tag and no host", { url: "oci://nginx:1.0" }, /url "oci:\/\/nginx:1\.0"/],
+    ["a url that Go cannot read", { url: "https://h/%zz.wasm" }, /url "https:\/\/h\/%zz\.wasm"/],
+    [
+      "an object beyond what etcd takes",
+      { config: { text: "\u0001".repeat(300_000) } },
+      /makes an object of 18\d{5} bytes/,
+    ],
+  ])("%s", async (_what, body, problem) => {
+    const catalog = createAcme();
+    await catalog.put("a", body);
+    await catalog.attach(redIngress, [{ fqn: ext("a") }], workloads);
+    const problems = await inTheWay(catalog, redIngress);
+    expect(problems).toHaveLength(1);
+    expect(problems[0]).toMatch(problem);
+    expect(problems[0]).toMatch(new RegExp(`^${ext("a")}: `));
+  });
+
+  test.each([
+    ["256 variables", { vmConfig: { env: variables(256) } }],
+    [
+      "a value of 2,048 characters",
+      { vmConfig: { env: [{ name: "A", value: "😀".repeat(2048) }] } },
+    ],
+    ["a name of 256", { vmConfig: { env: [{ name: "N".repeat(256) }] } }],
+    [
+      "a long value from HOST",
+      {
+        vmConfig: { env: [{ name: "A", valueFrom: EnvValueSource.HOST, value: "x".repeat(3000) }] },
+      },
+    ],
+    ["a secret's name of 253", { imagePullSecret: "s".repeat(253) }],
+    ["an OCI url with a digest", { url: `oci://ghcr.io/a/b@sha256:${"a".repeat(64)}` }],
+    ["an OCI url with a port", { url: "oci://localhost:5000/a:1" }],
+    ["an OCI url of two segments", { url: "oci://example/a:1" }],
+    ["a url with a user and a query", { url: "https://me:pass@h:8443/a%20b.wasm?x=%zz" }],
+    ["an IPv6 host", { url: "http://[::1]:80/a.wasm" }],
+    ["a file", { url: "file:///opt/a.wasm" }],
+  ])("%s is held", async (_what, body) => {
+    const catalog = createAcme();
+    await catalog.put("a", body);
+    await catalog.attach(redIngress, [{ fqn: ext("a") }], workloads);
+    expect(await inTheWay(catalog, redIngress)).toEqual([]);
+  });
+
+  test.each([
+    ["no selector", undefined, /workload_selector\.namespace is not set/],
+    ["no namespace", { labels: { app: "x" } }, /workload_selector\.namespace is not set/],
+    [
+      "a namespace of 64",
+      { namespace: "n".repeat(64) },
+      /namespace "n+" is no Kubernetes namespace/,
+    ],
+    ["a namespace with a dot", { namespace: "a.b" }, /is no Kubernetes namespace/],
+    [
+      "a label value of 64",
+      { namespace: "n", labels: { app: "x".repeat(64) } },
+      /labels\["app"\] is "x/,
+    ],
+    ["a wildcard", { namespace: "n", labels: { app: "*" } }, /labels\["app"\] is "\*"/],
+    [
+      "a label key of 64",
+      { namespace: "n", labels: { ["k".repeat(64)]: "x" } },
+      /has the key "k+"/,
+    ],
+    ["an empty label key", { namespace: "n", labels: { "": "x" } }, /has the key ""/],
+  ])("%s", async (_what, selector, problem) => {
+    const catalog = createAcme();
+    await catalog.put("a");
+    await catalog.put("b");
+    await catalog.attach(redIngress, [{ fqn: ext("a") }, { fqn: ext("b") }], selector);
+    const problems = await inTheWay(catalog, redIngress);
+    expect(problems).toHaveLength(1);
+    expect(problems[0]).toMatch(problem);
+    expect(problems[0]).toMatch(new RegExp(`^${redIngress}: `));
+  });
+
+  test("labels as Kubernetes has them are held", async () => {
+    const catalog = createAcme();
+    await catalog.put("a");
+    const labels = { "app.kubernetes.io/name": "web", istio: "ingress_gateway.1", empty: "" };
+    await catalog.attach(redIngress, [{ fqn: ext("a") }], { namespace: "n", labels });
+    expect((await exported(catalog, acme))[0]?.spec.selector).toEqual({ matchLabels: labels });
+  });
+
+  test("all of it, and nothing is exported", async () => {
+    const catalog = createAcme();
+    await catalog.put("a", { imagePullSecret: "s".repeat(300) });
+    await catalog.put("good");
+    await catalog.attach(redIngress, [{ fqn: ext("a") }]);
+    await catalog.attach(redSecurity, [{ fqn: ext("good") }], workloads);
+    await catalog.attach(redEgress, [{ fqn: ext("a") }, { fqn: ext("a") }], workloads);
+    const problems = await inTheWay(catalog, acme);
+    expect(problems.map((problem) => problem.split(":")[0])).toEqual([ext("a"), redIngress]);
+  });
+
+  test("many problems are counted, and listed as far as a trailer holds", async () => {
+    const catalog = createAcme();
+    const env = variables(256).map((variable) => ({ ...variable, value: "x".repeat(3000) }));
+    await catalog.put("a", { vmConfig: { env } });
+    await catalog.attach(redIngress, [{ fqn: ext("a") }], workloads);
+    const { metadata, message } = await refused(catalog.exports.exportIstio({ parent: acme }));
+    expect(metadata["problems"]).toBe("256");
+    expect(message).toContain("(and 255 more)");
+    const listed = await inTheWay(catalog, acme);
+    expect(listed.length).toBeGreaterThan(3);
+    expect(listed.length).toBeLessThan(30);
+  });
+
+  test("an export beyond its limit is refused as a whole", async () => {
+    const catalog = createAcme();
+    await catalog.put("a", { config: { text: "x".repeat(1_000_000) } });
+    for (let group = 0; group < 70; group++) {
+      const target = `${red}/workspaces/w/securitygroups/s${group}`;
+      await catalog.attach(target, [{ fqn: ext("a") }], workloads);
+    }
+    const { code, reason } = await refused(catalog.exports.exportIstio({ parent: acme }));
+    expect({ code, reason }).toEqual({ code: Code.ResourceExhausted, reason: "EXPORT_TOO_LARGE" });
+  });
+});
