@@ -1,15 +1,21 @@
 import { type DescField, type DescMessage, fromJson, type JsonValue } from "@bufbuild/protobuf";
 import { jsonOptions } from "./options.ts";
 
-/** A step into JSON: an index of a list, or a key as it was sent and the field that it names. */
-export type JsonStep = number | { readonly key: string; readonly field: DescField | undefined };
+/** A step into JSON: an index of a list, or a key as it was sent. */
+export type JsonStep =
+  | number
+  | {
+      readonly key: string;
+      /** The field that the key names, if it names one. */
+      readonly field: DescField | undefined;
+      /** The message whose field it should be; undefined for the key of a map. */
+      readonly holder: DescMessage | undefined;
+    };
 
 /** A place where JSON is no message of its type. */
 export interface Unreadable {
   /** The way to the value at fault; empty where the whole is. */
   readonly path: readonly JsonStep[];
-  /** The message that should stand where `path` leads, if a message should. */
-  readonly schema: DescMessage | undefined;
   /** What the reader says of it. */
   readonly problem: string;
 }
@@ -26,13 +32,13 @@ export function* findUnreadable(schema: DescMessage, json: JsonValue): Generator
   }
   let found = false;
   for (const part of partsOf(schema, json)) {
-    for (const { path, ...rest } of part.find()) {
+    for (const { path, problem } of part.find()) {
       found = true;
-      yield { path: [...part.steps, ...path], ...rest };
+      yield { path: [...part.steps, ...path], problem };
     }
   }
   if (!found) {
-    yield { path: [], schema, problem };
+    yield { path: [], problem };
   }
 }
 
@@ -56,7 +62,7 @@ function* partsOf(schema: DescMessage, json: JsonValue): Generator<Part> {
   }
   for (const [key, value] of Object.entries(json)) {
     const field = schema.fields.find(({ name, jsonName }) => key === jsonName || key === name);
-    const step = { key, field };
+    const step = { key, field, holder: schema };
     if (field?.fieldKind === "list" && Array.isArray(value)) {
       yield* value.map((item, index) =>
         field.message === undefined
@@ -65,7 +71,9 @@ function* partsOf(schema: DescMessage, json: JsonValue): Generator<Part> {
       );
     } else if (field?.fieldKind === "map" && isObject(value)) {
       yield* Object.entries(value).map(([entry, item]) =>
-        part([step, { key: entry, field: undefined }], schema, { [key]: { [entry]: item } }),
+        part([step, { key: entry, field: undefined, holder: undefined }], schema, {
+          [key]: { [entry]: item },
+        }),
       );
     } else if (field?.fieldKind === "message" && value !== null) {
       yield { steps: [step], find: () => findUnreadable(field.message, value) };
@@ -80,7 +88,7 @@ function part(steps: readonly JsonStep[], schema: DescMessage, json: JsonValue):
   const problem = problemOf(schema, json);
   return {
     steps,
-    find: () => (problem === undefined ? [] : [{ path: [], schema: undefined, problem }]),
+    find: () => (problem === undefined ? [] : [{ path: [], problem }]),
   };
 }
 
@@ -94,7 +102,7 @@ function problemOf(schema: DescMessage, json: JsonValue): string | undefined {
 }
 
 /** Types such as Struct have a JSON form of their own, whose keys are no fields. */
-function isWellKnown({ typeName }: DescMessage): boolean {
+export function isWellKnown({ typeName }: DescMessage): boolean {
   return typeName.startsWith("google.protobuf.");
 }
 

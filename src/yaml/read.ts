@@ -1,0 +1,157 @@
+/*
+ * Documents of the catalog's kinds. They are held to their kind strictly: a key that is misspelt, or
+ * that lost its value to a wrong indentation, must not open an extension to everyone.
+ */
+import { create, fromJson, type JsonObject, type JsonValue } from "@bufbuild/protobuf";
+import {
+  type WasmExtension,
+  WasmExtensionSchema,
+} from "../../gen/tetrateio/api/tsb/extension/v2/wasm_extension_pb.ts";
+import { type AttachmentSet, AttachmentSetSchema } from "../../gen/wasmext/v1/attachment_set_pb.ts";
+import { excerpt } from "../catalog/field-problem.ts";
+import { extensionFqn } from "../catalog/fqn.ts";
+import { jsonOptions } from "../wire/options.ts";
+import { parseYaml, type YamlDocument } from "./document.ts";
+import { isMapping } from "./json.ts";
+import { extensionKind, type Kind, kinds } from "./kinds.ts";
+import { locateField } from "./locate-field.ts";
+import { problemsOfMetadata } from "./metadata.ts";
+import type { Position, Problem } from "./problem.ts";
+import { problemsOfSpec } from "./spec.ts";
+import { problemsOfKeys } from "./unknown-field.ts";
+
+/** An object of the catalog as a document states it: without an etag. */
+export type CatalogObject =
+  | { readonly kind: "WasmExtension"; readonly extension: WasmExtension }
+  | { readonly kind: "AttachmentSet"; readonly attachmentSet: AttachmentSet };
+
+/** An object, and where it stands. */
+export interface SourcedObject {
+  readonly fqn: string;
+  readonly object: CatalogObject;
+  readonly position: Position;
+  /**
+   * States as a problem of the file what a server says of a field.
+   *
+   * @param field - the path from the object with proto field names: `vm_config.env[0].name`
+   */
+  readonly problemOfField: (field: string, message: string) => Problem;
+}
+
+/** What a text holds, and what is wrong with it; documents with problems are not among the objects. */
+export interface ObjectsOfText {
+  readonly objects: SourcedObject[];
+  readonly problems: Problem[];
+}
+
+/**
+ * Reads all objects of a YAML text.
+ *
+ * @param file - the name of the file, for positions
+ */
+export function readObjects(file: string, text: string): ObjectsOfText {
+  const parsed = parseYaml(file, text);
+  if (parsed.kind === "unreadable") {
+    return { objects: [], problems: [parsed.problem] };
+  }
+  const found: ObjectsOfText = { objects: [], problems: [] };
+  for (const document of parsed.documents) {
+    const problems = problemsOf(document);
+    if (problems.length === 0) {
+      found.objects.push(objectOf(document));
+    }
+    found.problems.push(...problems.toSorted((a, b) => a.line - b.line || a.column - b.column));
+  }
+  return found;
+}
+
+function problemsOf(document: YamlDocument): Problem[] {
+  const { value } = document;
+  if (!isMapping(value)) {
+    const wanted = "a mapping with apiVersion, kind, metadata and spec";
+    return [document.problemAt([], `a document has to be ${wanted}`)];
+  }
+  const kind = kindOf(value);
+  if (kind === undefined) {
+    const known = kinds.map(({ name }) => name).join(" or ");
+    return [document.problemAt(["kind"], `${stated(value["kind"])}; write ${known}`)];
+  }
+  if (value["apiVersion"] !== kind.apiVersion) {
+    const text = `${stated(value["apiVersion"])}; write ${kind.apiVersion} for a ${kind.name}`;
+    return [document.problemAt(["apiVersion"], text)];
+  }
+  const { metadata, spec } = value;
+  return [
+    ...problemsOfKeys(document, [], value, ["apiVersion", "kind", "metadata", "spec"]),
+    ...problemsOfMetadata(document, kind, metadata),
+    ...problemsOfSpec(document, kind, spec),
+    ...problemsOfBoth(document, metadata, spec),
+  ];
+}
+
+/** The keys of spec that may stand in metadata as well, and what they are called there. */
+const twice = new Map([
+  ["description", "description"],
+  ["displayName", "displayName"],
+  ["display_name", "displayName"],
+]);
+
+/** What stands in metadata and in spec has to be the same in both. */
+function problemsOfBoth(
+  document: YamlDocument,
+  metadata: JsonValue | undefined,
+  spec: JsonValue | undefined,
+): Problem[] {
+  if (!isMapping(metadata) || !isMapping(spec)) {
+    return [];
+  }
+  return [...twice].flatMap(([inSpec, inMetadata]) =>
+    inSpec in spec && inMetadata in metadata && spec[inSpec] !== metadata[inMetadata]
+      ? [document.problemAt(["spec", inSpec], `differs from metadata.${inMetadata}; keep one`)]
+      : [],
+  );
+}
+
+/** The object of a document that has no problems. */
+function objectOf(document: YamlDocument): SourcedObject {
+  const value = document.value as JsonObject;
+  const metadata = value["metadata"] as Record<string, string>;
+  const spec = value["spec"] as JsonObject;
+  return {
+    ...(kindOf(value) === extensionKind
+      ? extensionOf(metadata, spec)
+      : attachmentSetOf(metadata, spec)),
+    position: document.position,
+    problemOfField: (field, message) => document.problemAt(locateField(value, field), message),
+  };
+}
+
+function extensionOf(
+  { organization = "", name = "", ...shown }: Record<string, string>,
+  spec: JsonObject,
+): { fqn: string; object: CatalogObject } {
+  const fqn = extensionFqn(`organizations/${organization}`, name);
+  const message = fromJson(WasmExtensionSchema, spec, jsonOptions);
+  const extension = create(WasmExtensionSchema, { ...message, ...shown, fqn });
+  return { fqn, object: { kind: "WasmExtension", extension } };
+}
+
+function attachmentSetOf(
+  { fqn = "" }: Record<string, string>,
+  spec: JsonObject,
+): { fqn: string; object: CatalogObject } {
+  const message = fromJson(AttachmentSetSchema, spec, jsonOptions);
+  const attachmentSet = create(AttachmentSetSchema, { ...message, fqn });
+  return { fqn, object: { kind: "AttachmentSet", attachmentSet } };
+}
+
+function kindOf(value: JsonObject): Kind | undefined {
+  return kinds.find(({ name }) => name === value["kind"]);
+}
+
+function stated(value: JsonValue | undefined): string {
+  if (value === undefined) {
+    return "is missing";
+  }
+  return `${typeof value === "string" ? excerpt(value) : JSON.stringify(value)} is not known`;
+}

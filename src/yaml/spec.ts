@@ -1,0 +1,138 @@
+import { type DescField, type DescMessage, type JsonValue, ScalarType } from "@bufbuild/protobuf";
+import { findUnreadable, isWellKnown, type JsonStep, type Unreadable } from "../wire/unreadable.ts";
+import type { YamlDocument } from "./document.ts";
+import { isMapping } from "./json.ts";
+import type { Kind } from "./kinds.ts";
+import type { Problem, Step } from "./problem.ts";
+import { unknownField } from "./unknown-field.ts";
+
+/** Finds what is wrong with the spec of a document: all of it, as far as the types say. */
+export function problemsOfSpec(
+  document: YamlDocument,
+  { name, schema, absent }: Kind,
+  spec: JsonValue | undefined,
+): Problem[] {
+  if (!isMapping(spec)) {
+    return [document.problemAt(["spec"], `is missing; write the fields of the ${name} there`)];
+  }
+  const misplaced = absent.filter((key) => key in spec);
+  return [
+    ...misplaced.map((key) => document.problemAtKey(["spec", key], remedyOfAbsent(key))),
+    ...emptyFields(schema, spec).map((path) =>
+      document.problemAtKey(
+        ["spec", ...path],
+        "has no value; write one, indented deeper than the key, or leave the key out",
+      ),
+    ),
+    ...[...findUnreadable(schema, spec)].map((unreadable) =>
+      problemOf(document, unreadable, spec, absent),
+    ),
+  ];
+}
+
+function remedyOfAbsent(key: string): string {
+  return key === "etag"
+    ? "is set by the server, and read when it is needed; leave it out"
+    : "is made from metadata; leave it out";
+}
+
+/**
+ * The paths of fields whose value is null. Proto3 JSON takes that for unset, but a key without a value
+ * is what a wrong indentation leaves: `allowedIn:` alone would open an extension to everyone.
+ */
+function emptyFields(schema: DescMessage, json: JsonValue): Step[][] {
+  if (!isMapping(json)) {
+    return [];
+  }
+  return Object.entries(json).flatMap(([key, value]) => {
+    const field = schema.fields.find(({ name, jsonName }) => key === jsonName || key === name);
+    if (field === undefined) {
+      return [];
+    }
+    if (value === null) {
+      return [[key]];
+    }
+    const inner = field.message;
+    if (inner === undefined || isWellKnown(inner)) {
+      return [];
+    }
+    return Array.isArray(value)
+      ? value.flatMap((item, index) =>
+          emptyFields(inner, item).map((path) => [key, index, ...path]),
+        )
+      : emptyFields(inner, value).map((path) => [key, ...path]);
+  });
+}
+
+function problemOf(
+  document: YamlDocument,
+  { path, problem }: Unreadable,
+  spec: JsonValue,
+  absent: readonly string[],
+): Problem {
+  const steps = path.map((step) => (typeof step === "number" ? step : step.key));
+  const last = path.at(-1);
+  if (typeof last === "object" && last.field === undefined && last.holder !== undefined) {
+    const known = last.holder.fields.map(({ jsonName }) => jsonName);
+    const text = unknownField(known.filter((key) => !absent.includes(key)));
+    return document.problemAtKey(["spec", ...steps], text);
+  }
+  const remedy = remedyFor(path);
+  const shown = excerptOf(valueAt(spec, steps));
+  const text = remedy === undefined ? problem : `${shown} is not valid; ${remedy}`;
+  return document.problemAt(["spec", ...steps], text);
+}
+
+/** What to write where a value is of the wrong type; undefined where that is not known. */
+function remedyFor(path: readonly JsonStep[]): string | undefined {
+  const last = path.at(-1);
+  const named = path.findLast((step) => typeof step === "object" && step.field !== undefined);
+  if (named === undefined || typeof named === "number" || named.field === undefined) {
+    return undefined;
+  }
+  const { field } = named;
+  const isItem = last !== named;
+  if (field.fieldKind === "list" && !isItem) {
+    return "write a list, each item behind a hyphen";
+  }
+  if (field.fieldKind === "map" && !isItem) {
+    return "write keys and values, indented below";
+  }
+  return remedyForValue(field);
+}
+
+function remedyForValue(field: DescField): string {
+  if (field.enum !== undefined) {
+    return `write one of ${field.enum.values.map(({ name }) => name).join(", ")}`;
+  }
+  if (field.message !== undefined) {
+    return isWellKnown(field.message)
+      ? "write keys and values, indented below"
+      : `write ${field.message.fields.map(({ jsonName }) => jsonName).join(", ")}, indented below`;
+  }
+  switch (field.scalar) {
+    case ScalarType.INT32:
+      return "write a whole number from -2147483648 to 2147483647";
+    case ScalarType.UINT32:
+      return "write a whole number from 0 to 4294967295";
+    default:
+      return "write a string; put quotes around what looks like something else";
+  }
+}
+
+function valueAt(json: JsonValue, steps: readonly Step[]): JsonValue | undefined {
+  return steps.reduce<JsonValue | undefined>((value, step) => {
+    if (Array.isArray(value) && typeof step === "number") {
+      return value[step];
+    }
+    return isMapping(value) && typeof step === "string" ? value[step] : undefined;
+  }, json);
+}
+
+/** Longest excerpt of a value in an error text, in characters. */
+const maxExcerpt = 80;
+
+function excerptOf(value: JsonValue | undefined): string {
+  const text = JSON.stringify(value ?? null);
+  return text.length > maxExcerpt ? `${text.slice(0, maxExcerpt)}…` : text;
+}

@@ -1,0 +1,357 @@
+import { describe, expect, test } from "vitest";
+import { WasmExtension_PluginPhase as Phase } from "../../gen/tetrateio/api/tsb/extension/v2/wasm_extension_pb.ts";
+import { formatProblem } from "../../src/yaml/problem.ts";
+import { readObjects } from "../../src/yaml/read.ts";
+import { seedHttp, seedOci } from "../support/seed.ts";
+
+const target = "organizations/org/tenants/t/workspaces/w/gatewaygroups/g/ingressgateways/web";
+const attachmentSet = `apiVersion: wasmext/v1
+kind: AttachmentSet
+metadata:
+  fqn: ${target}
+spec:
+  workloadSelector:
+    namespace: web
+    labels:
+      app: ingress
+  extension:
+    - fqn: organizations/org/extensions/wasm-auth
+      config: {}
+    - fqn: organizations/org/extensions/wasm-http
+      match:
+        - mode: CLIENT
+          ports:
+            - number: 80
+`;
+
+/** What is wrong with a text, without the name of the file. */
+function problemsOf(text: string): string[] {
+  return readObjects("f", text).problems.map((problem) => formatProblem(problem).slice(2));
+}
+
+/** The first example with one piece of it replaced, which has to be there. */
+function changed(from: string, to: string, text = seedOci): string {
+  expect(text).toContain(from);
+  return text.replace(from, to);
+}
+
+describe("documents", () => {
+  test("hold extensions as the API page prints them", () => {
+    const { objects, problems } = readObjects("f", `${seedOci}---\n${seedHttp}`);
+    expect(problems).toEqual([]);
+    expect(objects).toMatchObject([
+      {
+        fqn: "organizations/org/extensions/wasm-auth",
+        position: { file: "f", line: 1, column: 1 },
+        object: {
+          kind: "WasmExtension",
+          extension: {
+            fqn: "organizations/org/extensions/wasm-auth",
+            etag: "",
+            allowedIn: ["organizations/org/tenants/tenant1"],
+            description: "Long description for the extension such as an\nentire README file\n",
+            phase: Phase.AUTHZ,
+            priority: 1000,
+            config: { some_key: "some_value" },
+          },
+        },
+      },
+      {
+        fqn: "organizations/org/extensions/wasm-http",
+        position: { line: 19 },
+        object: { extension: { url: "http://tetrate.io/my-extension.wasm" } },
+      },
+    ]);
+  });
+
+  test("hold attachment sets", () => {
+    const { objects, problems } = readObjects("f", attachmentSet);
+    expect(problems).toEqual([]);
+    expect(objects).toMatchObject([
+      {
+        fqn: target,
+        object: {
+          kind: "AttachmentSet",
+          attachmentSet: {
+            fqn: target,
+            workloadSelector: { namespace: "web", labels: { app: "ingress" } },
+            extension: [{ config: {} }, { match: [{ ports: [{ number: 80 }] }] }],
+          },
+        },
+      },
+    ]);
+  });
+
+  test.each([
+    ["a comment and separators", `# one\n---\n---\n${seedOci}---\n# end\n...\n`],
+    ["Windows line ends", seedOci.replaceAll("\n", "\r\n")],
+    ["a byte order mark", `\ufeff${seedOci}`],
+    [
+      "display name and description in metadata",
+      changed(
+        "  name:",
+        "  displayName: D\n  description: |\n    Long description for the extension such as an\n    entire README file\n  name:",
+      ),
+    ],
+    ["proto names", changed("allowedIn", "allowed_in")],
+    ["a list that is not indented", changed("    - organizations", "  - organizations")],
+    [
+      "an anchor",
+      changed("config:\n    some_key: some_value", "config:\n    a: &x {b: 1}\n    c: *x"),
+    ],
+    [
+      "JSON, indented by tabs",
+      '{\n\t"apiVersion": "extension.tsb.tetrate.io/v2",\n\t"kind": "WasmExtension",\n\t"metadata": {"organization": "o", "name": "n"},\n\t"spec": {"url": "oci://x"}\n}',
+    ],
+  ])("may have %s", (_what, text) => {
+    const { objects, problems } = readObjects("f", text);
+    expect(problems).toEqual([]);
+    expect(objects).toHaveLength(1);
+  });
+
+  test("that hold nothing are no objects", () => {
+    for (const text of ["", "\n", "# nothing\n", "---\n---\n", "null\n"]) {
+      expect(readObjects("f", text)).toEqual({ objects: [], problems: [] });
+    }
+  });
+
+  test("keep keys as they are written, and numbers", () => {
+    const text = changed(
+      "some_key: some_value",
+      "1: one\n    on: yes\n    big: 9007199254740993000\n    __proto__: x\n    hex: 0x10\n    e: 1e3",
+    );
+    const [found] = readObjects("f", text).objects;
+    expect(found?.object).toHaveProperty(
+      "extension.config",
+      JSON.parse(
+        '{"1": "one", "on": "yes", "big": 9007199254740993000, "__proto__": "x", "hex": 16, "e": 1000}',
+      ),
+    );
+  });
+});
+
+describe("what is wrong is named with file, line, column and field", () => {
+  const fields = "displayName, description, allowedIn, image, source, phase, priority, config,";
+  const name = "write 1 to 63 lower-case letters";
+
+  test.each([
+    [
+      "an unknown field",
+      changed("allowedIn", "allowedInn"),
+      `7:3: spec.allowedInn: unknown field; write one of ${fields}`,
+    ],
+    [
+      "an unknown field of metadata",
+      changed("  name:", "  tenant: t\n  name:"),
+      "5:3: metadata.tenant: unknown field; write one of organization, name, displayName",
+    ],
+    [
+      "an unknown field of the document",
+      `${seedOci}status: {}\n`,
+      "18:1: status: unknown field; write one of apiVersion, kind, metadata, spec",
+    ],
+    [
+      "an unknown field in a list",
+      changed("ports:", "prots:", attachmentSet),
+      "16:11: spec.extension[1].match[0].prots: unknown field; write one of mode, ports",
+    ],
+    [
+      "a wrong kind",
+      changed("kind: WasmExtension", "kind: WasmPlugin"),
+      '2:7: kind: "WasmPlugin" is not known; write WasmExtension or AttachmentSet',
+    ],
+    [
+      "no kind",
+      changed("kind: WasmExtension\n", ""),
+      "1:1: kind: is missing; write WasmExtension or AttachmentSet",
+    ],
+    [
+      "a wrong version",
+      changed("io/v2", "io/v3"),
+      '1:13: apiVersion: "extension.tsb.tetrate.io/v3" is not known; write extension.tsb.tetrate.io/v2 for a WasmExtension',
+    ],
+    ["a document that is no mapping", "hello\n", "1:1: a document has to be a mapping"],
+    [
+      "no metadata",
+      changed("metadata:\n  organization: org\n  name: wasm-auth\n", ""),
+      "1:1: metadata: is missing; write organization and name there",
+    ],
+    ["no name", changed("  name: wasm-auth\n", ""), "4:3: metadata.name: is missing"],
+    [
+      "a name that is none",
+      changed("wasm-auth", "Wasm"),
+      `5:9: metadata.name: "Wasm" is no name; ${name}`,
+    ],
+    ["a number for a name", changed("wasm-auth", "12"), "5:9: metadata.name: 12 is no string"],
+    [
+      "an fqn that is no target's",
+      changed("/ingressgateways/web", "", attachmentSet),
+      "4:8: metadata.fqn: ",
+    ],
+    [
+      "no spec",
+      changed(seedOci.slice(seedOci.indexOf("spec:")), ""),
+      "1:1: spec: is missing; write the fields of the WasmExtension there",
+    ],
+    [
+      "an unknown value of an enum",
+      changed("AUTHZ", "AUTHX"),
+      '14:10: spec.phase: "AUTHX" is not valid; write one of UNSPECIFIED_PHASE, AUTHN',
+    ],
+    [
+      "a string for a number",
+      changed("1000", "high"),
+      '15:13: spec.priority: "high" is not valid; write a whole number',
+    ],
+    [
+      "a number beyond int32",
+      changed("1000", "2147483648"),
+      "15:13: spec.priority: 2147483648 is not valid; write a whole number from -2147483648",
+    ],
+    [
+      "a number for a string",
+      changed("app: ingress", "app: 1.0", attachmentSet),
+      "9:12: spec.workloadSelector.labels.app: 1 is not valid; write a string; put quotes",
+    ],
+    [
+      "a string for a list",
+      changed("allowedIn:\n    - organizations/org/tenants/tenant1", "allowedIn: x"),
+      '7:14: spec.allowedIn: "x" is not valid; write a list',
+    ],
+    [
+      "a list for a mapping",
+      changed("config:\n    some_key: some_value", "config: [1]"),
+      "16:11: spec.config: [1] is not valid; write keys and values",
+    ],
+    [
+      "a string for a message",
+      changed("config:\n    some_key: some_value", "match: CLIENT"),
+      '16:10: spec.match: "CLIENT" is not valid; write mode',
+    ],
+    [
+      "a key without a value",
+      changed("allowedIn:\n    - organizations/org/tenants/tenant1", "allowedIn:"),
+      "7:3: spec.allowedIn: has no value",
+    ],
+    [
+      "an item without a value",
+      changed("- organizations/org/tenants/tenant1", "-"),
+      "8:6: spec.allowedIn[0]: null is not valid; write a string",
+    ],
+    ["an etag", changed("spec:", "spec:\n  etag: x"), "7:3: spec.etag: is set by the server"],
+    ["an fqn in spec", changed("spec:", "spec:\n  fqn: x"), "7:3: spec.fqn: is made from metadata"],
+    [
+      "two descriptions",
+      changed("  name:", "  description: x\n  name:"),
+      "12:16: spec.description: differs from metadata.description",
+    ],
+    [
+      "two display names",
+      changed("spec:", "  displayName: a\nspec:\n  display_name: b"),
+      "8:17: spec.display_name: differs from metadata.displayName",
+    ],
+    [
+      "a field under both of its names",
+      changed("  url:", "  allowed_in: []\n  url:"),
+      "7:3: spec: ",
+    ],
+    ["bad indentation", changed("  url:", "   url:"), "9:1: the indentation does not fit"],
+    [
+      "a key that is indented too far",
+      changed("  source:", "    source:"),
+      "the indentation does not fit",
+    ],
+    [
+      "a tab",
+      changed("  url:", "\turl:"),
+      "9:1: a tab stands where YAML wants spaces; indent with spaces",
+    ],
+    [
+      "a duplicate key",
+      changed("  source:", "  url: x\n  source:"),
+      "10:3: the key url stands twice in the same mapping; keep one",
+    ],
+    [
+      "a colon without quotes",
+      changed("some_value", "a: b"),
+      "17:15: the indentation does not fit, or quotes are missing",
+    ],
+    [
+      "an unknown tag",
+      changed("some_value", "!secret x"),
+      "17:15: Unresolved tag: !secret; leave the tag out",
+    ],
+    [
+      "an alias of nothing",
+      changed("some_value", "*x"),
+      "17:15: *x names an anchor that does not stand before it",
+    ],
+    [
+      "a number that is not held exactly",
+      changed("some_value", "9007199254740993"),
+      "17:15: 9007199254740993 is more than a number of JSON holds exactly; put quotes",
+    ],
+    ["infinity", changed("some_value", "-.inf"), "17:15: -.inf has no form in JSON"],
+    ["an open quote", changed("some_value", '"x'), "this is no YAML: Missing closing"],
+    ["deep nesting", changed("some_value", "[".repeat(20_000)), "nested too deeply"],
+  ])("%s", (_what, text, expected) => {
+    const problems = problemsOf(text);
+    expect(problems).toHaveLength(1);
+    expect(problems[0]).toContain(expected);
+    expect(problems[0]).toMatch(/^\d+:\d+: /);
+  });
+
+  test("all of it, by line", () => {
+    const text = changed("priority", "prio", changed("allowedIn", "allow"));
+    expect(problemsOf(`${text}---\n${changed("AUTHZ", "1.5", seedHttp)}`)).toEqual([
+      expect.stringMatching(/^7:3: spec\.allow: /),
+      expect.stringMatching(/^15:3: spec\.prio: /),
+      expect.stringMatching(/^30:10: spec\.phase: /),
+    ]);
+  });
+
+  test("a value that its keys are missing from names the key that lost it", () => {
+    expect(problemsOf(changed("    some_key", "  some_key"))).toEqual([
+      expect.stringContaining("16:3: spec.config: has no value"),
+      expect.stringContaining("17:3: spec.some_key: unknown field"),
+    ]);
+  });
+
+  test("aliases that multiply are refused", () => {
+    const lines = ["a0: &a0 [x]"];
+    for (let level = 1; level < 30; level++) {
+      const aliases = Array.from({ length: 10 }, () => `*a${level - 1}`);
+      lines.push(`a${level}: &a${level} [${aliases.join(", ")}]`);
+    }
+    expect(problemsOf(lines.join("\n"))).toEqual([
+      expect.stringContaining("more than 100 aliases"),
+    ]);
+  });
+});
+
+describe("what a server says of a field is found in the file", () => {
+  const text = `${seedOci}  vmConfig:
+    env:
+      - name: A
+      - name: "1"
+`;
+
+  test.each([
+    ["url", "9:8: spec.url"],
+    ["vm_config.env[1].name", "21:15: spec.vmConfig.env[1].name"],
+    ["vm_config.env[7].name", "20:7: spec.vmConfig.env"],
+    ['config.fields["some_key"].string_value', "17:15: spec.config.some_key"],
+    ["allowed_in[0]", "8:7: spec.allowedIn[0]"],
+    ["image_pull_secret", "7:3: spec.imagePullSecret"],
+  ])("%s", (field, expected) => {
+    const [found] = readObjects("f", text).objects;
+    const problem = found?.problemOfField(field, "no");
+    expect(problem && formatProblem(problem)).toBe(`f:${expected}: no`);
+  });
+
+  test("in metadata, where it stands there", () => {
+    const [found] = readObjects("f", changed("  name:", "  displayName: D\n  name:")).objects;
+    const problem = found?.problemOfField("display_name", "no");
+    expect(problem && formatProblem(problem)).toBe("f:5:16: metadata.displayName: no");
+  });
+});

@@ -1,0 +1,200 @@
+import { create, equals, type JsonObject } from "@bufbuild/protobuf";
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { parseAllDocuments } from "yaml";
+import { WasmExtensionSchema } from "../../gen/tetrateio/api/tsb/extension/v2/wasm_extension_pb.ts";
+import { AttachmentSetSchema } from "../../gen/wasmext/v1/attachment_set_pb.ts";
+import { readObjects } from "../../src/yaml/read.ts";
+import { documentOfAttachmentSet, documentOfExtension, writeYaml } from "../../src/yaml/write.ts";
+import { seedHttp, seedOci } from "../support/seed.ts";
+
+/** Strings that are hard for YAML, of one version or the other, and any others. */
+const anyText = fc.oneof(
+  fc.constantFrom(
+    ...[
+      "yes",
+      "on",
+      "No",
+      "~",
+      "null",
+      "1:30",
+      "012",
+      "0o14",
+      "0x1f",
+      "1_000",
+      "1e3",
+      ".5",
+      "=",
+      "<<",
+    ],
+    ...[
+      "2020-01-01",
+      "-",
+      "- a",
+      "a: b",
+      "a #b",
+      "#",
+      "&a",
+      "*a",
+      "!a",
+      "%a",
+      "@a",
+      "`a",
+      "'",
+      '"',
+    ],
+    ...[
+      "",
+      " ",
+      " a",
+      "a ",
+      "a\n",
+      "\na",
+      "a\n\n",
+      " a\nb",
+      "a \nb",
+      "\t",
+      "a\tb",
+      "\r\n",
+      "---",
+      "...",
+    ],
+    ...[
+      "\u0085",
+      "\u2028",
+      "\ufeff",
+      "\u0000",
+      "\u007f",
+      "\u001b[31m",
+      "😀",
+      "é",
+      "\ufffe",
+      "\u00a0",
+    ],
+  ),
+  fc.string({ unit: "binary", maxLength: 30 }),
+  fc.string({ unit: "grapheme", maxLength: 200 }),
+);
+
+const anyConfig = fc.dictionary(
+  anyText,
+  fc.letrec<{ value: unknown }>((tie) => ({
+    value: fc.oneof(
+      { maxDepth: 3 },
+      anyText,
+      fc.double({ noNaN: true, noDefaultInfinity: true }),
+      fc.constantFrom(2 ** 53, 2 ** 53 + 2, 2 ** 66, 1e21, 1e-7, -0.5),
+      fc.boolean(),
+      fc.constant(null),
+      fc.array(tie("value"), { maxLength: 3 }),
+      fc.dictionary(anyText, tie("value"), { maxKeys: 3 }),
+    ),
+  })).value,
+  { maxKeys: 4 },
+) as fc.Arbitrary<JsonObject>;
+
+const anyExtension = fc.record(
+  {
+    displayName: anyText,
+    description: anyText,
+    allowedIn: fc.array(anyText, { maxLength: 3 }),
+    image: anyText,
+    source: anyText,
+    phase: fc.constantFrom(0, 1, 2, 3),
+    priority: fc.integer({ min: -2147483648, max: 2147483647 }),
+    config: anyConfig,
+    imagePullPolicy: fc.constantFrom(0, 1, 2),
+    imagePullSecret: anyText,
+    vmConfig: fc.record({
+      env: fc.array(fc.record({ name: anyText, value: anyText, valueFrom: fc.constantFrom(0, 1) })),
+    }),
+    url: anyText,
+    match: fc.record({ mode: fc.constantFrom(0, 1, 2, 3) }),
+  },
+  { requiredKeys: [] },
+);
+
+const anyAttachmentSet = fc.record(
+  {
+    workloadSelector: fc.record({
+      namespace: anyText,
+      labels: fc.dictionary(anyText, anyText, { maxKeys: 3 }),
+    }),
+    extension: fc.array(
+      fc.record(
+        {
+          fqn: anyText,
+          config: anyConfig,
+          match: fc.array(
+            fc.record({
+              mode: fc.constantFrom(0, 1, 2, 3),
+              ports: fc.array(fc.record({ number: fc.integer({ min: 0, max: 70_000 }) })),
+            }),
+            { maxLength: 2 },
+          ),
+        },
+        { requiredKeys: ["fqn"] },
+      ),
+      { maxLength: 3 },
+    ),
+  },
+  { requiredKeys: [] },
+);
+
+const target = "organizations/o/tenants/t/workspaces/w/securitygroups/s";
+
+describe("documents that are written", () => {
+  test("read back as the same objects", () => {
+    fc.assert(
+      fc.property(anyExtension, anyAttachmentSet, (extensionInit, setInit) => {
+        const fqn = "organizations/o/extensions/x";
+        const extension = create(WasmExtensionSchema, { ...extensionInit, fqn });
+        const attachmentSet = create(AttachmentSetSchema, { ...setInit, fqn: target });
+        const text = writeYaml([
+          documentOfExtension(create(WasmExtensionSchema, { ...extension, etag: "e" })),
+          documentOfAttachmentSet(create(AttachmentSetSchema, { ...attachmentSet, etag: "e" })),
+        ]);
+        const { objects, problems } = readObjects("f", text);
+        expect(problems).toEqual([]);
+        const [first, second] = objects.map(({ object }) => object);
+        expect(
+          first?.kind === "WasmExtension" &&
+            equals(WasmExtensionSchema, first.extension, extension),
+        ).toBe(true);
+        expect(
+          second?.kind === "AttachmentSet" &&
+            equals(AttachmentSetSchema, second.attachmentSet, attachmentSet),
+        ).toBe(true);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  test("mean the same in YAML 1.1, which Kubernetes reads", () => {
+    fc.assert(
+      fc.property(anyConfig, (config) => {
+        const [document] = parseAllDocuments(writeYaml([{ config }]), { version: "1.1" });
+        expect(document && JSON.stringify(document.toJS())).toBe(JSON.stringify({ config }));
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  test("hold nothing but characters that every parser takes", () => {
+    fc.assert(
+      fc.property(anyText, (text) => {
+        expect(writeYaml([{ [text]: text }])).toMatch(
+          /^[\n\t\x20-\x7e\u00a0-\u2027\u202a-\ufefe\uff00-\ufffd\u{10000}-\u{10ffff}]*$/u,
+        );
+      }),
+    );
+  });
+
+  test("are the examples of the API page as they are printed there", () => {
+    const text = `${seedOci}---\n${seedHttp}`;
+    const written = readObjects("f", text).objects.map(({ object }) =>
+      object.kind === "WasmExtension" ? documentOfExtension(object.extension) : {},
+    );
+    expect(writeYaml(written)).toBe(text);
+  });
+});
