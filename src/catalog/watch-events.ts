@@ -64,9 +64,9 @@ function changesFor(entry: HistoryEntry, scope: string): readonly Change[] {
   return [...(byTenant.get("") ?? []), ...(byTenant.get(scope) ?? [])];
 }
 
-/** A message that says: everything up to this revision has been sent. */
-export function bookmarkAt(revision: bigint): WatchResponse {
-  return create(WatchResponseSchema, { revision, bookmark: true });
+/** A message that says: everything up to this revision of this store has been sent. */
+export function bookmarkAt(revision: bigint, incarnation: string): WatchResponse {
+  return create(WatchResponseSchema, { revision, bookmark: true, incarnation });
 }
 
 /** A place in the walk over the state of a scope: after an object that has been sent. */

@@ -67,7 +67,7 @@ export function watchService({
           }
           if (performance.now() >= bookmarkDue) {
             // One that waits for the future has seen no more than there is.
-            yield bookmarkAt(min(next - 1n, store.state.revision));
+            yield bookmarkAt(min(next - 1n, store.state.revision), store.incarnation);
             bookmarkDue = performance.now() + bookmarkIntervalMs;
             continue;
           }
@@ -101,15 +101,23 @@ function* presentState(store: Store, parent: string): Generator<WatchResponse, b
     state = store.watchedStates.at(revision);
     position = next;
   } while (position !== undefined);
-  yield bookmarkAt(revision);
+  yield bookmarkAt(revision, store.incarnation);
   return revision + 1n;
 }
 
 function checkStart(
   store: Store,
-  { parent, startRevision }: WatchRequest,
+  { parent, startRevision, incarnation }: WatchRequest,
   organization: string,
 ): void {
+  if (startRevision !== 0n && incarnation !== "" && incarnation !== store.incarnation) {
+    const problem = `revision ${startRevision} of ${parent} is one of another incarnation of the catalog, which has begun anew since`;
+    const remedy = "begin with start_revision 0";
+    throw rpcError(Code.OutOfRange, "OTHER_INCARNATION", `${problem}; ${remedy}`, {
+      parent,
+      incarnation: store.incarnation,
+    });
+  }
   const oldest = store.history.oldest(organization);
   if (startRevision !== 0n && startRevision < oldest) {
     const problem = `revision ${startRevision} of ${parent} is no longer kept, the oldest one is ${oldest}`;

@@ -154,6 +154,25 @@ describe("Watch", () => {
     expect(bookmark).toMatchObject({ bookmark: true, revision: 1n, events: [] });
   });
 
+  test("a revision of another incarnation is OUT_OF_RANGE, and one of this is not", async () => {
+    const catalog = createAcme();
+    await catalog.put("a");
+    const state = watch(catalog, acme);
+    expect(await state.next()).toMatchObject({ bookmark: false, incarnation: "" });
+    const { incarnation } = await state.next();
+    expect(incarnation).not.toBe("");
+    await catalog.put("b");
+    const resume = ({ watches }: Acme): Reader<WatchResponse> =>
+      read(({ signal }) =>
+        watches.watch({ parent: acme, startRevision: 2n, incarnation }, { signal }),
+      );
+    expect(eventsOf(await resume(catalog).next())).toEqual([`put ${ext("b")}`]);
+    expect(said(await endOf(resume(createAcme())))).toMatchObject({
+      code: Code.OutOfRange,
+      reason: "OTHER_INCARNATION",
+    });
+  });
+
   test("bookmarks reach a tenant in whose organization much happens that it may not see", async () => {
     const catalog = createAcme({ bookmarkIntervalMs: 20 });
     const reader = watch(catalog, blue);

@@ -18,7 +18,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file wasmext/v1/watch_service.proto.
  */
 export const file_wasmext_v1_watch_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch53YXNtZXh0L3YxL3dhdGNoX3NlcnZpY2UucHJvdG8SCndhc21leHQudjEimAIKDFdhdGNoUmVxdWVzdBLfAQoGcGFyZW50GAEgASgJQs4B+kJkcmIyYF5vcmdhbml6YXRpb25zL1thLXowLTldKFstYS16MC05XXswLDYxfVthLXowLTldKT8oL3RlbmFudHMvW2EtejAtOV0oWy1hLXowLTldezAsNjF9W2EtejAtOV0pPyk/JLpIZHJiMmBeb3JnYW5pemF0aW9ucy9bYS16MC05XShbLWEtejAtOV17MCw2MX1bYS16MC05XSk/KC90ZW5hbnRzL1thLXowLTldKFstYS16MC05XXswLDYxfVthLXowLTldKT8pPyQSJgoOc3RhcnRfcmV2aXNpb24YAiABKANCDvpCBCICKAC6SAQiAigAIlsKDVdhdGNoUmVzcG9uc2USEAoIcmV2aXNpb24YASABKAMSJgoGZXZlbnRzGAIgAygLMhYud2FzbWV4dC52MS5XYXRjaEV2ZW50EhAKCGJvb2ttYXJrGAMgASgIItUBCgpXYXRjaEV2ZW50EkYKDWV4dGVuc2lvbl9wdXQYASABKAsyLS50ZXRyYXRlaW8uYXBpLnRzYi5leHRlbnNpb24udjIuV2FzbUV4dGVuc2lvbkgAEhsKEWV4dGVuc2lvbl9kZWxldGVkGAIgASgJSAASNwoSYXR0YWNobWVudF9zZXRfcHV0GAMgASgLMhkud2FzbWV4dC52MS5BdHRhY2htZW50U2V0SAASIAoWYXR0YWNobWVudF9zZXRfZGVsZXRlZBgEIAEoCUgAQgcKBWV2ZW50Mk4KDFdhdGNoU2VydmljZRI+CgVXYXRjaBIYLndhc21leHQudjEuV2F0Y2hSZXF1ZXN0Ghkud2FzbWV4dC52MS5XYXRjaFJlc3BvbnNlMAFCOwoOZGV2Lndhc21leHQudjFQAVond2FzbWV4dC5kZXYvZ2VuL2dvL3dhc21leHQvdjE7d2FzbWV4dHYxYgZwcm90bzM", [file_buf_validate_validate, file_tetrateio_api_tsb_extension_v2_wasm_extension, file_validate_validate, file_wasmext_v1_attachment_set]);
+  fileDesc("Ch53YXNtZXh0L3YxL3dhdGNoX3NlcnZpY2UucHJvdG8SCndhc21leHQudjEirQIKDFdhdGNoUmVxdWVzdBLfAQoGcGFyZW50GAEgASgJQs4B+kJkcmIyYF5vcmdhbml6YXRpb25zL1thLXowLTldKFstYS16MC05XXswLDYxfVthLXowLTldKT8oL3RlbmFudHMvW2EtejAtOV0oWy1hLXowLTldezAsNjF9W2EtejAtOV0pPyk/JLpIZHJiMmBeb3JnYW5pemF0aW9ucy9bYS16MC05XShbLWEtejAtOV17MCw2MX1bYS16MC05XSk/KC90ZW5hbnRzL1thLXowLTldKFstYS16MC05XXswLDYxfVthLXowLTldKT8pPyQSJgoOc3RhcnRfcmV2aXNpb24YAiABKANCDvpCBCICKAC6SAQiAigAEhMKC2luY2FybmF0aW9uGAMgASgJInAKDVdhdGNoUmVzcG9uc2USEAoIcmV2aXNpb24YASABKAMSJgoGZXZlbnRzGAIgAygLMhYud2FzbWV4dC52MS5XYXRjaEV2ZW50EhAKCGJvb2ttYXJrGAMgASgIEhMKC2luY2FybmF0aW9uGAQgASgJItUBCgpXYXRjaEV2ZW50EkYKDWV4dGVuc2lvbl9wdXQYASABKAsyLS50ZXRyYXRlaW8uYXBpLnRzYi5leHRlbnNpb24udjIuV2FzbUV4dGVuc2lvbkgAEhsKEWV4dGVuc2lvbl9kZWxldGVkGAIgASgJSAASNwoSYXR0YWNobWVudF9zZXRfcHV0GAMgASgLMhkud2FzbWV4dC52MS5BdHRhY2htZW50U2V0SAASIAoWYXR0YWNobWVudF9zZXRfZGVsZXRlZBgEIAEoCUgAQgcKBWV2ZW50Mk4KDFdhdGNoU2VydmljZRI+CgVXYXRjaBIYLndhc21leHQudjEuV2F0Y2hSZXF1ZXN0Ghkud2FzbWV4dC52MS5XYXRjaFJlc3BvbnNlMAFCOwoOZGV2Lndhc21leHQudjFQAVond2FzbWV4dC5kZXYvZ2VuL2dvL3dhc21leHQvdjE7d2FzbWV4dHYxYgZwcm90bzM", [file_buf_validate_validate, file_tetrateio_api_tsb_extension_v2_wasm_extension, file_validate_validate, file_wasmext_v1_attachment_set]);
 
 /**
  * The request of Watch.
@@ -42,6 +42,15 @@ export type WatchRequest = Message<"wasmext.v1.WatchRequest"> & {
    * @generated from field: int64 start_revision = 2;
    */
   startRevision: bigint;
+
+  /**
+   * The incarnation that `start_revision` is of, from a bookmark. Optional: when
+   * empty, a revision of a catalog that is gone cannot be told from one in the
+   * future, and is waited for.
+   *
+   * @generated from field: string incarnation = 3;
+   */
+  incarnation: string;
 };
 
 /**
@@ -82,6 +91,15 @@ export type WatchResponse = Message<"wasmext.v1.WatchResponse"> & {
    * @generated from field: bool bookmark = 3;
    */
   bookmark: boolean;
+
+  /**
+   * With a bookmark: what the revision is a revision of. It changes when the
+   * catalog begins anew and counts from 1 again, as a catalog in memory does when
+   * its server is restarted.
+   *
+   * @generated from field: string incarnation = 4;
+   */
+  incarnation: string;
 };
 
 /**
@@ -159,9 +177,10 @@ export const WatchService: GenService<{
    * attachment sets of its targets. An extension that it may no longer use
    * arrives as deleted, one that it may use from now on as put.
    *
-   * To resume, send the last revision that was received plus one. OUT_OF_RANGE
-   * when that is no longer kept: its ErrorInfo names the `oldest_revision` that
-   * is; begin with 0. RESOURCE_EXHAUSTED when the reader has fallen too far
+   * To resume, send the last revision that was received plus one, and the
+   * incarnation of the last bookmark. OUT_OF_RANGE when that revision is no
+   * longer kept: its ErrorInfo names the `oldest_revision` that is; or when it
+   * is one of another incarnation; begin with 0. RESOURCE_EXHAUSTED when the reader has fallen too far
    * behind, by 1,000 commits or 8 MiB: resume from the `next_revision` that its
    * ErrorInfo names. UNAVAILABLE when the server goes down: resume.
    *
