@@ -10,6 +10,7 @@ const layers = [
   "routes",
   "transport",
   "server",
+  "in-memory",
   "yaml",
   "cli",
   "main",

@@ -2,7 +2,7 @@
  * Documents of the catalog's kinds. They are held to their kind strictly: a key that is misspelt, or
  * that lost its value to a wrong indentation, must not open an extension to everyone.
  */
-import { create, fromJson, type JsonObject, type JsonValue } from "@bufbuild/protobuf";
+import { fromJson, type JsonObject, type JsonValue } from "@bufbuild/protobuf";
 import {
   type WasmExtension,
   WasmExtensionSchema,
@@ -132,7 +132,7 @@ function extensionOf(
 ): { fqn: string; object: CatalogObject } {
   const fqn = extensionFqn(`organizations/${organization}`, name);
   const message = fromJson(WasmExtensionSchema, spec, jsonOptions);
-  const extension = create(WasmExtensionSchema, { ...message, ...shown, fqn });
+  const extension = { ...message, ...shown, fqn };
   return { fqn, object: { kind: "WasmExtension", extension } };
 }
 
@@ -141,7 +141,7 @@ function attachmentSetOf(
   spec: JsonObject,
 ): { fqn: string; object: CatalogObject } {
   const message = fromJson(AttachmentSetSchema, spec, jsonOptions);
-  const attachmentSet = create(AttachmentSetSchema, { ...message, fqn });
+  const attachmentSet = { ...message, fqn };
   return { fqn, object: { kind: "AttachmentSet", attachmentSet } };
 }
 

@@ -1,0 +1,142 @@
+import { Code, ConnectError } from "@connectrpc/connect";
+import type { Command } from "commander";
+import { formatProblem } from "../yaml/problem.ts";
+import type { SourcedObject } from "../yaml/read.ts";
+import type { Clients } from "./clients.ts";
+import { copyOf } from "./dry-run.ts";
+import { explainError, Failure, faultyParts, reasonOf } from "./failure.ts";
+import { createProgress } from "./progress.ts";
+import { isOvertaken, type Outcome, putObject } from "./put.ts";
+import { clientCommand, type SessionOptions, withSession } from "./session.ts";
+import type { Shell } from "./shell.ts";
+import { filesArgument } from "./files-option.ts";
+import { readSources } from "./sources.ts";
+import { type Tone, toned } from "./text.ts";
+
+interface ApplyOptions extends SessionOptions {
+  readonly filename: readonly string[];
+  readonly dryRun?: true;
+}
+
+/** Builds the command `apply`. */
+export function applyCommand(shell: Shell): Command {
+  return clientCommand("apply")
+    .description("Create or update the objects of YAML files.")
+    .requiredOption(
+      "-f, --filename <file>",
+      "file, folder with all that is in it, or - for standard input; repeatable",
+      filesArgument,
+    )
+    .option("--dry-run", "say what would be done, and do nothing")
+    .addHelpText("after", examples)
+    .action(async (options: ApplyOptions) => {
+      const objects = await readSources(shell, options.filename);
+      await withSession(options, async (clients, server) => {
+        const isDryRun = options.dryRun === true;
+        const target = isDryRun ? await copyOf(clients, objects) : clients;
+        await applyAll(shell, target, { objects, server, isDryRun });
+      });
+    });
+}
+
+const examples = `
+Extensions are put before the attachments that may need them. An object that the server refuses is
+reported with its place in the file, and the others are put all the same. If a file cannot be read
+as objects of the catalog, nothing is put at all.
+
+Examples:
+  wasmext apply -f extensions.yaml
+  wasmext apply -f catalog/ -f more.yaml --dry-run
+  wasmext export yaml organizations/org | wasmext apply -f - --server https://other.example.com`;
+
+type Result = Outcome | "refused";
+
+const tones: Readonly<Record<Result, Tone>> = {
+  created: "good",
+  configured: "changed",
+  unchanged: "quiet",
+  refused: "bad",
+};
+
+interface Work {
+  readonly objects: readonly SourcedObject[];
+  readonly server: string;
+  readonly isDryRun: boolean;
+}
+
+async function applyAll(
+  shell: Shell,
+  clients: Clients,
+  { objects, server, isDryRun }: Work,
+): Promise<void> {
+  const suffix = isDryRun ? " (dry run)" : "";
+  const counts = new Map<Result, number>();
+  const progress = createProgress(shell, objects.length);
+  let lost: string[] = [];
+  for (const source of inOrder(objects)) {
+    let result: Result;
+    try {
+      result = await putObject(clients, source.object);
+      await shell.print(`${source.fqn} ${toned(shell, tones[result], result)}${suffix}\n`);
+    } catch (error) {
+      if (!(error instanceof ConnectError)) {
+        throw error;
+      }
+      if (reasonOf(error) === undefined || error.code === Code.Unavailable) {
+        lost = explainError(error, server);
+        break;
+      }
+      result = "refused";
+      for (const problem of explainRefusal(source, error)) {
+        shell.say(`${toned(shell, "bad", "error:")} ${problem}`);
+      }
+    }
+    counts.set(result, (counts.get(result) ?? 0) + 1);
+    progress.advance();
+  }
+  progress.end();
+  const done = [...counts.values()].reduce((sum, count) => sum + count, 0);
+  if (objects.length > 1 || counts.has("refused")) {
+    await shell.print(`${summaryOf(counts, objects.length - done)}${suffix}\n`);
+  }
+  if (lost.length > 0) {
+    throw new Failure(...lost);
+  }
+  if (counts.has("refused")) {
+    throw new Failure();
+  }
+}
+
+/** Extensions first: what is attached has to exist. */
+function inOrder(objects: readonly SourcedObject[]): SourcedObject[] {
+  const rank = ({ object }: SourcedObject): number => (object.kind === "WasmExtension" ? 0 : 1);
+  return objects.toSorted((a, b) => rank(a) - rank(b));
+}
+
+function summaryOf(counts: ReadonlyMap<Result, number>, missing: number): string {
+  const results: readonly Result[] = ["created", "configured", "unchanged", "refused"];
+  return [
+    ...results.flatMap((result) => {
+      const count = counts.get(result);
+      return count === undefined ? [] : [`${count} ${result}`];
+    }),
+    ...(missing > 0 ? [`${missing} not tried`] : []),
+  ].join(", ");
+}
+
+/** Why an object was refused, with the place in the file of each field at fault. */
+function explainRefusal(source: SourcedObject, error: ConnectError): string[] {
+  if (isOvertaken(error)) {
+    const message = `${source.fqn} was changed by someone else at the same moment, and is left as they made it; look at it, and apply again`;
+    return [formatProblem({ ...source.position, field: "", message })];
+  }
+  const parts = faultyParts(error);
+  if (parts.length === 0) {
+    const message = `${source.fqn}: ${error.rawMessage}`;
+    return [formatProblem({ ...source.position, field: "", message })];
+  }
+  return parts.map(({ name, description }) => {
+    const field = name.replace(/^(?:wasm_extension|attachment_set)(?:\.|$)/, "");
+    return formatProblem(source.problemOfField(field, description));
+  });
+}

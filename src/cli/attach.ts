@@ -1,0 +1,111 @@
+import { create, type JsonObject } from "@bufbuild/protobuf";
+import { Argument, type Command, InvalidArgumentError } from "commander";
+import { TrafficSelectorSchema } from "../../gen/tetrateio/api/tsb/types/v2/types_pb.ts";
+import {
+  type AttachmentSet,
+  WorkloadSelectorSchema,
+} from "../../gen/wasmext/v1/attachment_set_pb.ts";
+import { parseYaml } from "../yaml/document.ts";
+import { isMapping } from "../yaml/json.ts";
+import { editAttachments, withAttachment } from "./edit-attachments.ts";
+import { extensionArgument, targetsArgument } from "./fqn-argument.ts";
+import { clientCommand, type SessionOptions, withSession } from "./session.ts";
+import type { Shell } from "./shell.ts";
+import { toned } from "./text.ts";
+import { modeOption, type ModeName, modeNamed, portParser } from "./traffic-options.ts";
+
+interface AttachOptions extends SessionOptions {
+  readonly config?: JsonObject;
+  readonly mode?: ModeName;
+  readonly port?: readonly number[];
+  readonly namespace?: string;
+  readonly label?: Record<string, string>;
+}
+
+/** Builds the command `attach`. */
+export function attachCommand(shell: Shell): Command {
+  return clientCommand("attach")
+    .description("Attach an extension to gateways and security groups.")
+    .addArgument(new Argument("<extension>", "what to attach").argParser(extensionArgument))
+    .addArgument(new Argument("<target...>", "where to attach it").argParser(targetsArgument))
+    .option("--config <yaml>", "configuration there, instead of the extension's", parseConfig)
+    .addOption(modeOption("traffic that it gets there, instead of the extension's"))
+    .option("--port <number>", "port whose traffic it gets there; repeatable", parsePorts)
+    .option("--namespace <name>", "Kubernetes namespace of the target's workloads")
+    .option("--label <key=value>", "label of the target's workloads; repeatable", parseLabels)
+    .addHelpText("after", examples)
+    .action(async (extension: string, targets: readonly string[], options: AttachOptions) => {
+      await withSession(options, async (clients) => {
+        for (const target of new Set(targets)) {
+          const outcome = await editAttachments(clients, target, (attachmentSet) =>
+            withAttachment(withWorkloads(attachmentSet, options), extension, changeOf(options)),
+          );
+          const tone = outcome === "unchanged" ? "quiet" : "good";
+          await shell.print(`${target} ${toned(shell, tone, outcome)}\n`);
+        }
+      });
+    });
+}
+
+const examples = `
+Where the extension is attached already, that attachment gets what the options say, and keeps the rest.
+
+Examples:
+  wasmext attach organizations/org/extensions/wasm-auth \\
+    organizations/org/tenants/t/workspaces/w/gatewaygroups/g/ingressgateways/web \\
+    --namespace web --label app=ingress
+  wasmext attach organizations/org/extensions/wasm-auth \\
+    organizations/org/tenants/t/workspaces/w/securitygroups/sg \\
+    --config '{"some_key": "for this group"}' --mode SERVER --port 8080`;
+
+function changeOf({ config, mode, port }: AttachOptions): Parameters<typeof withAttachment>[2] {
+  const ports = (port ?? []).map((number) => ({ number }));
+  return {
+    ...(config && { config }),
+    ...((mode !== undefined || port !== undefined) && {
+      match: [create(TrafficSelectorSchema, { mode: modeNamed(mode), ports })],
+    }),
+  };
+}
+
+function withWorkloads(
+  attachmentSet: AttachmentSet,
+  { namespace, label }: AttachOptions,
+): AttachmentSet {
+  if (namespace === undefined && label === undefined) {
+    return attachmentSet;
+  }
+  const workloadSelector = {
+    ...(attachmentSet.workloadSelector ?? create(WorkloadSelectorSchema)),
+    ...(namespace !== undefined && { namespace }),
+    ...(label && { labels: label }),
+  };
+  return { ...attachmentSet, workloadSelector };
+}
+
+function parseConfig(text: string): JsonObject {
+  const parsed = parseYaml("--config", text);
+  if (parsed.kind === "unreadable") {
+    const { line, column, message } = parsed.problem;
+    throw new InvalidArgumentError(`Line ${line}, column ${column}: ${message}.`);
+  }
+  const [only, ...more] = parsed.documents;
+  if (only === undefined || more.length > 0 || !isMapping(only.value)) {
+    throw new InvalidArgumentError(
+      'It has to be a mapping in YAML or JSON, such as {"some_key": "some_value"}.',
+    );
+  }
+  return only.value;
+}
+
+function parsePorts(text: string, before: readonly number[] = []): number[] {
+  return [...before, portParser(1)(text)];
+}
+
+function parseLabels(text: string, before: Record<string, string> = {}): Record<string, string> {
+  const equals = text.indexOf("=");
+  if (equals < 1) {
+    throw new InvalidArgumentError("It has to be KEY=VALUE, such as app=ingress.");
+  }
+  return { ...before, [text.slice(0, equals)]: text.slice(equals + 1) };
+}

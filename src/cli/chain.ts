@@ -1,0 +1,80 @@
+import { toJson } from "@bufbuild/protobuf";
+import { Argument, type Command } from "commander";
+import { type Chain, ChainSchema, ConfigSource } from "../../gen/wasmext/v1/chain_pb.ts";
+import { jsonOptions } from "../wire/options.ts";
+import { Failure } from "./failure.ts";
+import { targetArgument } from "./fqn-argument.ts";
+import { type Format, outputOption, printData } from "./output.ts";
+import { clientCommand, type SessionOptions, withSession } from "./session.ts";
+import type { Shell } from "./shell.ts";
+import { formatTable, printable, toned } from "./text.ts";
+import { modeOption, type ModeName, modeNamed, portParser } from "./traffic-options.ts";
+import { nothing, phaseName, trafficOf } from "./views.ts";
+
+interface ChainOptions extends SessionOptions {
+  readonly mode?: ModeName;
+  readonly port: number;
+  readonly output: Format;
+}
+
+/** Builds the command `chain`. */
+export function chainCommand(shell: Shell): Command {
+  return clientCommand("chain")
+    .description("Show what runs at a target, in order, and what does not and why.")
+    .addArgument(new Argument("<target>", "gateway or security group").argParser(targetArgument))
+    .addOption(modeOption("show what traffic of this direction passes"))
+    .option("--port <number>", "show what traffic to this port passes; 0 is any", portParser(0), 0)
+    .addOption(outputOption(["table", "yaml", "json"]))
+    .addHelpText("after", examples)
+    .action(async (target: string, { mode, port, output, ...options }: ChainOptions) => {
+      await withSession(options, async (clients, server) => {
+        const request = { target, mode: modeNamed(mode), port };
+        const { chain } = await clients.chains.resolveChain(request);
+        if (chain === undefined) {
+          throw new Failure(`${server} has answered without a chain; check --server`);
+        }
+        await (output === "table"
+          ? shell.print(viewOfChain(shell, chain))
+          : printData(shell, output, toJson(ChainSchema, chain, jsonOptions)));
+      });
+    });
+}
+
+const examples = `
+Examples:
+  wasmext chain organizations/org/tenants/t/workspaces/w/gatewaygroups/g/ingressgateways/web
+  wasmext chain organizations/org/tenants/t/workspaces/w/securitygroups/sg --mode SERVER --port 8080`;
+
+function configSourceName(source: ConfigSource): string {
+  switch (source) {
+    case ConfigSource.EXTENSION:
+      return "extension";
+    case ConfigSource.ATTACHMENT:
+      return "attachment";
+    default:
+      return nothing;
+  }
+}
+
+function viewOfChain(shell: Shell, { links, excluded, target }: Chain): string {
+  const runs =
+    links.length === 0
+      ? `Nothing runs at ${target}.\n`
+      : formatTable(
+          shell,
+          ["ORDER", "PHASE", "PRIORITY", "EXTENSION", "URL", "CONFIG FROM", "TRAFFIC"],
+          links.map((link, index) => [
+            String(index + 1),
+            phaseName(link.phase),
+            String(link.priority),
+            link.fqn,
+            link.url,
+            configSourceName(link.configSource),
+            trafficOf(link.match),
+          ]),
+        );
+  const left = excluded.map(({ message }) => `  ${printable(message)}\n`);
+  return left.length === 0
+    ? runs
+    : `${runs}\n${toned(shell, "heading", "Does not run:")}\n${left.join("")}`;
+}

@@ -1,0 +1,81 @@
+import { ConnectError } from "@connectrpc/connect";
+import { Argument, type Command } from "commander";
+import { isExtension } from "../catalog/fqn.ts";
+import type { Clients } from "./clients.ts";
+import { explainError, Failure, reasonOf } from "./failure.ts";
+import { filesArgument } from "./files-option.ts";
+import { objectsArgument } from "./fqn-argument.ts";
+import { clientCommand, type SessionOptions, withSession } from "./session.ts";
+import type { Shell } from "./shell.ts";
+import { readSources } from "./sources.ts";
+import { toned } from "./text.ts";
+
+interface DeleteOptions extends SessionOptions {
+  readonly filename?: readonly string[];
+}
+
+/** Builds the command `delete`. */
+export function deleteCommand(shell: Shell): Command {
+  return clientCommand("delete")
+    .description("Delete extensions with their attachments, and what targets attach.")
+    .addArgument(new Argument("[fqn...]", "extensions and targets").argParser(objectsArgument))
+    .option(
+      "-f, --filename <file>",
+      "delete the objects of a file, a folder, or - for standard input; repeatable",
+      filesArgument,
+    )
+    .addHelpText("after", examples)
+    .action(async (named: readonly string[], options: DeleteOptions, command: Command) => {
+      const { filename = [] } = options;
+      if (named.length === 0 && filename.length === 0) {
+        command.error("error: name what to delete, or files that hold it with -f");
+      }
+      const read = filename.length === 0 ? [] : await readSources(shell, filename);
+      await withSession(options, async (clients, server) => {
+        const fqns = new Set([...named, ...read.map(({ fqn }) => fqn)]);
+        await deleteAll(shell, clients, inOrder([...fqns]), server);
+      });
+    });
+}
+
+const examples = `
+Deleting a target deletes what it attaches. What cannot be deleted is reported, and the others are
+deleted all the same.
+
+Examples:
+  wasmext delete organizations/org/extensions/wasm-auth
+  wasmext delete -f extensions.yaml`;
+
+async function deleteAll(
+  shell: Shell,
+  clients: Clients,
+  fqns: readonly string[],
+  server: string,
+): Promise<void> {
+  let hasFailed = false;
+  for (const fqn of fqns) {
+    try {
+      await (isExtension(fqn)
+        ? clients.extensions.deleteWasmExtension({ fqn })
+        : clients.attachments.deleteAttachments({ fqn }));
+    } catch (error) {
+      if (!(error instanceof ConnectError) || reasonOf(error) === undefined) {
+        throw error;
+      }
+      hasFailed = true;
+      for (const line of explainError(error, server)) {
+        shell.say(`${toned(shell, "bad", "error:")} ${line}`);
+      }
+      continue;
+    }
+    await shell.print(`${fqn} ${toned(shell, "bad", "deleted")}\n`);
+  }
+  if (hasFailed) {
+    throw new Failure();
+  }
+}
+
+/** Attachments before extensions, which would take theirs with them. */
+function inOrder(fqns: readonly string[]): string[] {
+  return fqns.toSorted((a, b) => Number(isExtension(a)) - Number(isExtension(b)));
+}

@@ -1,0 +1,36 @@
+import { Argument, type Command } from "commander";
+import { editAttachments } from "./edit-attachments.ts";
+import { extensionArgument, targetsArgument } from "./fqn-argument.ts";
+import { clientCommand, type SessionOptions, withSession } from "./session.ts";
+import type { Shell } from "./shell.ts";
+import { toned } from "./text.ts";
+
+/** Builds the command `detach`. */
+export function detachCommand(shell: Shell): Command {
+  return clientCommand("detach")
+    .description("Take an extension off gateways and security groups, all its attachments there.")
+    .addArgument(new Argument("<extension>", "what to take off").argParser(extensionArgument))
+    .addArgument(new Argument("<target...>", "where to take it off").argParser(targetsArgument))
+    .addHelpText("after", examples)
+    .action(async (fqn: string, targets: readonly string[], options: SessionOptions) => {
+      await withSession(options, async (clients) => {
+        for (const target of new Set(targets)) {
+          const outcome = await editAttachments(clients, target, (attachmentSet) => {
+            const extension = attachmentSet.extension.filter(
+              (attachment) => attachment.fqn !== fqn,
+            );
+            return extension.length === attachmentSet.extension.length
+              ? undefined
+              : { ...attachmentSet, extension };
+          });
+          const tone = outcome === "unchanged" ? "quiet" : "changed";
+          await shell.print(`${target} ${toned(shell, tone, outcome)}\n`);
+        }
+      });
+    });
+}
+
+const examples = `
+Examples:
+  wasmext detach organizations/org/extensions/wasm-auth \\
+    organizations/org/tenants/t/workspaces/w/securitygroups/sg`;

@@ -1,0 +1,52 @@
+import { createInMemoryTransport } from "../in-memory.ts";
+import type { SourcedObject } from "../yaml/read.ts";
+import { type CatalogObjects, findObject } from "./catalog-objects.ts";
+import { type Clients, createClients } from "./clients.ts";
+import { putObject } from "./put.ts";
+
+/**
+ * Clients of a catalog in this process that holds what a server has of some objects, and of the
+ * extensions that they attach. What is done to it is answered as the server would answer it, and
+ * reaches nobody.
+ */
+export async function copyOf(
+  clients: Clients,
+  objects: readonly SourcedObject[],
+): Promise<Clients> {
+  const copy = createClients(createInMemoryTransport());
+  const sets = await allOf(
+    clients,
+    objects.filter(isAttachmentSet).map(({ fqn }) => fqn),
+  );
+  const wanted = objects.flatMap(({ fqn, object }) =>
+    object.kind === "AttachmentSet" ? attachedBy([object.attachmentSet]) : [fqn],
+  );
+  const extensions = await allOf(clients, [...wanted, ...attachedBy(sets.attachmentSets)]);
+  for (const extension of extensions.extensions) {
+    await putObject(copy, { kind: "WasmExtension", extension });
+  }
+  for (const attachmentSet of sets.attachmentSets) {
+    await putObject(copy, { kind: "AttachmentSet", attachmentSet });
+  }
+  return copy;
+}
+
+function isAttachmentSet({ object }: SourcedObject): boolean {
+  return object.kind === "AttachmentSet";
+}
+
+function attachedBy(sets: CatalogObjects["attachmentSets"]): string[] {
+  return sets.flatMap(({ extension }) => extension.map(({ fqn }) => fqn));
+}
+
+/** Those of the objects that the server has. */
+async function allOf(clients: Clients, fqns: readonly string[]): Promise<CatalogObjects> {
+  const extensions: CatalogObjects["extensions"][number][] = [];
+  const attachmentSets: CatalogObjects["attachmentSets"][number][] = [];
+  for (const fqn of new Set(fqns)) {
+    const found = await findObject(clients, fqn);
+    extensions.push(...(found?.extensions ?? []));
+    attachmentSets.push(...(found?.attachmentSets ?? []));
+  }
+  return { extensions, attachmentSets };
+}

@@ -1,0 +1,46 @@
+import { Argument, type Command } from "commander";
+import { documentsOf, objectsUnder } from "./catalog-objects.ts";
+import { parentArgument } from "./fqn-argument.ts";
+import { type Format, outputOption, printData } from "./output.ts";
+import { clientCommand, type SessionOptions, withSession } from "./session.ts";
+import type { Shell } from "./shell.ts";
+import { viewOfObjects } from "./views.ts";
+
+interface ListOptions extends SessionOptions {
+  readonly output: Format;
+}
+
+/** Builds the command `list`. */
+export function listCommand(shell: Shell): Command {
+  return clientCommand("list")
+    .description("List extensions in the order in which they run, and what targets attach.")
+    .addArgument(
+      new Argument("<parent>", "organization, tenant, workspace or group").argParser(
+        parentArgument,
+      ),
+    )
+    .addOption(outputOption(["table", "yaml", "json"]))
+    .addHelpText("after", examples)
+    .action(async (parent: string, options: ListOptions) => {
+      await withSession(options, async (clients) => {
+        const objects = await objectsUnder(clients, parent);
+        if (options.output !== "table") {
+          await printData(shell, options.output, documentsOf(objects));
+          return;
+        }
+        const view = viewOfObjects(shell, objects);
+        if (view === "") {
+          shell.say(`There is nothing under ${parent}.`);
+        }
+        await shell.print(view);
+      });
+    });
+}
+
+const examples = `
+Of a tenant, the extensions are those that it may use. Workspaces and groups have attachments alone.
+
+Examples:
+  wasmext list organizations/org
+  wasmext list organizations/org/tenants/tenant1
+  wasmext list organizations/org -o json | jq -r '.[].spec.url'`;

@@ -1,0 +1,97 @@
+import { Command, CommanderError } from "commander";
+import { applyCommand } from "./apply.ts";
+import { attachCommand } from "./attach.ts";
+import { chainCommand } from "./chain.ts";
+import { deleteCommand } from "./delete.ts";
+import { detachCommand } from "./detach.ts";
+import { exportCommand } from "./export.ts";
+import { Failure } from "./failure.ts";
+import { getCommand } from "./get.ts";
+import { listCommand } from "./list.ts";
+import { serveCommand } from "./serve.ts";
+import type { Shell } from "./shell.ts";
+import { printable, toned } from "./text.ts";
+import { watchCommand } from "./watch.ts";
+
+/** What a process ends with. */
+export const exitCodes = { done: 0, failed: 1, usage: 2 } as const;
+
+/** The codes that a process ends with. */
+export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
+
+/**
+ * Runs a command to its end and resolves with the exit code: 0, 1 if something was refused or failed,
+ * 2 if the command line is wrong.
+ *
+ * @param parameters - the arguments, without the program's name
+ */
+export async function runProgram(shell: Shell, parameters: readonly string[]): Promise<ExitCode> {
+  const printed: Promise<void>[] = [];
+  const program = createProgram(shell, (text) => printed.push(shell.print(text)));
+  try {
+    await program.parseAsync(parameters, { from: "user" });
+    return exitCodes.done;
+  } catch (error) {
+    if (error instanceof CommanderError) {
+      return error.exitCode === 0 ? exitCodes.done : exitCodes.usage;
+    }
+    if (!(error instanceof Failure)) {
+      throw error;
+    }
+    for (const line of error.lines) {
+      shell.say(`${toned(shell, "bad", "error:")} ${printable(line)}`);
+    }
+    return exitCodes.failed;
+  } finally {
+    await Promise.all(printed);
+  }
+}
+
+function createProgram(shell: Shell, print: (text: string) => void): Command {
+  const program = new Command("wasmext")
+    .description("The catalog of WebAssembly extensions for service meshes.")
+    .version(shell.version, "--version", "print the version")
+    .exitOverride()
+    .configureOutput({
+      writeOut: print,
+      writeErr: (text) => {
+        shell.say(text.trimEnd());
+      },
+    })
+    .addHelpText("after", examples);
+  const commands = [
+    serveCommand((options) => shell.serve(options)),
+    applyCommand(shell),
+    getCommand(shell),
+    listCommand(shell),
+    deleteCommand(shell),
+    attachCommand(shell),
+    detachCommand(shell),
+    chainCommand(shell),
+    watchCommand(shell),
+    exportCommand(shell),
+  ];
+  for (const command of commands) {
+    inherit(command, program);
+    program.addCommand(command);
+  }
+  return program;
+}
+
+/** Commands that are added do not take over how errors end, and where text goes. */
+function inherit(command: Command, from: Command): void {
+  command.copyInheritedSettings(from);
+  for (const inner of command.commands) {
+    inherit(inner, command);
+  }
+}
+
+const examples = `
+Each command explains itself: wasmext apply --help.
+
+Examples:
+  wasmext serve
+  wasmext apply -f extensions.yaml
+  wasmext list organizations/org
+  wasmext chain organizations/org/tenants/t/workspaces/w/gatewaygroups/g/ingressgateways/web
+  wasmext export istio organizations/org | kubectl apply -f -`;

@@ -1,0 +1,30 @@
+import type { Shell } from "./shell.ts";
+
+/** Shows how far a command with many steps is. */
+export interface Progress {
+  /** One more step is done. */
+  advance(): void;
+  end(): void;
+}
+
+/** How long a command may take before its progress is shown, and between two times, in ms. */
+const patienceMs = 1_000;
+const intervalMs = 100;
+
+/** Shows progress on a terminal, of commands that take longer than a second. */
+export function createProgress(shell: Shell, total: number): Progress {
+  let done = 0;
+  let due = shell.now() + patienceMs;
+  return {
+    advance() {
+      done++;
+      if (shell.now() >= due) {
+        due = shell.now() + intervalMs;
+        shell.showProgress(`${done} of ${total}`);
+      }
+    },
+    end() {
+      shell.showProgress(undefined);
+    },
+  };
+}

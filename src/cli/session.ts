@@ -1,0 +1,83 @@
+import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
+import { ConnectError, type Interceptor } from "@connectrpc/connect";
+import { Command, InvalidArgumentError, Option } from "commander";
+import { binaryOptions } from "../wire/options.ts";
+import { type Clients, createClients } from "./clients.ts";
+import { explainError, Failure } from "./failure.ts";
+
+/** The options of every command that talks to a server. */
+export interface SessionOptions {
+  /** The server's address as a url, without a path. */
+  readonly server: string;
+  readonly token?: string;
+}
+
+/** How long a server may take to answer a unary call, in ms. */
+const timeoutMs = 60_000;
+
+/** After how long without a message a connection is asked for a sign of life, in ms. */
+const pingIntervalMs = 20_000;
+
+/** A command that talks to a server. */
+export function clientCommand(name: string): Command {
+  return new Command(name)
+    .addOption(
+      new Option("--server <url>", "address of the server")
+        .helpGroup("Connection:")
+        .env("WASMEXT_SERVER")
+        .default("http://localhost:8080")
+        .argParser(parseServer),
+    )
+    .addOption(
+      new Option("--token <token>", "bearer token to show to the server")
+        .helpGroup("Connection:")
+        .env("WASMEXT_TOKEN"),
+    );
+}
+
+/**
+ * Runs the part of a command that talks to a server. The connection is made with the first call, and
+ * is closed at the end.
+ *
+ * Raises a Failure that says what to do if a call fails.
+ */
+export async function withSession(
+  { server, token }: SessionOptions,
+  run: (clients: Clients, server: string) => Promise<void>,
+): Promise<void> {
+  if (token !== undefined && !/^[\x21-\x7e]+$/.test(token)) {
+    // Not an error of the option's parser, which would print the token.
+    throw new Failure("the token of --token or WASMEXT_TOKEN holds characters that no token has");
+  }
+  const sessionManager = new Http2SessionManager(server, { pingIntervalMs });
+  const transport = createGrpcTransport({
+    baseUrl: server,
+    sessionManager,
+    binaryOptions,
+    interceptors: token === undefined ? [] : [showToken(token)],
+    defaultTimeoutMs: timeoutMs,
+  });
+  try {
+    await run(createClients(transport), server);
+  } catch (error) {
+    throw error instanceof ConnectError ? new Failure(...explainError(error, server)) : error;
+  } finally {
+    // An open connection would keep the process from ending.
+    sessionManager.abort();
+  }
+}
+
+function showToken(token: string): Interceptor {
+  return (next) => (request) => {
+    request.header.set("authorization", `Bearer ${token}`);
+    return next(request);
+  };
+}
+
+function parseServer(text: string): string {
+  const url = URL.parse(text.includes("://") ? text : `http://${text}`);
+  if (url?.href !== `${url?.origin}/` || !/^https?:$/.test(url.protocol)) {
+    throw new InvalidArgumentError("It has to be http://HOST:PORT or https://HOST:PORT.");
+  }
+  return url.origin;
+}

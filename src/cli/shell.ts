@@ -1,0 +1,23 @@
+import type { ServeOptions } from "./serve.ts";
+
+/** What commands know of the process that they run in. */
+export interface Shell {
+  /** The version of the program. */
+  readonly version: string;
+  /** Writes to standard output. Resolves when there is room for more, or nobody reads any more. */
+  print(text: string): Promise<void>;
+  /** Writes a line to standard error. */
+  say(line: string): void;
+  /** Shows how far a long command is, on a terminal alone; undefined takes it away. */
+  showProgress(text: string | undefined): void;
+  /** Whether standard output shows colours. */
+  readonly hasColours: boolean;
+  /** Is aborted when nobody reads standard output any more. */
+  readonly closed: AbortSignal;
+  /** Reads standard input to its end. */
+  readInput(): Promise<Buffer>;
+  /** Milliseconds since any fixed time, for durations. */
+  now(): number;
+  /** Serves until the process is told to end. */
+  serve(options: ServeOptions): Promise<void>;
+}

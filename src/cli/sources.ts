@@ -1,0 +1,126 @@
+import { readdir, readFile, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { formatProblem } from "../yaml/problem.ts";
+import { readObjects, type SourcedObject } from "../yaml/read.ts";
+import { Failure } from "./failure.ts";
+import type { Shell } from "./shell.ts";
+
+/** What stands for standard input. */
+const standardInput = "-";
+
+const documentName = /\.(?:ya?ml|json)$/i;
+
+/**
+ * Reads the objects of files, of folders with all that is in them, and of standard input.
+ *
+ * Raises a Failure that names everything that cannot be read, and every object that stands twice.
+ */
+export async function readSources(
+  shell: Shell,
+  sources: readonly string[],
+): Promise<SourcedObject[]> {
+  const problems: string[] = [];
+  const objects: SourcedObject[] = [];
+  for (const { name, read } of await filesOf(shell, sources, problems)) {
+    const text = await read().then(decode, (error: unknown) => explain(error));
+    if (typeof text !== "string") {
+      problems.push(`${name}: ${text.problem}`);
+      continue;
+    }
+    const found = readObjects(name, text);
+    objects.push(...found.objects);
+    problems.push(...found.problems.map(formatProblem));
+  }
+  problems.push(...duplicatesIn(objects));
+  if (problems.length > 0) {
+    throw new Failure(...problems);
+  }
+  if (objects.length === 0) {
+    throw new Failure(
+      `there are no objects in ${sources.join(", ")}; write documents with apiVersion, kind, metadata and spec into .yaml, .yml or .json files`,
+    );
+  }
+  return objects;
+}
+
+interface Source {
+  readonly name: string;
+  readonly read: () => Promise<Buffer>;
+}
+
+async function filesOf(
+  shell: Shell,
+  sources: readonly string[],
+  problems: string[],
+): Promise<Source[]> {
+  const files: Source[] = [];
+  for (const source of sources) {
+    if (source === standardInput) {
+      files.push({ name: "stdin", read: () => shell.readInput() });
+      continue;
+    }
+    try {
+      const isFolder = (await stat(source)).isDirectory();
+      const names = isFolder ? await documentsIn(source) : [source];
+      files.push(...names.map((name) => ({ name, read: () => readFile(name) })));
+    } catch (error) {
+      const { path = source } = error as NodeJS.ErrnoException;
+      problems.push(`${path}: ${explain(error).problem}`);
+    }
+  }
+  return files;
+}
+
+/** The files in a folder, and in those below it, by name; those that begin with a dot are left out. */
+async function documentsIn(folder: string): Promise<string[]> {
+  const names: string[] = [];
+  for (const entry of (await readdir(folder)).toSorted()) {
+    const path = join(folder, entry);
+    if (entry.startsWith(".")) {
+      continue;
+    }
+    if ((await stat(path)).isDirectory()) {
+      names.push(...(await documentsIn(path)));
+    } else if (documentName.test(entry)) {
+      names.push(path);
+    }
+  }
+  return names;
+}
+
+function duplicatesIn(objects: readonly SourcedObject[]): string[] {
+  const first = new Map<string, SourcedObject>();
+  return objects.flatMap((object) => {
+    const other = first.get(object.fqn);
+    if (other === undefined) {
+      first.set(object.fqn, object);
+      return [];
+    }
+    const { file, line } = other.position;
+    const message = `${object.fqn} stands in ${file}:${line} already; keep one of the two`;
+    return [formatProblem({ ...object.position, field: "", message })];
+  });
+}
+
+interface Unreadable {
+  readonly problem: string;
+}
+
+function decode(bytes: Buffer): string | Unreadable {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    return { problem: "is no text in UTF-8; convert it" };
+  }
+}
+
+const explanations: Readonly<Record<string, string>> = {
+  ENOENT: "there is no such file or folder; check the name",
+  EACCES: "may not be read; check its permissions",
+  ELOOP: "leads in a circle of links; mend them",
+};
+
+function explain(error: unknown): Unreadable {
+  const { code = "", message } = error as NodeJS.ErrnoException;
+  return { problem: explanations[code] ?? `cannot be read: ${message}` };
+}

@@ -1,0 +1,73 @@
+import { readFileSync } from "node:fs";
+import type { Logger } from "pino";
+import { createServer, type Server } from "../server.ts";
+import type { TlsOptions } from "../transport/port.ts";
+import { Failure } from "./failure.ts";
+import { reachWarning, type ServeOptions } from "./serve.ts";
+
+/**
+ * Starts the server that `wasmext serve` is asked for.
+ *
+ * Raises a Failure if the TLS files cannot be used, or the address cannot be had.
+ */
+export async function startServer(
+  options: ServeOptions,
+  logger: Logger,
+): Promise<{ server: Server; url: string }> {
+  const server = buildServer(options, logger);
+  const { port } = await listen(server, options);
+  const warning = reachWarning(options.host);
+  if (warning !== undefined) {
+    logger.warn(warning);
+  }
+  const scheme = options.tlsCert === undefined ? "http" : "https";
+  const host = options.host.includes(":") ? `[${options.host}]` : options.host;
+  return { server, url: `${scheme}://${host}:${port}` };
+}
+
+function buildServer(options: ServeOptions, logger: Logger): Server {
+  const tls = readTls(options);
+  try {
+    return createServer({
+      host: options.host,
+      port: options.port,
+      allowedOrigins: options.allowOrigin,
+      maxMessageBytes: options.maxMessageBytes,
+      tls,
+      logger,
+    });
+  } catch (error) {
+    if (tls === undefined) {
+      throw error;
+    }
+    throw new Failure(`--tls-cert and --tls-key are no usable pair in PEM: ${messageOf(error)}`);
+  }
+}
+
+function readTls({ tlsCert, tlsKey }: ServeOptions): TlsOptions | undefined {
+  if (tlsCert === undefined || tlsKey === undefined) {
+    return undefined;
+  }
+  try {
+    return { cert: readFileSync(tlsCert), key: readFileSync(tlsKey) };
+  } catch (error) {
+    throw new Failure(`the TLS files cannot be read: ${messageOf(error)}`);
+  }
+}
+
+async function listen(server: Server, { host, port }: ServeOptions): Promise<{ port: number }> {
+  try {
+    return await server.listen();
+  } catch (error) {
+    const taken = (error as NodeJS.ErrnoException).code === "EADDRINUSE";
+    throw new Failure(
+      taken
+        ? `port ${port} on ${host} is taken; choose another with --port, or 0 for any free one`
+        : `cannot listen on ${host} port ${port}: ${messageOf(error)}; choose another with --host and --port`,
+    );
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

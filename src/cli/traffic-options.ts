@@ -1,0 +1,32 @@
+import { InvalidArgumentError, Option } from "commander";
+import { WorkloadMode as Mode } from "../../gen/tetrateio/api/tsb/types/v2/types_pb.ts";
+
+const modes = {
+  CLIENT: Mode.CLIENT,
+  SERVER: Mode.SERVER,
+  CLIENT_AND_SERVER: Mode.CLIENT_AND_SERVER,
+} as const;
+
+/** The name of a direction of traffic. */
+export type ModeName = keyof typeof modes;
+
+/** The option by which people choose a direction of traffic. */
+export function modeOption(description: string): Option {
+  return new Option("--mode <mode>", description).choices(Object.keys(modes));
+}
+
+/** The mode of a name; UNDEFINED for none. */
+export function modeNamed(name: ModeName | undefined): Mode {
+  return name === undefined ? Mode.UNDEFINED : modes[name];
+}
+
+/** Parses a port. */
+export function portParser(least: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (!/^\d+$/.test(text) || value < least || value > 65535) {
+      throw new InvalidArgumentError(`It has to be a whole number from ${least} to 65535.`);
+    }
+    return value;
+  };
+}

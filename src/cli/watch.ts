@@ -1,0 +1,100 @@
+import { setTimeout as delay } from "node:timers/promises";
+import type { JsonObject } from "@bufbuild/protobuf";
+import { Argument, type Command, InvalidArgumentError } from "commander";
+import { writeYaml } from "../yaml/write.ts";
+import { documentsOf } from "./catalog-objects.ts";
+import { type Change, follow } from "./follow.ts";
+import { watchableArgument } from "./fqn-argument.ts";
+import { type Format, outputOption } from "./output.ts";
+import { clientCommand, type SessionOptions, withSession } from "./session.ts";
+import type { Shell } from "./shell.ts";
+import { printable, type Tone, toned } from "./text.ts";
+import { phaseName } from "./views.ts";
+
+interface WatchOptions extends SessionOptions {
+  readonly from: bigint;
+  readonly output: Format;
+}
+
+/** Builds the command `watch`. */
+export function watchCommand(shell: Shell): Command {
+  return clientCommand("watch")
+    .description("Show what there is, and then each change as it comes.")
+    .addArgument(new Argument("<parent>", "organization or tenant").argParser(watchableArgument))
+    .option("--from <revision>", "begin with the changes from a revision on", parseRevision, 0n)
+    .addOption(outputOption(["table", "yaml", "json"]))
+    .addHelpText("after", examples)
+    .action(async (parent: string, options: WatchOptions) => {
+      await withSession(options, async (clients) => {
+        const { closed: signal } = shell;
+        const changes = follow(clients, {
+          parent,
+          startRevision: options.from,
+          signal,
+          note: (text) => {
+            shell.say(printable(text));
+          },
+          wait: (ms) => delay(ms, undefined, { signal }).catch(() => undefined),
+        });
+        for await (const change of changes) {
+          await shell.print(formats[options.output](shell, change));
+        }
+      });
+    });
+}
+
+const examples = `
+It goes on until it is interrupted. When the connection is lost, it connects again and shows what has
+changed meanwhile. In JSON each change is one line.
+
+Examples:
+  wasmext watch organizations/org
+  wasmext watch organizations/org/tenants/tenant1 --from 1200
+  wasmext watch organizations/org -o json | jq -r 'select(.action == "deleted") | .fqn'`;
+
+const tones: Readonly<Record<Change["action"], Tone>> = {
+  present: "quiet",
+  created: "good",
+  changed: "changed",
+  put: "changed",
+  deleted: "bad",
+};
+
+const formats: Readonly<Record<Format, (shell: Shell, change: Change) => string>> = {
+  table(shell, change) {
+    const action = toned(shell, tones[change.action], change.action.padEnd(7));
+    const line = [String(change.revision).padStart(6), action, change.fqn, summaryOf(change)];
+    return `${line.join("  ").trimEnd()}\n`;
+  },
+  yaml: (_shell, change) => `---\n${writeYaml([dataOf(change)])}`,
+  json: (_shell, change) => `${JSON.stringify(dataOf(change))}\n`,
+};
+
+function summaryOf({ object }: Change): string {
+  switch (object?.$typeName) {
+    case "tetrateio.api.tsb.extension.v2.WasmExtension":
+      return printable(`${phaseName(object.phase)} ${object.priority} ${object.url}`);
+    case "wasmext.v1.AttachmentSet": {
+      const names = object.extension.map(({ fqn }) => fqn.slice(fqn.lastIndexOf("/") + 1));
+      return `attaches ${names.length === 0 ? "nothing" : names.join(", ")}`;
+    }
+    case undefined:
+      return "";
+  }
+}
+
+function dataOf({ revision, action, fqn, object }: Change): JsonObject {
+  const objects =
+    object?.$typeName === "wasmext.v1.AttachmentSet"
+      ? { extensions: [], attachmentSets: [object] }
+      : { extensions: object === undefined ? [] : [object], attachmentSets: [] };
+  const [document] = documentsOf(objects);
+  return { revision: String(revision), action, fqn, ...(document && { object: document }) };
+}
+
+function parseRevision(text: string): bigint {
+  if (!/^\d{1,18}$/.test(text)) {
+    throw new InvalidArgumentError("It has to be a revision, a whole number; 0 is all there is.");
+  }
+  return BigInt(text);
+}
