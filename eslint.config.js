@@ -46,7 +46,7 @@ const oneWay = layers.slice(0, -1).map((layer, index) => ({
 }));
 
 export default tseslint.config(
-  { ignores: ["gen/", "node_modules/", "coverage/", ".generated/"] },
+  { ignores: ["gen/", "node_modules/", "coverage/", "dist/", ".generated/"] },
   {
     files: ["**/*.ts"],
     extends: [tseslint.configs.strictTypeChecked, tseslint.configs.stylisticTypeChecked],

@@ -135,8 +135,11 @@ function explainRefusal(source: SourcedObject, error: ConnectError): string[] {
     const message = `${source.fqn}: ${error.rawMessage}`;
     return [formatProblem({ ...source.position, field: "", message })];
   }
-  return parts.map(({ name, description }) => {
-    const field = name.replace(/^(?:wasm_extension|attachment_set)(?:\.|$)/, "");
-    return formatProblem(source.problemOfField(field, description));
-  });
+  return parts
+    .map(({ name, description }) => {
+      const field = name.replace(/^(?:wasm_extension|attachment_set)(?:\.|$)/, "");
+      return source.problemOfField(field, description);
+    })
+    .toSorted((a, b) => a.line - b.line)
+    .map(formatProblem);
 }

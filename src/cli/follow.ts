@@ -54,6 +54,7 @@ export async function* follow(
   { parent, startRevision, signal, note, wait }: FollowOptions,
 ): AsyncGenerator<Change> {
   const place = createPlace(startRevision);
+  const noteOnce = createNotes(note);
   let hasConnected = false;
   let waitMs = leastWaitMs;
   const isOver = (): boolean => signal.aborted;
@@ -63,9 +64,10 @@ export async function* follow(
       for await (const response of watches.watch(request, { signal, timeoutMs: 0 })) {
         hasConnected = true;
         waitMs = leastWaitMs;
+        noteOnce(undefined);
         yield* place.read(response);
       }
-      note("the server has ended the watch; trying again");
+      noteOnce("the server has ended the watch; trying again");
     } catch (error) {
       if (isOver()) {
         return;
@@ -81,11 +83,22 @@ export async function* follow(
       if (!hasConnected || !isPassing(error)) {
         throw error;
       }
-      note(`the connection is lost: ${error.rawMessage}; trying again`);
+      noteOnce(`the connection is lost: ${error.rawMessage}; trying again`);
     }
     await wait(waitMs);
     waitMs = Math.min(waitMs * 2, mostWaitMs);
   }
+}
+
+/** Says the same again only after it has been otherwise in between: undefined. */
+function createNotes(note: (text: string) => void): (text: string | undefined) => void {
+  let last: string | undefined;
+  return (text) => {
+    if (text !== undefined && text !== last) {
+      note(text);
+    }
+    last = text;
+  };
 }
 
 /** Tells whether the same request may succeed later. */

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { JsonObject } from "@bufbuild/protobuf";
-import { Argument, type Command, InvalidArgumentError } from "commander";
+import { Argument, type Command, InvalidArgumentError, Option } from "commander";
 import { writeYaml } from "../yaml/write.ts";
 import { documentsOf } from "./catalog-objects.ts";
 import { type Change, follow } from "./follow.ts";
@@ -21,7 +21,11 @@ export function watchCommand(shell: Shell): Command {
   return clientCommand("watch")
     .description("Show what there is, and then each change as it comes.")
     .addArgument(new Argument("<parent>", "organization or tenant").argParser(watchableArgument))
-    .option("--from <revision>", "begin with the changes from a revision on", parseRevision, 0n)
+    .addOption(
+      new Option("--from <revision>", "begin with the changes from a revision on")
+        .default(0n, "0, which is all there is")
+        .argParser(parseRevision),
+    )
     .addOption(outputOption(["table", "yaml", "json"]))
     .addHelpText("after", examples)
     .action(async (parent: string, options: WatchOptions) => {

@@ -37,3 +37,28 @@ spec:
   config:
     some_key: some_value
 `;
+
+/** The fqns of the examples' extensions. */
+export const seedAuth = "organizations/org/extensions/wasm-auth";
+export const seedHttpFqn = "organizations/org/extensions/wasm-http";
+
+/** A gateway of the tenant that may use both of the examples. */
+export const seedGateway =
+  "organizations/org/tenants/tenant1/workspaces/w/gatewaygroups/g/ingressgateways/web";
+
+/** Attaches both of the examples to that gateway. */
+export const seedAttachments = `apiVersion: wasmext/v1
+kind: AttachmentSet
+metadata:
+  fqn: ${seedGateway}
+spec:
+  workloadSelector:
+    namespace: web
+    labels:
+      app: ingress
+  extension:
+    - fqn: ${seedHttpFqn}
+    - fqn: ${seedAuth}
+      config:
+        some_key: for this gateway
+`;

@@ -1,0 +1,314 @@
+import { once } from "node:events";
+import { createServer } from "node:http2";
+import type { AddressInfo } from "node:net";
+import { clone } from "@bufbuild/protobuf";
+import { describe, expect, test } from "vitest";
+import { WasmExtensionSchema } from "../../gen/tetrateio/api/tsb/extension/v2/wasm_extension_pb.ts";
+import { updateExtension } from "../../src/catalog/extension-writes.ts";
+import { createStore } from "../../src/catalog/store.ts";
+import { createMemoryJournal } from "../../src/journal/memory.ts";
+import { folderOf, type Ran, runCli } from "../support/cli.ts";
+import {
+  seedAttachments,
+  seedAuth,
+  seedGateway,
+  seedHttp,
+  seedHttpFqn,
+  seedOci,
+} from "../support/seed.ts";
+import { type RunningServer, startServer } from "../support/server.ts";
+
+function apply(server: RunningServer, input: string, ...more: string[]): Promise<Ran> {
+  return runCli(["apply", "-f", "-", "--server", server.url, ...more], { input });
+}
+
+/** An extension of the organization `org`, with fields of its spec. */
+function extension(name: string, ...fields: string[]): string {
+  const lines = ["url: oci://ghcr.io/acme/x:1", ...fields].map((field) => `  ${field}\n`);
+  return `apiVersion: extension.tsb.tetrate.io/v2\nkind: WasmExtension\nmetadata: {organization: org, name: ${name}}\nspec:\n${lines.join("")}`;
+}
+
+const done = (stdout: string): Ran => ({ exitCode: 0, stdout, stderr: "" });
+
+describe("apply", () => {
+  test("creates, then leaves unchanged, then configures", async () => {
+    await using server = await startServer();
+    const text = `${seedOci}---\n${seedHttp}`;
+    expect(await apply(server, text)).toEqual(
+      done(`${seedAuth} created\n${seedHttpFqn} created\n2 created\n`),
+    );
+    expect(await apply(server, text)).toEqual(
+      done(`${seedAuth} unchanged\n${seedHttpFqn} unchanged\n2 unchanged\n`),
+    );
+    const other = text.replace("AUTHZ", "AUTHN");
+    expect(await apply(server, other)).toEqual(
+      done(`${seedAuth} configured\n${seedHttpFqn} unchanged\n1 configured, 1 unchanged\n`),
+    );
+  });
+
+  test("takes back unchanged what list and export yaml print of the examples", async () => {
+    await using server = await startServer();
+    await apply(server, `${seedOci}---\n${seedHttp}---\n${seedAttachments}`);
+    for (const command of [
+      ["export", "yaml"],
+      ["list", "-o", "yaml"],
+    ]) {
+      const written = await runCli([...command, "organizations/org", "--server", server.url]);
+      expect(written).toEqual(done(`${seedOci}---\n${seedHttp}---\n${seedAttachments}`));
+      expect((await apply(server, written.stdout)).stdout).toContain("\n3 unchanged\n");
+    }
+  });
+
+  test("puts extensions before what attaches them, whatever the order of the files", async () => {
+    await using server = await startServer();
+    using folder = folderOf({
+      "a-attachments.yaml": seedAttachments,
+      "b/auth.yml": seedOci,
+      "b/http.json": JSON.stringify({
+        apiVersion: "extension.tsb.tetrate.io/v2",
+        kind: "WasmExtension",
+        metadata: { organization: "org", name: "wasm-http" },
+        spec: { url: "http://h/x.wasm" },
+      }),
+      "b/README.md": "not: read",
+      ".hidden/x.yaml": "not: read",
+    });
+    const ran = await runCli(["apply", "-f", folder.path, "--server", server.url]);
+    expect(ran).toEqual(
+      done(`${seedAuth} created\n${seedHttpFqn} created\n${seedGateway} created\n3 created\n`),
+    );
+  });
+
+  test("takes several files, and standard input", async () => {
+    await using server = await startServer();
+    using folder = folderOf({ "a.yaml": seedOci, "b.yaml": seedHttp });
+    const files = ["-f", `${folder.path}/a.yaml`, "-f", `${folder.path}/b.yaml`, "-f", "-"];
+    const ran = await runCli(["apply", ...files, "--server", server.url], {
+      input: seedAttachments,
+    });
+    expect(ran.stdout).toContain("\n3 created\n");
+  });
+
+  test("goes on after an object that is refused, names its place, and sums up with exit code 1", async () => {
+    await using server = await startServer();
+    const text = [
+      extension("good"),
+      extension("bad", "vmConfig:", "  env:", "    - name: A", "    - name: 1A", "priority: 1"),
+      extension("worse", "imagePullPolicy: 7", "phase: 9"),
+      extension("fine"),
+      seedAttachments,
+    ].join("---\n");
+    const { exitCode, stdout, stderr } = await apply(server, text);
+    expect(exitCode).toBe(1);
+    expect(stdout).toBe(
+      "organizations/org/extensions/good created\norganizations/org/extensions/fine created\n2 created, 3 refused\n",
+    );
+    expect(stderr.trim().split("\n")).toEqual([
+      expect.stringMatching(
+        /^error: stdin:15:15: spec\.vmConfig\.env\[1\]\.name: "1A" is no C identifier; /,
+      ),
+      expect.stringMatching(
+        /^error: stdin:23:20: spec\.imagePullPolicy: 7 is no value of PullPolicy; /,
+      ),
+      expect.stringMatching(/^error: stdin:24:10: spec\.phase: 9 is no value of PluginPhase; /),
+      expect.stringMatching(
+        new RegExp(
+          `^error: stdin:\\d+:1: ${seedGateway}: ${seedHttpFqn} does not exist, or .* may not use it`,
+        ),
+      ),
+    ]);
+  });
+
+  test("an attached extension of another organization is named at its place", async () => {
+    await using server = await startServer();
+    const text = seedAttachments.replace(seedHttpFqn, "organizations/other/extensions/x");
+    const { exitCode, stderr } = await apply(server, text);
+    expect(exitCode).toBe(1);
+    expect(stderr).toMatch(/^error: stdin:11:12: spec\.extension\[0\]\.fqn: .* belongs to another/);
+  });
+
+  test("says so when someone else was faster, and overwrites nothing", async () => {
+    const store = createStore();
+    const journal = createMemoryJournal(store);
+    let isSomeoneFast = false;
+    // Someone who writes at the very moment after apply has read.
+    const contended = new Proxy(store, {
+      get(target, key: keyof typeof store) {
+        const seen: unknown = Reflect.get(target, key);
+        const current = store.state.extensions.get(seedAuth);
+        if (key === "state" && isSomeoneFast && current !== undefined) {
+          isSomeoneFast = false;
+          void journal.write(
+            updateExtension(clone(WasmExtensionSchema, { ...current, priority: 7 })),
+          );
+        }
+        return seen;
+      },
+    });
+    await using server = await startServer({ store: contended });
+    await apply(server, seedOci);
+    isSomeoneFast = true;
+    const { exitCode, stdout, stderr } = await apply(server, seedOci.replace("1000", "8"));
+    expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: "1 refused\n" });
+    expect(stderr).toBe(
+      `error: stdin:1:1: ${seedAuth} was changed by someone else at the same moment, and is left as they made it; look at it, and apply again\n`,
+    );
+    expect(store.state.extensions.get(seedAuth)?.priority).toBe(7);
+  });
+
+  test("does nothing at all if a document cannot be read, and names all that is wrong", async () => {
+    await using server = await startServer();
+    using folder = folderOf({
+      "a.yaml": seedOci,
+      "b.yaml": seedHttp.replace("allowedIn", "x").replace("url", "urll"),
+      "c.yaml": "kind: Nothing\n",
+      "d.yaml": Buffer.from([0xff, 0xfe, 0x00]),
+    });
+    const paths = [folder.path, `${folder.path}/missing.yaml`];
+    const { exitCode, stdout, stderr } = await runCli([
+      "apply",
+      ...paths.flatMap((path) => ["-f", path]),
+      ...["--server", server.url],
+    ]);
+    expect(exitCode).toBe(1);
+    expect(stdout).toBe("");
+    expect(stderr.trim().split("\n")).toEqual([
+      `error: ${folder.path}/missing.yaml: there is no such file or folder; check the name`,
+      expect.stringContaining(`error: ${folder.path}/b.yaml:7:3: spec.urll: unknown field;`),
+      expect.stringContaining(`error: ${folder.path}/c.yaml:1:7: kind: "Nothing" is not known;`),
+      `error: ${folder.path}/d.yaml: is no text in UTF-8; convert it`,
+    ]);
+    const { stdout: list } = await runCli(["list", "organizations/org", "--server", server.url]);
+    expect(list).toBe("");
+  });
+
+  test("refuses two documents of one name, with both places", async () => {
+    await using server = await startServer();
+    using folder = folderOf({ "a.yaml": seedOci, "b.yaml": `${seedHttp}---\n${seedOci}` });
+    const { exitCode, stderr } = await runCli(["apply", "-f", folder.path, "--server", server.url]);
+    expect(exitCode).toBe(1);
+    expect(stderr).toBe(
+      `error: ${folder.path}/b.yaml:17:1: ${seedAuth} stands in ${folder.path}/a.yaml:1 already; keep one of the two\n`,
+    );
+  });
+
+  test.each([
+    ["", "stdin"],
+    ["# nothing\n", "a comment"],
+  ])("refuses %j, which holds no objects", async (input) => {
+    const { exitCode, stderr } = await runCli(["apply", "-f", "-"], { input });
+    expect(exitCode).toBe(1);
+    expect(stderr).toMatch(/^error: there are no objects in -; write documents/);
+  });
+
+  test("needs to be told what", async () => {
+    const { exitCode, stderr } = await runCli(["apply"]);
+    expect(exitCode).toBe(2);
+    expect(stderr).toContain("--filename <file>' not specified");
+  });
+
+  test("stops when the server is lost, and says what was not tried", async () => {
+    const server = await startServer();
+    const closing = server.close();
+    await closing;
+    const { exitCode, stdout, stderr } = await apply(server, `${seedOci}---\n${seedHttp}`);
+    expect(exitCode).toBe(1);
+    expect(stdout).toBe("2 not tried\n");
+    expect(stderr).toMatch(
+      /^error: cannot reach http:\/\/127\.0\.0\.1:\d+: .*ECONNREFUSED.*; start a server with wasmext serve, or name another one with --server\n$/,
+    );
+  });
+
+  test("shows the token to the server, and not to people", async () => {
+    let shown: string | undefined;
+    const listener = createServer().listen(0, "127.0.0.1");
+    listener.on("stream", (stream, headers) => {
+      shown = headers.authorization;
+      stream.respond({ ":status": 404 }, { endStream: true });
+    });
+    await once(listener, "listening");
+    const url = `http://127.0.0.1:${(listener.address() as AddressInfo).port}`;
+    const parameters = ["apply", "-f", "-", "--server", url, "--token"];
+    const other = await runCli([...parameters, "secret"], { input: seedOci });
+    expect(shown).toBe("Bearer secret");
+    expect(other.exitCode).toBe(1);
+    expect(other.stderr).toMatch(
+      /^error: http:.* does not answer as a wasmext server does: .*; check --server\n$/,
+    );
+    const bad = await runCli([...parameters, "sec\nret"], { input: seedOci });
+    expect(bad).toEqual({
+      exitCode: 1,
+      stdout: "",
+      stderr: "error: the token of --token or WASMEXT_TOKEN holds characters that no token has\n",
+    });
+    listener.close();
+  });
+});
+
+describe("apply --dry-run", () => {
+  test("answers what apply would answer, and does nothing", async () => {
+    await using server = await startServer();
+    await apply(server, `${seedOci}---\n${seedHttp}---\n${seedAttachments}`);
+    const changed = [
+      seedOci,
+      seedHttp.replace("1000", "7"),
+      seedAttachments.replace("namespace: web", "namespace: other"),
+      extension("new"),
+      extension("bad", "vmConfig: {env: [{name: 1}]}").replace("name: 1}", 'name: "1"}'),
+    ].join("---\n");
+    const tried = await apply(server, changed, "--dry-run");
+    expect(tried.exitCode).toBe(1);
+    expect(tried.stdout).toBe(
+      [
+        `${seedAuth} unchanged (dry run)`,
+        `${seedHttpFqn} configured (dry run)`,
+        "organizations/org/extensions/new created (dry run)",
+        `${seedGateway} configured (dry run)`,
+        "1 created, 2 configured, 1 unchanged, 1 refused (dry run)\n",
+      ].join("\n"),
+    );
+    expect(tried.stderr).toContain('"1" is not valid; write a C identifier');
+    const applied = await apply(server, changed);
+    expect(applied.stdout).toBe(tried.stdout.replaceAll(" (dry run)", ""));
+    expect(applied.stderr).toBe(tried.stderr);
+  });
+
+  test("knows extensions that are attached and not among the files", async () => {
+    await using server = await startServer();
+    const attachment = seedAttachments;
+    expect((await apply(server, attachment, "--dry-run")).stderr).toContain("does not exist, or");
+    await apply(server, `${seedOci}---\n${seedHttp}`);
+    expect((await apply(server, attachment, "--dry-run")).stdout).toBe(
+      `${seedGateway} created (dry run)\n`,
+    );
+    const { stdout } = await runCli(["list", "organizations/org", "--server", server.url]);
+    expect(stdout).not.toContain("TARGET");
+  });
+});
+
+describe("on a terminal", () => {
+  test("apply shows results in colours, and progress when it is long", async () => {
+    await using server = await startServer();
+    const progress: (string | undefined)[] = [];
+    let now = 0;
+    const ran = await runCli(["apply", "-f", "-", "--server", server.url], {
+      input: `${seedOci}---\n${seedHttp}---\n${seedAttachments}`,
+      hasColours: true,
+      showProgress: (text) => progress.push(text),
+      now: () => (now += 700),
+    });
+    expect(ran.stdout).toContain(`${seedAuth} \u001b[32mcreated\u001b[39m\n`);
+    expect(progress).toEqual(["2 of 3", "3 of 3", undefined]);
+  });
+
+  test("apply that is quick shows no progress", async () => {
+    await using server = await startServer();
+    const progress: (string | undefined)[] = [];
+    await runCli(["apply", "-f", "-", "--server", server.url], {
+      input: `${seedOci}---\n${seedHttp}`,
+      showProgress: (text) => progress.push(text),
+      now: () => 0,
+    });
+    expect(progress).toEqual([undefined]);
+  });
+});

@@ -1,0 +1,112 @@
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { type Ran, runCli } from "../support/cli.ts";
+import {
+  seedAttachments,
+  seedAuth,
+  seedGateway,
+  seedHttp,
+  seedHttpFqn,
+  seedOci,
+} from "../support/seed.ts";
+import { type RunningServer, startServer } from "../support/server.ts";
+
+const group = "organizations/org/tenants/tenant1/workspaces/w/securitygroups/sg";
+
+describe("commands that edit", () => {
+  let server: RunningServer;
+  const run = (...parameters: string[]): Promise<Ran> =>
+    runCli([...parameters, "--server", server.url]);
+  const attached = async (target: string): Promise<unknown> => {
+    const { stdout } = await run("get", target, "-o", "json");
+    return (JSON.parse(stdout) as { spec: unknown }).spec;
+  };
+
+  beforeEach(async () => {
+    server = await startServer();
+    const input = `${seedOci}---\n${seedHttp}`;
+    await runCli(["apply", "-f", "-", "--server", server.url], { input });
+  });
+  afterEach(() => server.close());
+
+  test("attach creates the attachments of a target, adds to them, and changes them", async () => {
+    const first = ["--namespace", "web", "--label", "app=ingress", "--label", "tier=edge=1"];
+    expect(await run("attach", seedHttpFqn, seedGateway, ...first)).toEqual({
+      exitCode: 0,
+      stdout: `${seedGateway} created\n`,
+      stderr: "",
+    });
+    const config = ["--config", "{some_key: here, n: 1}"];
+    expect((await run("attach", seedAuth, seedGateway, ...config)).stdout).toBe(
+      `${seedGateway} configured\n`,
+    );
+    const traffic = ["--mode", "CLIENT", "--port", "80", "--port", "443"];
+    expect((await run("attach", seedHttpFqn, seedGateway, ...traffic)).exitCode).toBe(0);
+    expect(await attached(seedGateway)).toEqual({
+      workloadSelector: { namespace: "web", labels: { app: "ingress", tier: "edge=1" } },
+      extension: [
+        { fqn: seedHttpFqn, match: [{ mode: "CLIENT", ports: [{ number: 80 }, { number: 443 }] }] },
+        { fqn: seedAuth, config: { some_key: "here", n: 1 } },
+      ],
+    });
+    expect((await run("attach", seedAuth, seedGateway)).stdout).toBe(`${seedGateway} unchanged\n`);
+  });
+
+  test("attach takes several targets, and an empty configuration", async () => {
+    const { stdout } = await run("attach", seedAuth, seedGateway, group, "--config", "{}");
+    expect(stdout).toBe(`${seedGateway} created\n${group} created\n`);
+    expect(await attached(group)).toEqual({ extension: [{ fqn: seedAuth, config: {} }] });
+  });
+
+  test("attach of what the tenant may not use is refused", async () => {
+    const target = group.replace("tenant1", "tenant2");
+    const { exitCode, stderr } = await run("attach", seedAuth, target);
+    expect(exitCode).toBe(1);
+    expect(stderr).toMatch(/^error: .*wasm-auth does not exist, or .*tenant2 may not use it; /);
+  });
+
+  test("attachments that are made at the same time are all there", async () => {
+    await Promise.all([
+      run("attach", seedAuth, group),
+      run("attach", seedHttpFqn, group, "--port", "80"),
+      run("attach", seedHttpFqn, group, "--config", "{a: 1}"),
+    ]);
+    const { extension } = (await attached(group)) as { extension: { fqn: string }[] };
+    expect(extension.map(({ fqn }) => fqn).toSorted()).toEqual([seedAuth, seedHttpFqn]);
+    expect(extension).toContainEqual({
+      fqn: seedHttpFqn,
+      config: { a: 1 },
+      match: [{ ports: [{ number: 80 }] }],
+    });
+  });
+
+  test("detach takes an extension off, and leaves what is not attached alone", async () => {
+    await run("attach", seedAuth, group);
+    await run("attach", seedHttpFqn, group);
+    expect((await run("detach", seedAuth, group, seedGateway)).stdout).toBe(
+      `${group} configured\n${seedGateway} unchanged\n`,
+    );
+    expect(await attached(group)).toEqual({ extension: [{ fqn: seedHttpFqn }] });
+    expect((await run("get", seedGateway)).exitCode).toBe(1);
+  });
+
+  test("delete takes names, and goes on after one that is not there", async () => {
+    await run("attach", seedHttpFqn, group);
+    const none = "organizations/org/extensions/none";
+    const { exitCode, stdout, stderr } = await run("delete", seedAuth, none, group);
+    expect(exitCode).toBe(1);
+    expect(stdout).toBe(`${group} deleted\n${seedAuth} deleted\n`);
+    expect(stderr).toBe(`error: ${none} does not exist; check the name, or create it first\n`);
+  });
+
+  test("delete takes the files that were applied, attachments first", async () => {
+    const input = [seedHttp, seedAttachments, seedOci].join("---\n");
+    await runCli(["apply", "-f", "-", "--server", server.url], { input });
+    const ran = await runCli(["delete", "-f", "-", "--server", server.url], { input });
+    expect(ran).toEqual({
+      exitCode: 0,
+      stdout: `${seedGateway} deleted\n${seedHttpFqn} deleted\n${seedAuth} deleted\n`,
+      stderr: "",
+    });
+    expect((await run("list", "organizations/org")).stdout).toBe("");
+  });
+});
