@@ -77,17 +77,28 @@ export function documentsOf({ extensions, attachmentSets }: CatalogObjects): Jso
 async function presentState({ watches }: Clients, parent: string): Promise<CatalogObjects> {
   const extensions: WasmExtension[] = [];
   const attachmentSets: AttachmentSet[] = [];
-  for await (const { events, bookmark } of watches.watch({ parent })) {
-    for (const { event } of events) {
-      if (event.case === "extensionPut") {
-        extensions.push(event.value);
-      } else if (event.case === "attachmentSetPut") {
-        attachmentSets.push(event.value);
+  const enough = new AbortController();
+  try {
+    for await (const { events, bookmark } of watches.watch({ parent }, { signal: enough.signal })) {
+      for (const { event } of events) {
+        if (event.case === "extensionPut") {
+          extensions.push(event.value);
+        } else if (event.case === "attachmentSetPut") {
+          attachmentSets.push(event.value);
+        }
+      }
+      if (bookmark) {
+        // Ends the loop. To leave it would leave the timer of the call's deadline behind.
+        enough.abort();
       }
     }
-    if (bookmark) {
-      return { extensions, attachmentSets };
+  } catch (error) {
+    if (!enough.signal.aborted) {
+      throw error;
     }
   }
-  throw new ConnectError("the watch ended before the state was complete", Code.Unavailable);
+  if (!enough.signal.aborted) {
+    throw new ConnectError("the watch ended before the state was complete", Code.Unavailable);
+  }
+  return { extensions, attachmentSets };
 }

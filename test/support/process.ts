@@ -20,15 +20,21 @@ export interface RunningProcess {
   readonly ended: Promise<Ended>;
 }
 
-/** Starts `wasmext` with arguments, and with an environment of these variables beside ours. */
+/**
+ * Starts `wasmext` with arguments, with an environment of these variables beside ours, and with a text
+ * as its standard input.
+ */
 export function startProcess(
   parameters: readonly string[],
   environment: Readonly<Record<string, string>> = {},
+  input = "",
 ): RunningProcess {
   const child = spawn(process.execPath, [main, ...parameters], {
     env: { ...process.env, ...environment },
-    stdio: ["ignore", "pipe", "pipe"],
+    stdio: ["pipe", "pipe", "pipe"],
   });
+  child.stdin.on("error", () => undefined);
+  child.stdin.end(input);
   // A test may close a stream before the process ends.
   const output = Promise.all(
     [child.stdout, child.stderr].map((from) => text(from).catch(() => "")),

@@ -1,0 +1,77 @@
+import { once } from "node:events";
+import { describe, expect, test } from "vitest";
+import { createStore } from "../../src/catalog/store.ts";
+import { createAcme, acme, ext } from "../support/acme.ts";
+import { startProcess } from "../support/process.ts";
+import { seedAuth, seedHttp, seedHttpFqn, seedOci } from "../support/seed.ts";
+import { startServer } from "../support/server.ts";
+
+describe("in a pipe", () => {
+  test("there is no colour and no progress, and the server comes from the environment", async () => {
+    await using server = await startServer();
+    const environment = { WASMEXT_SERVER: server.url };
+    const text = `${seedOci}---\n${seedHttp}---\nkind: x\n`;
+    const bad = await startProcess(["apply", "-f", "-"], environment, text).ended;
+    expect(bad).toMatchObject({ exitCode: 1, stdout: "" });
+    expect(bad.stderr).toMatch(/^error: stdin:35:7: kind: "x" is not known; [^\u001b\r]*\n$/);
+    const good = await startProcess(["apply", "-f", "-"], environment, text.slice(0, -8)).ended;
+    expect(good).toEqual({
+      exitCode: 0,
+      signal: null,
+      stdout: `${seedAuth} created\n${seedHttpFqn} created\n2 created\n`,
+      stderr: "",
+    });
+  });
+
+  test("watch ends quietly on SIGINT", async () => {
+    const catalog = createAcme();
+    await catalog.put("a");
+    await using server = await startServer({ store: catalog.store });
+    const { child, firstLine, ended } = startProcess(["watch", acme, "--server", server.url]);
+    expect(await firstLine).toContain(ext("a"));
+    child.kill("SIGINT");
+    expect(await ended).toMatchObject({ exitCode: null, signal: "SIGINT", stderr: "" });
+  });
+
+  test("watch ends quietly when nobody reads any more", async () => {
+    const catalog = createAcme();
+    await catalog.put("a");
+    await using server = await startServer({ store: catalog.store });
+    const { child, firstLine, ended } = startProcess(["watch", acme, "--server", server.url]);
+    await firstLine;
+    child.stdout?.destroy();
+    const exit = once(child, "exit");
+    // The first write that nobody reads tells the watch.
+    await catalog.put("b");
+    await catalog.put("c");
+    expect(await exit).toEqual([0, null]);
+    expect((await ended).stderr).toBe("");
+  });
+
+  test("apply does all its work, also when nobody reads what it says", async () => {
+    const store = createStore();
+    await using server = await startServer({ store });
+    const objects = Array.from({ length: 50 }, (_, index) =>
+      seedHttp.replace("wasm-http", `x${index}`),
+    );
+    const { child, ended } = startProcess(
+      ["apply", "-f", "-", "--server", server.url],
+      {},
+      objects.join("---\n"),
+    );
+    child.stdout?.destroy();
+    expect(await ended).toMatchObject({ exitCode: 0, stderr: "" });
+    expect(store.state.extensions.size).toBe(50);
+  });
+
+  test("a long list is written to its end", async () => {
+    const catalog = createAcme();
+    for (let index = 0; index < 2000; index++) {
+      await catalog.put(`x${index}`);
+    }
+    await using server = await startServer({ store: catalog.store });
+    const { stdout, exitCode } = await startProcess(["list", acme, "--server", server.url]).ended;
+    expect(exitCode).toBe(0);
+    expect(stdout.trim().split("\n")).toHaveLength(2001);
+  });
+});
