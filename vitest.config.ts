@@ -13,7 +13,7 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["test/**/*.test.ts"],
-          exclude: ["test/browser/**", "test/curl/**"],
+          exclude: ["test/browser/**", "test/curl/**", "test/package/**"],
           // No test changes what others share, so modules are loaded once a worker.
           isolate: false,
           deps,
@@ -33,6 +33,16 @@ export default defineConfig({
       // `npm run test:curl`: needs curl.
       {
         test: { name: "curl", include: ["test/curl/**/*.test.ts"], deps, testTimeout: 60_000 },
+      },
+      // `npm run test:package`: needs the package registry.
+      {
+        test: {
+          name: "package",
+          include: ["test/package/**/*.test.ts"],
+          deps,
+          testTimeout: 60_000,
+          hookTimeout: 120_000,
+        },
       },
     ],
   },
