@@ -13,7 +13,7 @@ const run = promisify(execFile);
 interface Snippet {
   readonly language: string;
   readonly code: string;
-  readonly output: string | undefined;
+  readonly output: { readonly language: string; readonly code: string } | undefined;
 }
 
 function snippetsOf(markdown: string): Snippet[] {
@@ -23,9 +23,16 @@ function snippetsOf(markdown: string): Snippet[] {
   }));
   return blocks.flatMap(({ language, code }, index) => {
     const next = blocks[index + 1];
-    const output = next?.language === "json" ? next.code : undefined;
+    const isOutput = next !== undefined && ["json", "yaml", "text"].includes(next.language);
+    const output = isOutput ? next : undefined;
     return ["sh", "ts"].includes(language) ? [{ language, code, output }] : [];
   });
+}
+
+/** What a command printed. */
+interface Output {
+  readonly stdout: string;
+  readonly stderr: string;
 }
 
 /** JSON with the values left out that differ from one run to the next. */
@@ -37,10 +44,12 @@ describe("README", () => {
   const snippets = snippetsOf(readFileSync(`${root}README.md`, "utf8"));
   let server: RunningServer;
   let scratch: string;
+  let env: NodeJS.ProcessEnv;
 
   beforeAll(async () => {
     server = await startServer({ host: "localhost" });
     scratch = mkdtempSync(`${root}.readme-`);
+    env = { ...process.env, WASMEXT_SERVER: `http://localhost:${server.port}` };
   });
   afterAll(async () => {
     rmSync(scratch, { recursive: true });
@@ -55,21 +64,24 @@ describe("README", () => {
   test.each(snippets)("$language: $code", async ({ language, code, output }) => {
     const here = code.replaceAll("localhost:8080", `localhost:${server.port}`);
     if (language === "ts") {
-      expect(await runProgram(code, here)).toContain("organizations/org/extensions/wasm-auth");
+      const { stdout } = await runProgram(code, here);
+      expect(stdout).toContain("organizations/org/extensions/wasm-auth");
       return;
     }
-    const stdout = code.startsWith("# Goes on until Ctrl-C.")
+    const { stdout, stderr } = code.startsWith("# Goes on until Ctrl-C.")
       ? await outputUntil("bash", ["-euc", `exec ${here.replace(/^#.*\n/, "")}`], /^\}$/m)
-      : (await run("bash", ["-euc", here], { cwd: root })).stdout;
-    if (output !== undefined) {
-      expect(comparable(stdout)).toEqual(comparable(output));
-    } else {
+      : await run("bash", ["-euc", here], { cwd: scratch, env });
+    if (output === undefined) {
       expect(stdout).toMatch(/^\{/);
       expect(stdout).not.toContain(`"code":`);
+    } else if (output.language === "json") {
+      expect(comparable(stdout)).toEqual(comparable(output.code));
+    } else {
+      expect(stderr.replace(/^npm warn .*\n/gm, "") + stdout).toBe(output.code);
     }
   });
 
-  function runProgram(code: string, here: string): Promise<string> {
+  function runProgram(code: string, here: string): Promise<Output> {
     const file = `${scratch}/program-${snippets.findIndex((snippet) => snippet.code === code)}.ts`;
     writeFileSync(file, here.replaceAll("./gen/", "../gen/"));
     // A client keeps its connection open for more calls, so the program is ended after its output.
@@ -77,7 +89,7 @@ describe("README", () => {
   }
 
   /** Runs a program until it has printed something, and interrupts it as Ctrl-C does. */
-  async function outputUntil(file: string, parameters: string[], end: RegExp): Promise<string> {
+  async function outputUntil(file: string, parameters: string[], end: RegExp): Promise<Output> {
     // A group of its own, as a shell gives to each command: Ctrl-C reaches all of it.
     const child = spawn(file, parameters, { cwd: root, detached: true });
     const timer = setTimeout(interrupt, 20_000);
@@ -94,7 +106,7 @@ describe("README", () => {
     if (!end.test(stdout)) {
       throw new Error(`${file} ended before it printed ${end.source}: ${stdout}${stderr}`);
     }
-    return stdout;
+    return { stdout, stderr };
 
     function interrupt(): void {
       if (child.pid !== undefined && child.exitCode === null) {
