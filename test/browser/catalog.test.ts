@@ -1,6 +1,8 @@
 import type { JsonObject } from "@bufbuild/protobuf";
 import { Code } from "@connectrpc/connect";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { createAcme, ext, redIngress } from "../support/acme.ts";
+import { type Manifest, objections } from "../support/istio.ts";
 import { startServer } from "../support/server.ts";
 import { type Protocol, protocols } from "./protocols.ts";
 import { noteArrivals } from "./support/arrivals.ts";
@@ -68,6 +70,23 @@ describe.each(protocols)("a page that speaks %s", (protocol) => {
     const gone = await refusal(page.call(route, "getWasmExtension", { fqn }));
     expect(gone.code).toBe(Code.NotFound);
   });
+});
+
+describe("an export", () => {
+  test.each(protocols)(
+    "reaches a page over %s, as the manifests that Kubernetes takes",
+    async (protocol) => {
+      const catalog = createAcme();
+      await catalog.put("geo", { priority: 0 });
+      await catalog.attach(redIngress, [{ fqn: ext("geo") }], { namespace: "ns" });
+      const server = servers.use(await startServer({ store: catalog.store }));
+      const route = { url: server.url, protocol };
+      const exported = await answer(page.call(route, "exportIstio", { parent: redIngress }));
+      const { wasmPlugins } = exported as unknown as { wasmPlugins: Manifest[] };
+      expect(wasmPlugins).toMatchObject([{ kind: "WasmPlugin", spec: { priority: 0 } }]);
+      expect(wasmPlugins.flatMap(objections)).toEqual([]);
+    },
+  );
 });
 
 describe("the server gets", () => {

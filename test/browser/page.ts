@@ -18,6 +18,7 @@ import { BadRequestSchema, ErrorInfoSchema } from "../../gen/google/rpc/error_de
 import { Health } from "../../gen/health/v1/health_pb.ts";
 import { WasmExtensions } from "../../gen/tetrateio/api/tsb/extension/v2/wasm_service_pb.ts";
 import { ChainService } from "../../gen/wasmext/v1/chain_service_pb.ts";
+import { ExportService } from "../../gen/wasmext/v1/export_service_pb.ts";
 import { WatchService } from "../../gen/wasmext/v1/watch_service_pb.ts";
 import type { Protocol } from "./protocols.ts";
 
@@ -31,8 +32,10 @@ export interface Route {
   readonly deadlineMs?: number;
 }
 
-/** A method of the service WasmExtensions. */
-export type Method = keyof typeof WasmExtensions.method;
+const methods = { ...WasmExtensions.method, ...ExportService.method };
+
+/** A unary method that a page can call. */
+export type Method = keyof typeof methods;
 
 /** What a page can read from an error. */
 export interface Refusal {
@@ -90,7 +93,7 @@ export type Watched = keyof typeof streams;
 globalThis.wasmext = {
   async call({ url, protocol, headers, deadlineMs }, name, request) {
     const transport = transports[protocol](url);
-    const method: DescMethodUnary = WasmExtensions.method[name];
+    const method: DescMethodUnary = methods[name];
     const message = fromJson(method.input, request);
     const patience = AbortSignal.timeout(patienceMs);
     try {
