@@ -11,7 +11,7 @@ import { findPackageJSON } from "node:module";
 import { destination, pino } from "pino";
 import { createProcessShell } from "./cli/process-shell.ts";
 import { exitCodes, runProgram } from "./cli/program.ts";
-import type { ServeOptions } from "./cli/serve.ts";
+import type { ServeOptions } from "./cli/commands/serve.ts";
 import { startServer } from "./cli/start-server.ts";
 import type { Server } from "./server.ts";
 

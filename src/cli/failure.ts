@@ -53,11 +53,13 @@ export function explainError(error: ConnectError, server: string): string[] {
     const parts = faultyParts(error).map(({ name, description }) => `${name}: ${description}`);
     return parts.length > 1 ? parts : [error.rawMessage];
   }
+  const cause = systemErrorOf(error);
+  if (cause !== undefined) {
+    return [`cannot reach ${server}: ${explainCause(cause)}`];
+  }
   switch (error.code) {
     case Code.Unavailable:
-      return [
-        `cannot reach ${server}: ${causeOf(error)}; start a server with wasmext serve, or name another one with --server`,
-      ];
+      return [`cannot reach ${server}: ${error.rawMessage}; ${otherServer}`];
     case Code.DeadlineExceeded:
       return [`${server} has not answered in time; try again, or name another one with --server`];
     default:
@@ -67,11 +69,33 @@ export function explainError(error: ConnectError, server: string): string[] {
   }
 }
 
-/** The system's own words where there are some: they name host and port. */
-function causeOf(error: ConnectError): string {
+const otherServer = "start a server with wasmext serve, or name another one with --server";
+
+/** An error of the network or of TLS, which says of a connection why it cannot be made. */
+type SystemError = Error & { readonly code: string };
+
+function systemErrorOf(error: ConnectError): SystemError | undefined {
   let cause: unknown = error.cause;
   while (cause instanceof AggregateError && cause.errors.length > 0) {
     cause = (cause.errors as unknown[])[0];
   }
-  return cause instanceof Error && cause.message !== "" ? cause.message : error.rawMessage;
+  return isSystemError(cause) ? cause : undefined;
+}
+
+function isSystemError(cause: unknown): cause is SystemError {
+  return (
+    cause instanceof Error &&
+    "code" in cause &&
+    typeof cause.code === "string" &&
+    /^E[A-Z]+$|CERT|TLS/.test(cause.code)
+  );
+}
+
+function explainCause({ code, message }: SystemError): string {
+  if (code === "EPROTO") {
+    return "it does not speak TLS; write http:// instead of https://";
+  }
+  return /CERT|TLS/.test(code)
+    ? `${message}; name the file of its certificate authority in NODE_EXTRA_CA_CERTS`
+    : `${message}; ${otherServer}`;
 }

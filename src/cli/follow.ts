@@ -33,6 +33,11 @@ export interface FollowOptions {
   readonly startRevision: bigint;
   /** Ends it. */
   readonly signal: AbortSignal;
+  /**
+   * After how long without a message a connection is taken to be dead, in ms: more than the time
+   * between two bookmarks.
+   */
+  readonly silenceMs: number;
   /** Is called when the connection is lost, and when the catalog is read anew. */
   readonly note: (text: string) => void;
   /** Waits before a new attempt, in ms; may end early when the signal is aborted. */
@@ -51,7 +56,7 @@ const mostWaitMs = 5_000;
  */
 export async function* follow(
   { watches }: Pick<Clients, "watches">,
-  { parent, startRevision, signal, note, wait }: FollowOptions,
+  { parent, startRevision, signal, silenceMs, note, wait }: FollowOptions,
 ): AsyncGenerator<Change> {
   const place = createPlace(startRevision);
   const noteOnce = createNotes(note);
@@ -59,9 +64,15 @@ export async function* follow(
   let waitMs = leastWaitMs;
   const isOver = (): boolean => signal.aborted;
   while (!isOver()) {
+    const attempt = new AbortController();
+    const end = AbortSignal.any([signal, attempt.signal]);
+    const silence = setTimeout(() => {
+      attempt.abort(new ConnectError(`no word for ${silenceMs / 1000} s`, Code.Unavailable));
+    }, silenceMs);
     try {
       const request = { parent, ...place.start() };
-      for await (const response of watches.watch(request, { signal, timeoutMs: 0 })) {
+      for await (const response of watches.watch(request, { signal: end, timeoutMs: 0 })) {
+        silence.refresh();
         hasConnected = true;
         waitMs = leastWaitMs;
         noteOnce(undefined);
@@ -84,6 +95,8 @@ export async function* follow(
         throw error;
       }
       noteOnce(`the connection is lost: ${error.rawMessage}; trying again`);
+    } finally {
+      clearTimeout(silence);
     }
     await wait(waitMs);
     waitMs = Math.min(waitMs * 2, mostWaitMs);

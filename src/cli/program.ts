@@ -1,17 +1,17 @@
 import { Command, CommanderError } from "commander";
-import { applyCommand } from "./apply.ts";
-import { attachCommand } from "./attach.ts";
-import { chainCommand } from "./chain.ts";
-import { deleteCommand } from "./delete.ts";
-import { detachCommand } from "./detach.ts";
-import { exportCommand } from "./export.ts";
+import { applyCommand } from "./commands/apply.ts";
+import { attachCommand } from "./commands/attach.ts";
+import { chainCommand } from "./commands/chain.ts";
+import { deleteCommand } from "./commands/delete.ts";
+import { detachCommand } from "./commands/detach.ts";
+import { exportCommand } from "./commands/export.ts";
 import { Failure } from "./failure.ts";
-import { getCommand } from "./get.ts";
-import { listCommand } from "./list.ts";
-import { serveCommand } from "./serve.ts";
+import { getCommand } from "./commands/get.ts";
+import { listCommand } from "./commands/list.ts";
+import { serveCommand } from "./commands/serve.ts";
 import type { Shell } from "./shell.ts";
 import { printable, toned } from "./text.ts";
-import { watchCommand } from "./watch.ts";
+import { watchCommand } from "./commands/watch.ts";
 
 /** What a process ends with. */
 export const exitCodes = { done: 0, failed: 1, usage: 2 } as const;

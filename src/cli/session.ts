@@ -1,4 +1,4 @@
-import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
+import { createConnectTransport } from "@connectrpc/connect-node";
 import { ConnectError, type Interceptor } from "@connectrpc/connect";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { binaryOptions } from "../wire/options.ts";
@@ -14,9 +14,6 @@ export interface SessionOptions {
 
 /** How long a server may take to answer a unary call, in ms. */
 const timeoutMs = 60_000;
-
-/** After how long without a message a connection is asked for a sign of life, in ms. */
-const pingIntervalMs = 20_000;
 
 /** A command that talks to a server. */
 export function clientCommand(name: string): Command {
@@ -36,8 +33,7 @@ export function clientCommand(name: string): Command {
 }
 
 /**
- * Runs the part of a command that talks to a server. The connection is made with the first call, and
- * is closed at the end.
+ * Runs the part of a command that talks to a server.
  *
  * Raises a Failure that says what to do if a call fails.
  */
@@ -49,10 +45,11 @@ export async function withSession(
     // Not an error of the option's parser, which would print the token.
     throw new Failure("the token of --token or WASMEXT_TOKEN holds characters that no token has");
   }
-  const sessionManager = new Http2SessionManager(server, { pingIntervalMs });
-  const transport = createGrpcTransport({
+  // HTTP/1.1 passes every proxy, and a server that is none of ours answers it in words.
+  const transport = createConnectTransport({
     baseUrl: server,
-    sessionManager,
+    httpVersion: "1.1",
+    useBinaryFormat: true,
     binaryOptions,
     interceptors: token === undefined ? [] : [showToken(token)],
     defaultTimeoutMs: timeoutMs,
@@ -61,9 +58,6 @@ export async function withSession(
     await run(createClients(transport), server);
   } catch (error) {
     throw error instanceof ConnectError ? new Failure(...explainError(error, server)) : error;
-  } finally {
-    // An open connection would keep the process from ending.
-    sessionManager.abort();
   }
 }
 

@@ -1,4 +1,4 @@
-import type { ServeOptions } from "./serve.ts";
+import type { ServeOptions } from "./commands/serve.ts";
 
 /** What commands know of the process that they run in. */
 export interface Shell {

@@ -10,6 +10,11 @@ const standardInput = "-";
 
 const documentName = /\.(?:ya?ml|json)$/i;
 
+/** Parses `-f FILE`, one after the other. */
+export function filesArgument(text: string, before: readonly string[] = []): string[] {
+  return [...before, text];
+}
+
 /**
  * Reads the objects of files, of folders with all that is in them, and of standard input.
  *

@@ -3,7 +3,7 @@ import type { Logger } from "pino";
 import { createServer, type Server } from "../server.ts";
 import type { TlsOptions } from "../transport/port.ts";
 import { Failure } from "./failure.ts";
-import { reachWarning, type ServeOptions } from "./serve.ts";
+import { reachWarning, type ServeOptions } from "./commands/serve.ts";
 
 /**
  * Starts the server that `wasmext serve` is asked for.

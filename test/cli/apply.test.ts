@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { createServer } from "node:http2";
+import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { clone } from "@bufbuild/protobuf";
 import { describe, expect, test } from "vitest";
@@ -221,11 +221,10 @@ describe("apply", () => {
 
   test("shows the token to the server, and not to people", async () => {
     let shown: string | undefined;
-    const listener = createServer().listen(0, "127.0.0.1");
-    listener.on("stream", (stream, headers) => {
+    const listener = createServer(({ headers }, response) => {
       shown = headers.authorization;
-      stream.respond({ ":status": 404 }, { endStream: true });
-    });
+      response.writeHead(404).end();
+    }).listen(0, "127.0.0.1");
     await once(listener, "listening");
     const url = `http://127.0.0.1:${(listener.address() as AddressInfo).port}`;
     const parameters = ["apply", "-f", "-", "--server", url, "--token"];
@@ -279,7 +278,7 @@ describe("apply --dry-run", () => {
     expect((await apply(server, attachment, "--dry-run")).stderr).toContain("does not exist, or");
     await apply(server, `${seedOci}---\n${seedHttp}`);
     expect((await apply(server, attachment, "--dry-run")).stdout).toBe(
-      `${seedGateway} created (dry run)\n`,
+      `${seedGateway} created (dry run)\n1 created (dry run)\n`,
     );
     const { stdout } = await runCli(["list", "organizations/org", "--server", server.url]);
     expect(stdout).not.toContain("TARGET");

@@ -1,5 +1,9 @@
+import { once } from "node:events";
+import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
 import { describe, expect, test } from "vitest";
 import { runCli } from "../support/cli.ts";
+import { startServer } from "../support/server.ts";
+import { cert, key } from "../support/tls.testdata.ts";
 
 const extension = "organizations/org/extensions/x";
 const group = "organizations/org/tenants/t/workspaces/w/securitygroups/sg";
@@ -82,4 +86,51 @@ describe("the command line", () => {
       /^error: cannot reach http:\/\/localhost:1: .*ECONNREFUSED.*; start a server with wasmext serve, or name another one with --server\n$/,
     );
   });
+
+  test.each([
+    ["HTTP alone", "HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n", "404"],
+    ["another protocol", "SSH-2.0-OpenSSH_9.9\r\n", "Parse Error"],
+  ])("a server that speaks %s is no wasmext server", async (_what, greeting, problem) => {
+    const other = await listen((socket) => socket.end(greeting));
+    const url = `http://127.0.0.1:${(other.address() as AddressInfo).port}`;
+    for (const command of ["get", "export yaml"]) {
+      const parameters = [...command.split(" "), extension, "--server", url];
+      const { exitCode, stdout, stderr } = await runCli(parameters);
+      expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: "" });
+      expect(stderr).toMatch(/^error: http:\S+ does not answer as a wasmext server does: .*\n$/);
+      expect(stderr).toContain(problem);
+    }
+    other.close();
+  });
+
+  test("a server that hangs up cannot be reached", async () => {
+    const other = await listen((socket) => socket.destroy());
+    const url = `http://127.0.0.1:${(other.address() as AddressInfo).port}`;
+    const { exitCode, stderr } = await runCli(["list", "organizations/org", "--server", url]);
+    expect(exitCode).toBe(1);
+    expect(stderr).toMatch(/^error: cannot reach http:\S+: .*; start a server with/);
+    other.close();
+  });
+
+  test("http for a server with TLS, and https for one without, are one clear line", async () => {
+    await using plain = await startServer();
+    await using secure = await startServer({ tls: { cert, key } });
+    const https = await runCli(["get", extension, "--server", `https://127.0.0.1:${plain.port}`]);
+    expect(https).toMatchObject({
+      exitCode: 1,
+      stderr: `error: cannot reach https://127.0.0.1:${plain.port}: it does not speak TLS; write http:// instead of https://\n`,
+    });
+    const http = await runCli(["get", extension, "--server", `http://127.0.0.1:${secure.port}`]);
+    expect(http.exitCode).toBe(1);
+    expect(http.stderr).toMatch(/^error: [^\n]*http:\/\/127[^\n]*--server\n$/);
+  });
 });
+
+async function listen(onConnection: (socket: Socket) => unknown): Promise<Server> {
+  const server = createServer((socket) => {
+    socket.on("error", () => undefined);
+    onConnection(socket);
+  }).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  return server;
+}

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { createStore } from "../../src/catalog/store.ts";
+import { follow } from "../../src/cli/follow.ts";
 import { acme, createAcme, ext, redSecurity } from "../support/acme.ts";
 import { type Ran, runCli } from "../support/cli.ts";
 import { startServer } from "../support/server.ts";
@@ -162,6 +163,30 @@ describe("watch", () => {
     expect(second.url).toBe(first.url);
     expect(linesOf(ran).slice(2)).toEqual([`6 created ${ext("c")}`, `6 deleted ${ext("a")}`]);
     expect(ran.stderr).toContain("showing what has changed since");
+  });
+
+  test("takes a connection without a word for dead, and goes on over another", async () => {
+    const catalog = createAcme();
+    await catalog.put("a");
+    const ending = new AbortController();
+    const notes: string[] = [];
+    const changes = follow(catalog, {
+      parent: acme,
+      startRevision: 0n,
+      signal: ending.signal,
+      silenceMs: 20,
+      note: (text) => notes.push(text),
+      wait: () => Promise.resolve(),
+    });
+    expect((await changes.next()).value).toMatchObject({ action: "present", fqn: ext("a") });
+    const next = changes.next();
+    await expect
+      .poll(() => notes)
+      .toContain("the connection is lost: no word for 0.02 s; trying again");
+    await catalog.put("b");
+    expect((await next).value).toMatchObject({ action: "created", fqn: ext("b") });
+    ending.abort();
+    expect(await changes.next()).toEqual({ done: true, value: undefined });
   });
 
   test("begins with a revision, and says so if it is no longer kept", async () => {

@@ -4,6 +4,8 @@ import { createStore } from "../../src/catalog/store.ts";
 import { createAcme, acme, ext } from "../support/acme.ts";
 import { startProcess } from "../support/process.ts";
 import { seedAuth, seedHttp, seedHttpFqn, seedOci } from "../support/seed.ts";
+import { folderOf } from "../support/cli.ts";
+import { cert, key } from "../support/tls.testdata.ts";
 import { startServer } from "../support/server.ts";
 
 describe("in a pipe", () => {
@@ -21,6 +23,20 @@ describe("in a pipe", () => {
       stdout: `${seedAuth} created\n${seedHttpFqn} created\n2 created\n`,
       stderr: "",
     });
+  });
+
+  test("a server with TLS is reached with its authority in NODE_EXTRA_CA_CERTS, and not without", async () => {
+    await using server = await startServer({ tls: { cert, key } });
+    using folder = folderOf({ "ca.pem": cert });
+    const parameters = ["list", acme, "--server", server.url, "-o", "json"];
+    const trusting = { NODE_EXTRA_CA_CERTS: `${folder.path}/ca.pem` };
+    expect(await startProcess(parameters, trusting).ended).toMatchObject({
+      exitCode: 0,
+      stdout: "[]\n",
+    });
+    const { exitCode, stderr } = await startProcess(parameters).ended;
+    expect(exitCode).toBe(1);
+    expect(stderr).toMatch(/^error: cannot reach https:.*certificate.*\n$/);
   });
 
   test("watch ends quietly on SIGINT", async () => {

@@ -1,12 +1,12 @@
 import { toJson } from "@bufbuild/protobuf";
 import { Argument, Command } from "commander";
-import { WasmPluginSchema } from "../../gen/wasmext/v1/wasm_plugin_pb.ts";
-import { jsonOptions } from "../wire/options.ts";
-import { documentsOf, objectsUnder } from "./catalog-objects.ts";
-import { anyArgument, parentOrTargetArgument } from "./fqn-argument.ts";
-import { outputOption, printData } from "./output.ts";
-import { clientCommand, type SessionOptions, withSession } from "./session.ts";
-import type { Shell } from "./shell.ts";
+import { WasmPluginSchema } from "../../../gen/wasmext/v1/wasm_plugin_pb.ts";
+import { jsonOptions } from "../../wire/options.ts";
+import { documentsOf, objectsUnder } from "../catalog-objects.ts";
+import { anyArgument, parentOrTargetArgument } from "../fqn-argument.ts";
+import { outputOption, printData } from "../output.ts";
+import { clientCommand, type SessionOptions, withSession } from "../session.ts";
+import type { Shell } from "../shell.ts";
 
 interface ExportOptions extends SessionOptions {
   readonly output: "yaml" | "json";

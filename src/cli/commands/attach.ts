@@ -1,18 +1,18 @@
 import { create, type JsonObject } from "@bufbuild/protobuf";
 import { Argument, type Command, InvalidArgumentError } from "commander";
-import { TrafficSelectorSchema } from "../../gen/tetrateio/api/tsb/types/v2/types_pb.ts";
+import { TrafficSelectorSchema } from "../../../gen/tetrateio/api/tsb/types/v2/types_pb.ts";
 import {
   type AttachmentSet,
   WorkloadSelectorSchema,
-} from "../../gen/wasmext/v1/attachment_set_pb.ts";
-import { parseYaml } from "../yaml/document.ts";
-import { isMapping } from "../yaml/json.ts";
-import { editAttachments, withAttachment } from "./edit-attachments.ts";
-import { extensionArgument, targetsArgument } from "./fqn-argument.ts";
-import { clientCommand, type SessionOptions, withSession } from "./session.ts";
-import type { Shell } from "./shell.ts";
-import { toned } from "./text.ts";
-import { modeOption, type ModeName, modeNamed, portParser } from "./traffic-options.ts";
+} from "../../../gen/wasmext/v1/attachment_set_pb.ts";
+import { parseYaml } from "../../yaml/document.ts";
+import { isMapping } from "../../yaml/json.ts";
+import { editAttachments, withAttachment } from "../edit-attachments.ts";
+import { extensionArgument, targetsArgument } from "../fqn-argument.ts";
+import { clientCommand, type SessionOptions, withSession } from "../session.ts";
+import type { Shell } from "../shell.ts";
+import { toned } from "../text.ts";
+import { modeOption, type ModeName, modeNamed, portParser } from "../traffic-options.ts";
 
 interface AttachOptions extends SessionOptions {
   readonly config?: JsonObject;

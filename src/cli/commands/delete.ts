@@ -1,14 +1,13 @@
 import { ConnectError } from "@connectrpc/connect";
 import { Argument, type Command } from "commander";
-import { isExtension } from "../catalog/fqn.ts";
-import type { Clients } from "./clients.ts";
-import { explainError, Failure, reasonOf } from "./failure.ts";
-import { filesArgument } from "./files-option.ts";
-import { objectsArgument } from "./fqn-argument.ts";
-import { clientCommand, type SessionOptions, withSession } from "./session.ts";
-import type { Shell } from "./shell.ts";
-import { readSources } from "./sources.ts";
-import { toned } from "./text.ts";
+import { isExtension } from "../../catalog/fqn.ts";
+import type { Clients } from "../clients.ts";
+import { explainError, Failure, reasonOf } from "../failure.ts";
+import { objectsArgument } from "../fqn-argument.ts";
+import { clientCommand, type SessionOptions, withSession } from "../session.ts";
+import type { Shell } from "../shell.ts";
+import { filesArgument, readSources } from "../sources.ts";
+import { toned } from "../text.ts";
 
 interface DeleteOptions extends SessionOptions {
   readonly filename?: readonly string[];

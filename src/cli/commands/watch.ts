@@ -1,20 +1,23 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { JsonObject } from "@bufbuild/protobuf";
 import { Argument, type Command, InvalidArgumentError, Option } from "commander";
-import { writeYaml } from "../yaml/write.ts";
-import { documentsOf } from "./catalog-objects.ts";
-import { type Change, follow } from "./follow.ts";
-import { watchableArgument } from "./fqn-argument.ts";
-import { type Format, outputOption } from "./output.ts";
-import { clientCommand, type SessionOptions, withSession } from "./session.ts";
-import type { Shell } from "./shell.ts";
-import { printable, type Tone, toned } from "./text.ts";
-import { phaseName } from "./views.ts";
+import { writeYaml } from "../../yaml/write.ts";
+import { documentsOf } from "../catalog-objects.ts";
+import { type Change, follow } from "../follow.ts";
+import { watchableArgument } from "../fqn-argument.ts";
+import { type Format, outputOption } from "../output.ts";
+import { clientCommand, type SessionOptions, withSession } from "../session.ts";
+import type { Shell } from "../shell.ts";
+import { printable, type Tone, toned } from "../text.ts";
+import { phaseName } from "../views.ts";
 
 interface WatchOptions extends SessionOptions {
   readonly from: bigint;
   readonly output: Format;
 }
+
+/** Servers send a bookmark every 25 s at least. */
+const silenceMs = 60_000;
 
 /** Builds the command `watch`. */
 export function watchCommand(shell: Shell): Command {
@@ -35,6 +38,7 @@ export function watchCommand(shell: Shell): Command {
           parent,
           startRevision: options.from,
           signal,
+          silenceMs,
           note: (text) => {
             shell.say(printable(text));
           },

@@ -1,15 +1,15 @@
 import { toJson } from "@bufbuild/protobuf";
 import { Argument, type Command } from "commander";
-import { type Chain, ChainSchema, ConfigSource } from "../../gen/wasmext/v1/chain_pb.ts";
-import { jsonOptions } from "../wire/options.ts";
-import { Failure } from "./failure.ts";
-import { targetArgument } from "./fqn-argument.ts";
-import { type Format, outputOption, printData } from "./output.ts";
-import { clientCommand, type SessionOptions, withSession } from "./session.ts";
-import type { Shell } from "./shell.ts";
-import { formatTable, printable, toned } from "./text.ts";
-import { modeOption, type ModeName, modeNamed, portParser } from "./traffic-options.ts";
-import { nothing, phaseName, trafficOf } from "./views.ts";
+import { type Chain, ChainSchema, ConfigSource } from "../../../gen/wasmext/v1/chain_pb.ts";
+import { jsonOptions } from "../../wire/options.ts";
+import { Failure } from "../failure.ts";
+import { targetArgument } from "../fqn-argument.ts";
+import { type Format, outputOption, printData } from "../output.ts";
+import { clientCommand, type SessionOptions, withSession } from "../session.ts";
+import type { Shell } from "../shell.ts";
+import { formatTable, printable, toned } from "../text.ts";
+import { modeOption, type ModeName, modeNamed, portParser } from "../traffic-options.ts";
+import { nothing, phaseName, trafficOf } from "../views.ts";
 
 interface ChainOptions extends SessionOptions {
   readonly mode?: ModeName;

@@ -1,9 +1,9 @@
 import { Argument, type Command } from "commander";
-import { editAttachments } from "./edit-attachments.ts";
-import { extensionArgument, targetsArgument } from "./fqn-argument.ts";
-import { clientCommand, type SessionOptions, withSession } from "./session.ts";
-import type { Shell } from "./shell.ts";
-import { toned } from "./text.ts";
+import { editAttachments } from "../edit-attachments.ts";
+import { extensionArgument, targetsArgument } from "../fqn-argument.ts";
+import { clientCommand, type SessionOptions, withSession } from "../session.ts";
+import type { Shell } from "../shell.ts";
+import { toned } from "../text.ts";
 
 /** Builds the command `detach`. */
 export function detachCommand(shell: Shell): Command {

@@ -1,5 +1,5 @@
 import { Command, InvalidArgumentError, Option } from "commander";
-import { isLoopback } from "../transport/loopback.ts";
+import { isLoopback } from "../../transport/loopback.ts";
 
 /** The options of `wasmext serve`, as commander hands them over. */
 export interface ServeOptions {

@@ -1,17 +1,16 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import type { Command } from "commander";
-import { formatProblem } from "../yaml/problem.ts";
-import type { SourcedObject } from "../yaml/read.ts";
-import type { Clients } from "./clients.ts";
-import { copyOf } from "./dry-run.ts";
-import { explainError, Failure, faultyParts, reasonOf } from "./failure.ts";
-import { createProgress } from "./progress.ts";
-import { isOvertaken, type Outcome, putObject } from "./put.ts";
-import { clientCommand, type SessionOptions, withSession } from "./session.ts";
-import type { Shell } from "./shell.ts";
-import { filesArgument } from "./files-option.ts";
-import { readSources } from "./sources.ts";
-import { type Tone, toned } from "./text.ts";
+import { formatProblem } from "../../yaml/problem.ts";
+import type { SourcedObject } from "../../yaml/read.ts";
+import type { Clients } from "../clients.ts";
+import { copyOf } from "../dry-run.ts";
+import { explainError, Failure, faultyParts, reasonOf } from "../failure.ts";
+import { createProgress } from "../progress.ts";
+import { isOvertaken, type Outcome, putObject } from "../put.ts";
+import { clientCommand, type SessionOptions, withSession } from "../session.ts";
+import type { Shell } from "../shell.ts";
+import { filesArgument, readSources } from "../sources.ts";
+import { type Tone, toned } from "../text.ts";
 
 interface ApplyOptions extends SessionOptions {
   readonly filename: readonly string[];
@@ -96,9 +95,7 @@ async function applyAll(
   }
   progress.end();
   const done = [...counts.values()].reduce((sum, count) => sum + count, 0);
-  if (objects.length > 1 || counts.has("refused")) {
-    await shell.print(`${summaryOf(counts, objects.length - done)}${suffix}\n`);
-  }
+  await shell.print(`${summaryOf(counts, objects.length - done)}${suffix}\n`);
   if (lost.length > 0) {
     throw new Failure(...lost);
   }
