@@ -12,4 +12,6 @@ if (major < least[0] || (major === least[0] && minor < least[1])) {
   process.exit(1);
 }
 const source = new URL("../src/main.ts", import.meta.url);
-await import(existsSync(source) ? source.href : new URL("../dist/src/main.js", import.meta.url).href);
+await import(
+  existsSync(source) ? source.href : new URL("../dist/src/main.js", import.meta.url).href
+);

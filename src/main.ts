@@ -25,8 +25,12 @@ for (const [name, value] of Object.entries(process.env)) {
   }
 }
 
-const shell = createProcessShell(process, { version: readVersion(), serve });
-process.exitCode = await runProgram(shell, process.argv.slice(2));
+const shell = createProcessShell(process, { version: readVersion(), serve, fail });
+process.exitCode = (await runProgram(shell, process.argv.slice(2))) || process.exitCode;
+
+function fail(): void {
+  process.exitCode = exitCodes.failed;
+}
 
 function readVersion(): string {
   const file = findPackageJSON(import.meta.url) ?? "";

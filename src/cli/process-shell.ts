@@ -13,15 +13,25 @@ export interface Streams {
 /** Clears the line that the cursor is in, and puts the cursor to its beginning. */
 const clearLine = "\r\u001b[K";
 
+/** What a shell cannot know of its process. */
+export interface ProcessParts extends Pick<Shell, "version" | "serve"> {
+  /** Is called when output is lost, on a full disk for instance: the process has failed. */
+  readonly fail: () => void;
+}
+
 /** The shell of a real process. */
 export function createProcessShell(
   { stdin, stdout, stderr }: Streams,
-  { version, serve }: Pick<Shell, "version" | "serve">,
+  { version, serve, fail }: ProcessParts,
 ): Shell {
   const closed = new AbortController();
-  // Nobody who reads what is printed is no error: commands that write end what they have begun, and
-  // those that only print come to their end.
-  stdout.on("error", () => {
+  stdout.on("error", (error: NodeJS.ErrnoException) => {
+    // Nobody who reads what is printed is no failure: commands that write end what they have begun, and
+    // those that only print come to their end.
+    if (error.code !== "EPIPE" && !closed.signal.aborted) {
+      stderr.write(`error: cannot write to standard output: ${error.message}\n`);
+      fail();
+    }
     closed.abort();
   });
   stderr.on("error", () => undefined);

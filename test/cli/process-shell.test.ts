@@ -3,12 +3,14 @@ import { describe, expect, test } from "vitest";
 import { createProcessShell, type Streams } from "../../src/cli/process-shell.ts";
 import type { Shell } from "../../src/cli/shell.ts";
 
+const parts = { version: "1", serve: () => Promise.resolve(), fail: () => undefined };
+
 /** The shell of a process whose output goes to a terminal or into pipes, and what arrives there. */
 function shellOn({ isTerminal }: { isTerminal: boolean }): { shell: Shell; screen: () => string } {
   const out = new PassThrough();
   const stream = Object.assign(out, { isTTY: isTerminal, hasColors: () => true });
   const streams = { stdin: stream, stdout: stream, stderr: stream } as unknown as Streams;
-  const shell = createProcessShell(streams, { version: "1", serve: () => Promise.resolve() });
+  const shell = createProcessShell(streams, parts);
   return { shell, screen: () => String(out.read() ?? "") };
 }
 
@@ -39,7 +41,7 @@ describe("the shell of a process", () => {
     const out = new PassThrough({ highWaterMark: 4 });
     const stream = Object.assign(out, { isTTY: false });
     const streams = { stdin: stream, stdout: stream, stderr: stream } as unknown as Streams;
-    const shell = createProcessShell(streams, { version: "1", serve: () => Promise.resolve() });
+    const shell = createProcessShell(streams, parts);
     let isDone = false;
     const printed = shell.print("more than four").then(() => {
       isDone = true;
@@ -49,7 +51,7 @@ describe("the shell of a process", () => {
     out.read();
     await printed;
     const waiting = shell.print("more than four");
-    out.destroy(new Error("EPIPE"));
+    out.destroy(Object.assign(new Error("write EPIPE"), { code: "EPIPE" }));
     await waiting;
     await shell.print("nobody hears this");
     expect(shell.closed.aborted).toBe(true);

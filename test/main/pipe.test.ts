@@ -1,4 +1,8 @@
+import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { closeSync, existsSync, openSync } from "node:fs";
+import { Readable } from "node:stream";
+import { text } from "node:stream/consumers";
 import { describe, expect, test } from "vitest";
 import { createStore } from "../../src/catalog/store.ts";
 import { createAcme, acme, ext } from "../support/acme.ts";
@@ -12,11 +16,11 @@ describe("in a pipe", () => {
   test("there is no colour and no progress, and the server comes from the environment", async () => {
     await using server = await startServer();
     const environment = { WASMEXT_SERVER: server.url };
-    const text = `${seedOci}---\n${seedHttp}---\nkind: x\n`;
-    const bad = await startProcess(["apply", "-f", "-"], environment, text).ended;
+    const input = `${seedOci}---\n${seedHttp}---\nkind: x\n`;
+    const bad = await startProcess(["apply", "-f", "-"], environment, input).ended;
     expect(bad).toMatchObject({ exitCode: 1, stdout: "" });
     expect(bad.stderr).toMatch(/^error: stdin:35:7: kind: "x" is not known; [^\u001b\r]*\n$/);
-    const good = await startProcess(["apply", "-f", "-"], environment, text.slice(0, -8)).ended;
+    const good = await startProcess(["apply", "-f", "-"], environment, input.slice(0, -8)).ended;
     expect(good).toEqual({
       exitCode: 0,
       signal: null,
@@ -79,6 +83,23 @@ describe("in a pipe", () => {
     expect(await ended).toMatchObject({ exitCode: 0, stderr: "" });
     expect(store.state.extensions.size).toBe(50);
   });
+
+  test.skipIf(!existsSync("/dev/full"))(
+    "output that is lost on a full disk is a failure",
+    async () => {
+      await using server = await startServer();
+      await startProcess(["apply", "-f", "-", "--server", server.url], {}, seedOci).ended;
+      const full = openSync("/dev/full", "w");
+      const parameters = ["export", "yaml", "organizations/org", "--server", server.url];
+      const child = spawn(process.execPath, ["src/main.ts", ...parameters], {
+        stdio: ["ignore", full, "pipe"],
+      });
+      closeSync(full);
+      const stderr = text(child.stderr ?? Readable.from([]));
+      expect(await once(child, "exit")).toEqual([1, null]);
+      expect(await stderr).toMatch(/^error: cannot write to standard output: ENOSPC.*\n$/);
+    },
+  );
 
   test("a long list is written to its end", async () => {
     const catalog = createAcme();
