@@ -2,7 +2,9 @@ import { createInMemoryTransport } from "../in-memory.ts";
 import type { SourcedObject } from "../yaml/read.ts";
 import { type CatalogObjects, findObject } from "./catalog-objects.ts";
 import { type Clients, createClients } from "./clients.ts";
+import { createProgress, type Progress } from "./progress.ts";
 import { putObject } from "./put.ts";
+import type { Shell } from "./shell.ts";
 
 /**
  * Clients of a catalog in this process that holds what a server has of some objects, and of the
@@ -10,18 +12,20 @@ import { putObject } from "./put.ts";
  * reaches nobody.
  */
 export async function copyOf(
+  shell: Shell,
   clients: Clients,
   objects: readonly SourcedObject[],
 ): Promise<Clients> {
   const copy = createClients(createInMemoryTransport());
-  const sets = await allOf(
-    clients,
-    objects.filter(isAttachmentSet).map(({ fqn }) => fqn),
-  );
+  const progress = createProgress(shell, objects.length, "read ");
+  const targets = objects.filter(isAttachmentSet).map(({ fqn }) => fqn);
+  const sets = await allOf(clients, targets, progress);
   const wanted = objects.flatMap(({ fqn, object }) =>
     object.kind === "AttachmentSet" ? attachedBy([object.attachmentSet]) : [fqn],
   );
-  const extensions = await allOf(clients, [...wanted, ...attachedBy(sets.attachmentSets)]);
+  const fqns = [...wanted, ...attachedBy(sets.attachmentSets)];
+  const extensions = await allOf(clients, fqns, progress);
+  progress.end();
   for (const extension of extensions.extensions) {
     await putObject(copy, { kind: "WasmExtension", extension });
   }
@@ -40,13 +44,18 @@ function attachedBy(sets: CatalogObjects["attachmentSets"]): string[] {
 }
 
 /** Those of the objects that the server has. */
-async function allOf(clients: Clients, fqns: readonly string[]): Promise<CatalogObjects> {
+async function allOf(
+  clients: Clients,
+  fqns: readonly string[],
+  progress: Progress,
+): Promise<CatalogObjects> {
   const extensions: CatalogObjects["extensions"][number][] = [];
   const attachmentSets: CatalogObjects["attachmentSets"][number][] = [];
   for (const fqn of new Set(fqns)) {
     const found = await findObject(clients, fqn);
     extensions.push(...(found?.extensions ?? []));
     attachmentSets.push(...(found?.attachmentSets ?? []));
+    progress.advance();
   }
   return { extensions, attachmentSets };
 }

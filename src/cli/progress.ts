@@ -11,8 +11,12 @@ export interface Progress {
 const patienceMs = 1_000;
 const intervalMs = 100;
 
-/** Shows progress on a terminal, of commands that take longer than a second. */
-export function createProgress(shell: Shell, total: number): Progress {
+/**
+ * Shows progress on a terminal, of commands that take longer than a second.
+ *
+ * @param what - stands before the numbers
+ */
+export function createProgress(shell: Shell, total: number, what = ""): Progress {
   let done = 0;
   let due = shell.now() + patienceMs;
   return {
@@ -20,7 +24,7 @@ export function createProgress(shell: Shell, total: number): Progress {
       done++;
       if (shell.now() >= due) {
         due = shell.now() + intervalMs;
-        shell.showProgress(`${done} of ${total}`);
+        shell.showProgress(`${what}${Math.min(done, total)} of ${total}`);
       }
     },
     end() {

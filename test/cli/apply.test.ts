@@ -207,13 +207,13 @@ describe("apply", () => {
     expect(stderr).toContain("--filename <file>' not specified");
   });
 
-  test("stops when the server is lost, and says what was not tried", async () => {
+  test("stops when the server is lost, and says how much remains", async () => {
     const server = await startServer();
     const closing = server.close();
     await closing;
     const { exitCode, stdout, stderr } = await apply(server, `${seedOci}---\n${seedHttp}`);
     expect(exitCode).toBe(1);
-    expect(stdout).toBe("2 not tried\n");
+    expect(stdout).toBe("2 remaining\n");
     expect(stderr).toMatch(
       /^error: cannot reach http:\/\/127\.0\.0\.1:\d+: .*ECONNREFUSED.*; start a server with wasmext serve, or name another one with --server\n$/,
     );

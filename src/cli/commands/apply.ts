@@ -32,7 +32,7 @@ export function applyCommand(shell: Shell): Command {
       const objects = await readSources(shell, options.filename);
       await withSession(options, async (clients, server) => {
         const isDryRun = options.dryRun === true;
-        const target = isDryRun ? await copyOf(clients, objects) : clients;
+        const target = isDryRun ? await copyOf(shell, clients, objects) : clients;
         await applyAll(shell, target, { objects, server, isDryRun });
       });
     });
@@ -117,7 +117,7 @@ function summaryOf(counts: ReadonlyMap<Result, number>, missing: number): string
       const count = counts.get(result);
       return count === undefined ? [] : [`${count} ${result}`];
     }),
-    ...(missing > 0 ? [`${missing} not tried`] : []),
+    ...(missing > 0 ? [`${missing} remaining`] : []),
   ].join(", ");
 }
 
