@@ -23,8 +23,13 @@ import { targetOf } from "./target.ts";
  * Scopes that see the same of a commit share one message.
  *
  * @param scope - the fqn of the commit's organization, or of one of its tenants
+ * @param incarnation - of the store that the commit is one of
  */
-export function responseOf(entry: HistoryEntry, scope: string): WatchResponse | undefined {
+export function responseOf(
+  entry: HistoryEntry,
+  scope: string,
+  incarnation: string,
+): WatchResponse | undefined {
   const seen = changesFor(entry, scope).flatMap((change) => {
     const view = viewOf(change, entry, scope);
     return view === "hidden" ? [] : [{ change, view }];
@@ -41,7 +46,7 @@ export function responseOf(entry: HistoryEntry, scope: string): WatchResponse | 
     return shared;
   }
   const events = seen.map(({ change, view }) => eventOf(change, view));
-  const response = create(WatchResponseSchema, { revision: entry.revision, events });
+  const response = create(WatchResponseSchema, { revision: entry.revision, events, incarnation });
   // Tenants whose own attachments a large commit changes each see something else of it.
   if (isOrganization || !isLarge || seen.length === 1) {
     entry.responses.set(key, response);

@@ -1,3 +1,4 @@
+import { isExtension } from "../catalog/fqn.ts";
 import { createInMemoryTransport } from "../in-memory.ts";
 import type { SourcedObject } from "../yaml/read.ts";
 import { type CatalogObjects, findObject } from "./catalog-objects.ts";
@@ -40,7 +41,7 @@ function isAttachmentSet({ object }: SourcedObject): boolean {
 }
 
 function attachedBy(sets: CatalogObjects["attachmentSets"]): string[] {
-  return sets.flatMap(({ extension }) => extension.map(({ fqn }) => fqn));
+  return sets.flatMap(({ extension }) => extension.map(({ fqn }) => fqn)).filter(isExtension);
 }
 
 /** Those of the objects that the server has. */

@@ -8,8 +8,11 @@ import { findObject } from "./catalog-objects.ts";
 import type { Clients } from "./clients.ts";
 import { isOvertaken, type Outcome, putAttachmentSet } from "./put.ts";
 
-/** How often an edit is made anew because someone else was faster. */
-const maxAttempts = 5;
+/**
+ * How often an edit is made anew because someone else was faster. Whenever that happens someone else
+ * has got through, so it takes as many as there are others at most.
+ */
+const maxAttempts = 100;
 
 /**
  * Edits the attachment set of a target as it is now; if someone else writes it meanwhile, edits what
@@ -43,13 +46,13 @@ export async function editAttachments(
 export function withAttachment(
   attachmentSet: AttachmentSet,
   fqn: string,
-  change: Partial<Pick<WasmExtensionAttachment, "config" | "match">>,
+  change: (attachment: WasmExtensionAttachment) => WasmExtensionAttachment,
 ): AttachmentSet {
   const { extension } = attachmentSet;
   const found = extension.findIndex((attachment) => attachment.fqn === fqn);
   const index = found < 0 ? extension.length : found;
   const present = extension[index] ?? create(WasmExtensionAttachmentSchema, { fqn });
   const changed = [...extension];
-  changed[index] = { ...present, ...change };
+  changed[index] = change(present);
   return { ...attachmentSet, extension: changed };
 }

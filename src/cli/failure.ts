@@ -15,9 +15,10 @@ export class Failure extends Error {
   /** What went wrong, one problem a line, with the remedy. Empty if all of it has been said. */
   readonly lines: readonly string[];
 
-  constructor(...lines: readonly string[]) {
-    super(lines.join("\n"));
-    this.lines = lines;
+  constructor(lines: string | readonly string[]) {
+    const all = typeof lines === "string" ? [lines] : lines;
+    super(all.join("\n"));
+    this.lines = all;
   }
 }
 
@@ -47,15 +48,31 @@ export function reasonOf(error: ConnectError): string | undefined {
   return error.findDetails(ErrorInfoSchema).find(({ domain }) => domain === "wasmext")?.reason;
 }
 
+/** How many parts are at fault; errors list the first of them. */
+function countOf(error: ConnectError): number {
+  const [info] = error.findDetails(ErrorInfoSchema);
+  return Number(info?.metadata["problems"] ?? info?.metadata["violations"] ?? 0);
+}
+
+/** Tells whether a server has looked at a request and refused it: another one may go through. */
+export function isRefusal(error: ConnectError): boolean {
+  return reasonOf(error) !== undefined && error.code !== Code.Unavailable;
+}
+
 /** Says what an error means to the person who ran the command. */
 export function explainError(error: ConnectError, server: string): string[] {
   if (reasonOf(error) !== undefined) {
     const parts = faultyParts(error).map(({ name, description }) => `${name}: ${description}`);
-    return parts.length > 1 ? parts : [error.rawMessage];
+    const untold = countOf(error) - parts.length;
+    return parts.length > 1
+      ? [...parts, ...(untold > 0 ? [`and ${untold} more`] : [])]
+      : [error.rawMessage];
   }
   const cause = systemErrorOf(error);
   if (cause !== undefined) {
-    return [`cannot reach ${server}: ${explainCause(cause)}`];
+    return [
+      `${lostCodes.has(cause.code) ? server : `cannot reach ${server}`}: ${explainCause(cause)}`,
+    ];
   }
   switch (error.code) {
     case Code.Unavailable:
@@ -91,9 +108,14 @@ function isSystemError(cause: unknown): cause is SystemError {
   );
 }
 
+const lostCodes = new Set(["ECONNRESET", "EPIPE", "ETIMEDOUT"]);
+
 function explainCause({ code, message }: SystemError): string {
   if (code === "EPROTO") {
     return "it does not speak TLS; write http:// instead of https://";
+  }
+  if (lostCodes.has(code)) {
+    return `the connection was lost: ${message}; look what has been done and run the command again, or check --server: one with TLS wants https://`;
   }
   return /CERT|TLS/.test(code)
     ? `${message}; name the file of its certificate authority in NODE_EXTRA_CA_CERTS`

@@ -60,7 +60,10 @@ export async function* follow(
 ): AsyncGenerator<Change> {
   const place = createPlace(startRevision);
   const noteOnce = createNotes(note);
-  let hasConnected = false;
+  const connection = { wasMade: false };
+  const onHeader = (): void => {
+    connection.wasMade = true;
+  };
   let waitMs = leastWaitMs;
   const isOver = (): boolean => signal.aborted;
   while (!isOver()) {
@@ -71,9 +74,9 @@ export async function* follow(
     }, silenceMs);
     try {
       const request = { parent, ...place.start() };
-      for await (const response of watches.watch(request, { signal: end, timeoutMs: 0 })) {
+      const options = { signal: end, timeoutMs: 0, onHeader };
+      for await (const response of watches.watch(request, options)) {
         silence.refresh();
-        hasConnected = true;
         waitMs = leastWaitMs;
         noteOnce(undefined);
         yield* place.read(response);
@@ -91,7 +94,7 @@ export async function* follow(
         place.beginAgain();
         continue;
       }
-      if (!hasConnected || !isPassing(error)) {
+      if (!connection.wasMade || !isPassing(error)) {
         throw error;
       }
       noteOnce(`the connection is lost: ${error.rawMessage}; trying again`);
@@ -184,9 +187,7 @@ function createPlace(startRevision: bigint) {
     *read(response: WatchResponse): Generator<Change> {
       const isState = next === 0n;
       yield* isState ? readPart(response) : readCommit(response);
-      if (response.bookmark) {
-        ({ incarnation } = response);
-      }
+      ({ incarnation } = response);
       // One that waits for a revision in the future gets bookmarks of what there is.
       if ((!isState || response.bookmark) && response.revision >= next) {
         next = response.revision + 1n;

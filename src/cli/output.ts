@@ -1,5 +1,6 @@
 import type { JsonValue } from "@bufbuild/protobuf";
 import { Option } from "commander";
+import { escaped, unsafe } from "../yaml/escape.ts";
 import { writeYaml } from "../yaml/write.ts";
 import type { Shell } from "./shell.ts";
 
@@ -16,8 +17,11 @@ export function outputOption(formats: readonly [Format, ...Format[]]): Option {
 /** Writes data for programs. A list is one document an item in YAML, and a list in JSON. */
 export function printData(shell: Shell, format: "yaml" | "json", data: JsonValue): Promise<void> {
   return shell.print(
-    format === "yaml"
-      ? writeYaml(Array.isArray(data) ? data : [data])
-      : `${JSON.stringify(data, undefined, 2)}\n`,
+    format === "yaml" ? writeYaml(Array.isArray(data) ? data : [data]) : `${safeJson(data, 2)}\n`,
   );
+}
+
+/** JSON in which no text that others wrote steers a terminal. */
+export function safeJson(data: JsonValue, indent?: number): string {
+  return JSON.stringify(data, undefined, indent).replaceAll(unsafe, escaped);
 }

@@ -59,6 +59,7 @@ export function createProcessShell(
     },
     showProgress,
     hasColours: stdout.isTTY && stdout.hasColors(),
+    hasErrorColours: stderr.isTTY && stderr.hasColors(),
     closed: closed.signal,
     readInput: () => buffer(stdin),
     now: () => performance.now(),

@@ -10,7 +10,7 @@ import { getCommand } from "./commands/get.ts";
 import { listCommand } from "./commands/list.ts";
 import { serveCommand } from "./commands/serve.ts";
 import type { Shell } from "./shell.ts";
-import { printable, toned } from "./text.ts";
+import { complain } from "./text.ts";
 import { watchCommand } from "./commands/watch.ts";
 
 /** What a process ends with. */
@@ -38,9 +38,7 @@ export async function runProgram(shell: Shell, parameters: readonly string[]): P
     if (!(error instanceof Failure)) {
       throw error;
     }
-    for (const line of error.lines) {
-      shell.say(`${toned(shell, "bad", "error:")} ${printable(line)}`);
-    }
+    complain(shell, error.lines);
     return exitCodes.failed;
   } finally {
     await Promise.all(printed);

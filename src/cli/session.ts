@@ -57,7 +57,7 @@ export async function withSession(
   try {
     await run(createClients(transport), server);
   } catch (error) {
-    throw error instanceof ConnectError ? new Failure(...explainError(error, server)) : error;
+    throw error instanceof ConnectError ? new Failure(explainError(error, server)) : error;
   }
 }
 

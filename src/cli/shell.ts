@@ -12,6 +12,8 @@ export interface Shell {
   showProgress(text: string | undefined): void;
   /** Whether standard output shows colours. */
   readonly hasColours: boolean;
+  /** Whether standard error does. */
+  readonly hasErrorColours: boolean;
   /** Is aborted when nobody reads standard output any more. */
   readonly closed: AbortSignal;
   /** Reads standard input to its end. */

@@ -24,8 +24,8 @@ export async function readSources(
   shell: Shell,
   sources: readonly string[],
 ): Promise<SourcedObject[]> {
-  const problems: string[] = [];
-  const objects: SourcedObject[] = [];
+  let problems: string[] = [];
+  let objects: SourcedObject[] = [];
   for (const { name, read } of await filesOf(shell, sources, problems)) {
     const text = await read().then(decode, (error: unknown) => explain(error));
     if (typeof text !== "string") {
@@ -33,12 +33,12 @@ export async function readSources(
       continue;
     }
     const found = readObjects(name, text);
-    objects.push(...found.objects);
-    problems.push(...found.problems.map(formatProblem));
+    objects = objects.concat(found.objects);
+    problems = problems.concat(found.problems.map(formatProblem));
   }
-  problems.push(...duplicatesIn(objects));
+  problems = problems.concat(duplicatesIn(objects));
   if (problems.length > 0) {
-    throw new Failure(...problems);
+    throw new Failure(problems);
   }
   if (objects.length === 0) {
     throw new Failure(
@@ -76,17 +76,23 @@ async function filesOf(
   return files;
 }
 
-/** The files in a folder, and in those below it, by name; those that begin with a dot are left out. */
+/**
+ * The files in a folder, and in those below it, by name. Names that begin with a dot are left out, and
+ * what is no file.
+ */
 async function documentsIn(folder: string): Promise<string[]> {
   const names: string[] = [];
   for (const entry of (await readdir(folder)).toSorted()) {
-    const path = join(folder, entry);
     if (entry.startsWith(".")) {
       continue;
     }
-    if ((await stat(path)).isDirectory()) {
+    const path = join(folder, entry);
+    const isDocument = documentName.test(entry);
+    // A link that leads nowhere matters if it is one of ours.
+    const kind = await (isDocument ? stat(path) : stat(path).catch(() => undefined));
+    if (kind?.isDirectory() === true) {
       names.push(...(await documentsIn(path)));
-    } else if (documentName.test(entry)) {
+    } else if (isDocument && kind?.isFile() === true) {
       names.push(path);
     }
   }

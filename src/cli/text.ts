@@ -1,4 +1,5 @@
 import { styleText } from "node:util";
+import { escaped } from "../yaml/escape.ts";
 import type { Shell } from "./shell.ts";
 
 /** What a text means, which decides its colour. */
@@ -12,9 +13,21 @@ const styles = {
   heading: "bold",
 } as const satisfies Record<Tone, Parameters<typeof styleText>[0]>;
 
-/** Colours a text, where there are colours. */
+/** Colours a text for standard output, where that has colours. */
 export function toned({ hasColours }: Shell, tone: Tone, text: string): string {
-  return hasColours ? styleText(styles[tone], text, { validateStream: false }) : text;
+  return hasColours ? styled(tone, text) : text;
+}
+
+/** Says on standard error what went wrong, one problem a line. */
+export function complain(shell: Shell, lines: readonly string[]): void {
+  const label = shell.hasErrorColours ? styled("bad", "error:") : "error:";
+  for (const line of lines) {
+    shell.say(`${label} ${printable(line)}`);
+  }
+}
+
+function styled(tone: Tone, text: string): string {
+  return styleText(styles[tone], text, { validateStream: false });
 }
 
 /**
@@ -22,10 +35,7 @@ export function toned({ hasColours }: Shell, tone: Tone, text: string): string {
  * direction of writing is shown as an escape.
  */
 export function printable(text: string): string {
-  return text.replaceAll(
-    /[\p{Cc}\p{Bidi_Control}\u2028\u2029]/gu,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
-  );
+  return text.replaceAll(/[\p{Cc}\p{Bidi_Control}\u2028\u2029]/gu, escaped);
 }
 
 /** A table with a heading, its columns aligned; the last one is not padded. */

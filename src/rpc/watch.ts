@@ -54,7 +54,7 @@ export function watchService({
             }
             hasCaughtUp ||= !isFarBehind;
             next = entry.revision + 1n;
-            const response = responseOf(entry, parent);
+            const response = responseOf(entry, parent, store.incarnation);
             if (response !== undefined) {
               yield response;
               bookmarkDue = performance.now() + bookmarkIntervalMs;
@@ -96,7 +96,7 @@ function* presentState(store: Store, parent: string): Generator<WatchResponse, b
     }
     if (events.length > 0) {
       state = undefined;
-      yield create(WatchResponseSchema, { revision, events });
+      yield create(WatchResponseSchema, { revision, events, incarnation: store.incarnation });
     }
     state = store.watchedStates.at(revision);
     position = next;

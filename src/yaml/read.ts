@@ -2,7 +2,13 @@
  * Documents of the catalog's kinds. They are held to their kind strictly: a key that is misspelt, or
  * that lost its value to a wrong indentation, must not open an extension to everyone.
  */
-import { fromJson, type JsonObject, type JsonValue } from "@bufbuild/protobuf";
+import {
+  type DescMessage,
+  fromJson,
+  type JsonObject,
+  type JsonValue,
+  type Message,
+} from "@bufbuild/protobuf";
 import {
   type WasmExtension,
   WasmExtensionSchema,
@@ -10,6 +16,7 @@ import {
 import { type AttachmentSet, AttachmentSetSchema } from "../../gen/wasmext/v1/attachment_set_pb.ts";
 import { excerpt } from "../catalog/field-problem.ts";
 import { extensionFqn } from "../catalog/fqn.ts";
+import { problemsOfForm } from "../catalog/well-formed.ts";
 import { jsonOptions } from "../wire/options.ts";
 import { parseYaml, type YamlDocument } from "./document.ts";
 import { isMapping } from "./json.ts";
@@ -56,13 +63,53 @@ export function readObjects(file: string, text: string): ObjectsOfText {
   }
   const found: ObjectsOfText = { objects: [], problems: [] };
   for (const document of parsed.documents) {
-    const problems = problemsOf(document);
-    if (problems.length === 0) {
-      found.objects.push(objectOf(document));
+    const result = readDocument(document);
+    if (result.kind === "object") {
+      found.objects.push(result.object);
+    } else {
+      found.problems.push(...firstOf(result.problems));
     }
-    found.problems.push(...problems.toSorted((a, b) => a.line - b.line || a.column - b.column));
   }
   return found;
+}
+
+type DocumentRead =
+  | { readonly kind: "object"; readonly object: SourcedObject }
+  | { readonly kind: "unreadable"; readonly problems: Problem[] };
+
+function readDocument(document: YamlDocument): DocumentRead {
+  const problems = problemsOf(document);
+  if (problems.length > 0) {
+    return { kind: "unreadable", problems };
+  }
+  const object = objectOf(document);
+  // No server takes what is too deep or too much, and some of it cannot even be sent.
+  const unfit = problemsOfForm(...messageOf(object)).problems;
+  return unfit.length === 0
+    ? { kind: "object", object }
+    : {
+        kind: "unreadable",
+        problems: unfit.map(({ field, description }) => object.problemOfField(field, description)),
+      };
+}
+
+function messageOf({ object }: SourcedObject): [DescMessage, Message] {
+  return object.kind === "WasmExtension"
+    ? [WasmExtensionSchema, object.extension]
+    : [AttachmentSetSchema, object.attachmentSet];
+}
+
+/** How many problems of a document are told; where there are more, one cause has many effects. */
+const maxProblems = 20;
+
+function firstOf(problems: readonly Problem[]): Problem[] {
+  const byPlace = problems.toSorted((a, b) => a.line - b.line || a.column - b.column);
+  const told = byPlace.slice(0, maxProblems);
+  const next = byPlace[maxProblems];
+  const more = byPlace.length - maxProblems;
+  return next === undefined
+    ? told
+    : [...told, { ...next, field: "", message: `and ${more} more problems from here on` }];
 }
 
 function problemsOf(document: YamlDocument): Problem[] {

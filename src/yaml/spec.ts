@@ -1,4 +1,10 @@
-import { type DescField, type DescMessage, type JsonValue, ScalarType } from "@bufbuild/protobuf";
+import {
+  type DescField,
+  type DescMessage,
+  type JsonObject,
+  type JsonValue,
+  ScalarType,
+} from "@bufbuild/protobuf";
 import { findUnreadable, isWellKnown, type JsonStep, type Unreadable } from "../wire/unreadable.ts";
 import type { YamlDocument } from "./document.ts";
 import { isMapping } from "./json.ts";
@@ -24,10 +30,34 @@ export function problemsOfSpec(
         "has no value; write one, indented deeper than the key, or leave the key out",
       ),
     ),
-    ...[...findUnreadable(schema, spec)].map((unreadable) =>
-      problemOf(document, unreadable, spec, absent),
+    ...twiceNamed(schema, spec).map((key) =>
+      document.problemAtKey(
+        ["spec", key],
+        "is another name of a field that stands there; keep one",
+      ),
     ),
+    ...[...findUnreadable(schema, spec)]
+      .filter(isOfPart)
+      .map((unreadable) => problemOf(document, unreadable, spec, absent)),
   ];
+}
+
+/** Keys of a mapping whose field stands under its other name already. */
+function twiceNamed(schema: DescMessage, json: JsonObject): string[] {
+  const seen = new Set<DescField>();
+  return Object.keys(json).filter((key) => {
+    const field = schema.fields.find(({ name, jsonName }) => key === jsonName || key === name);
+    const isTwice = field !== undefined && seen.has(field);
+    if (field !== undefined) {
+      seen.add(field);
+    }
+    return isTwice;
+  });
+}
+
+/** What is wrong with the whole is that a field stands twice in it. */
+function isOfPart({ path }: Unreadable): boolean {
+  return path.length > 0;
 }
 
 function remedyOfAbsent(key: string): string {
@@ -77,7 +107,7 @@ function problemOf(
     const text = unknownField(known.filter((key) => !absent.includes(key)));
     return document.problemAtKey(["spec", ...steps], text);
   }
-  const remedy = remedyFor(path);
+  const remedy = problem.includes("recursion") ? "nest it less deeply" : remedyFor(path);
   const shown = excerptOf(valueAt(spec, steps));
   const text = remedy === undefined ? problem : `${shown} is not valid; ${remedy}`;
   return document.problemAt(["spec", ...steps], text);

@@ -6,6 +6,7 @@ import {
 } from "../../gen/tetrateio/api/tsb/extension/v2/wasm_extension_pb.ts";
 import { type AttachmentSet, AttachmentSetSchema } from "../../gen/wasmext/v1/attachment_set_pb.ts";
 import { jsonOptions } from "../wire/options.ts";
+import { escaped, unsafe } from "./escape.ts";
 import { attachmentSetKind, extensionKind, type Kind } from "./kinds.ts";
 
 /** The document of an extension, as `readObjects` takes it back. */
@@ -52,9 +53,6 @@ function writeDocument(value: JsonValue): string {
 
 const stringTag = "tag:yaml.org,2002:str";
 
-/** Characters that YAML parsers take for line breaks, or do not take at all, where they stand bare. */
-const unsafe = /[^\t\n\x20-\x7e\u00a0-\u2027\u202a-\ufefe\uff00-\ufffd\u{10000}-\u{10ffff}]/gu;
-
 function withSafeStrings(tags: Tags): Tags {
   return tags.map((tag) =>
     typeof tag === "object" && tag.tag === stringTag && tag.collection === undefined
@@ -66,12 +64,21 @@ function withSafeStrings(tags: Tags): Tags {
 function withEscapes({ stringify }: ScalarTag): NonNullable<ScalarTag["stringify"]> {
   return (item, ...context) => {
     const text = String(item.value);
-    return stringify === undefined || text.search(unsafe) >= 0
+    return stringify === undefined || needsQuotes(text)
       ? JSON.stringify(text).replaceAll(unsafe, escaped)
       : stringify(item, ...context);
   };
 }
 
-function escaped(character: string): string {
-  return `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
+/**
+ * Tells what the library would write bare, or as a block, and readers take for something else: Go's
+ * takes more for numbers than YAML 1.1 does, such as 0X1F and 0_8, and blocks that begin with white
+ * space are read in different ways.
+ */
+function needsQuotes(text: string): boolean {
+  return (
+    text.search(unsafe) >= 0 ||
+    /^[-+.\d]/.test(text) ||
+    (text.includes("\n") && /^\n*[ \t]/.test(text))
+  );
 }

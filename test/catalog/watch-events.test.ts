@@ -17,21 +17,21 @@ test("scopes that see the same of a commit share one message, and what nobody se
   };
 
   const open = entryOf(1n);
-  expect(responseOf(open, red)).toBe(responseOf(open, acme));
-  expect(responseOf(open, blue)).toBe(responseOf(open, acme));
+  expect(responseOf(open, red, "i")).toBe(responseOf(open, acme, "i"));
+  expect(responseOf(open, blue, "i")).toBe(responseOf(open, acme, "i"));
   expect(open.responses.size).toBe(1);
 
   const ofRed = entryOf(2n);
   for (let tenant = 0; tenant < 100; tenant++) {
-    expect(responseOf(ofRed, `${acme}/tenants/t${tenant}`)).toBeUndefined();
+    expect(responseOf(ofRed, `${acme}/tenants/t${tenant}`, "i")).toBeUndefined();
   }
   expect(ofRed.responses.size).toBe(0);
 
   const removed = entryOf(4n);
-  expect(responseOf(removed, blue)?.events.map(({ event }) => event.case)).toEqual([
+  expect(responseOf(removed, blue, "i")?.events.map(({ event }) => event.case)).toEqual([
     "extensionDeleted",
   ]);
-  expect(responseOf(removed, red)?.events.map(({ event }) => event.case)).toEqual([
+  expect(responseOf(removed, red, "i")?.events.map(({ event }) => event.case)).toEqual([
     "extensionDeleted",
     "attachmentSetPut",
   ]);

@@ -1,4 +1,5 @@
 import { once } from "node:events";
+import { mkdirSync, rmSync, symlinkSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { clone } from "@bufbuild/protobuf";
@@ -94,7 +95,7 @@ describe("apply", () => {
     const text = [
       extension("good"),
       extension("bad", "vmConfig:", "  env:", "    - name: A", "    - name: 1A", "priority: 1"),
-      extension("worse", "imagePullPolicy: 7", "phase: 9"),
+      extension("worse", 'allowedIn: [a, "", b]', "vmConfig: {env: [{name: A}, {name: A}]}"),
       extension("fine"),
       seedAttachments,
     ].join("---\n");
@@ -107,10 +108,10 @@ describe("apply", () => {
       expect.stringMatching(
         /^error: stdin:15:15: spec\.vmConfig\.env\[1\]\.name: "1A" is no C identifier; /,
       ),
+      expect.stringMatching(/^error: stdin:23:18: spec\.allowedIn\[1\]: is required; /),
       expect.stringMatching(
-        /^error: stdin:23:20: spec\.imagePullPolicy: 7 is no value of PullPolicy; /,
+        /^error: stdin:24:38: spec\.vmConfig\.env\[1\]\.name: "A" stands twice/,
       ),
-      expect.stringMatching(/^error: stdin:24:10: spec\.phase: 9 is no value of PluginPhase; /),
       expect.stringMatching(
         new RegExp(
           `^error: stdin:\\d+:1: ${seedGateway}: ${seedHttpFqn} does not exist, or .* may not use it`,
@@ -245,6 +246,23 @@ describe("apply", () => {
 });
 
 describe("apply --dry-run", () => {
+  test.each([
+    ["a name that is no fqn", seedAttachments.replace(seedHttpFqn, "wasm-http")],
+    ["a target that is attached", seedAttachments.replace(seedHttpFqn, seedGateway)],
+    ["more than a server reads", extension("big", `description: ${"x".repeat(4_500_000)}`)],
+    ["a tenant that loses an extension", seedHttp.replace("spec:", "spec:\n  allowedIn: [none]")],
+  ])("answers the same as apply for %s", async (_what, text) => {
+    await using server = await startServer();
+    await apply(server, `${seedOci}---\n${seedHttp}---\n${seedAttachments}`);
+    const input = `${extension("good")}---\n${text}`;
+    const tried = await apply(server, input, "--dry-run");
+    const applied = await apply(server, input);
+    expect(applied.stderr).toBe(tried.stderr);
+    expect(applied.stdout).toBe(tried.stdout.replaceAll(" (dry run)", ""));
+    expect(applied.exitCode).toBe(tried.exitCode);
+    expect(tried.stdout).toContain("organizations/org/extensions/good created (dry run)");
+  });
+
   test("answers what apply would answer, and does nothing", async () => {
     await using server = await startServer();
     await apply(server, `${seedOci}---\n${seedHttp}---\n${seedAttachments}`);
@@ -285,7 +303,44 @@ describe("apply --dry-run", () => {
   });
 });
 
+describe("a folder", () => {
+  test("may hold links, and what is no file is left alone", async () => {
+    await using server = await startServer();
+    using folder = folderOf({ "real/a.yaml": seedOci, "config/x": "" });
+    symlinkSync(`${folder.path}/none`, `${folder.path}/notes.txt`);
+    mkdirSync(`${folder.path}/folder.yaml`);
+    symlinkSync("../real/a.yaml", `${folder.path}/config/link.yaml`);
+    rmSync(`${folder.path}/config/x`);
+    const ran = await runCli(["apply", "-f", `${folder.path}/config`, "--server", server.url]);
+    expect(ran.stdout).toBe(`${seedAuth} created\n1 created\n`);
+    const whole = await runCli(["apply", "-f", folder.path, "--server", server.url]);
+    expect(whole.stderr).toMatch(
+      /^error: .*\/real\/a\.yaml:1:1: .* stands in .*\/config\/link\.yaml:1 already/,
+    );
+    symlinkSync(`${folder.path}/none`, `${folder.path}/config/z.yaml`);
+    const dead = await runCli(["apply", "-f", `${folder.path}/config`, "--server", server.url]);
+    expect(dead).toMatchObject({
+      exitCode: 1,
+      stderr: `error: ${folder.path}/config/z.yaml: there is no such file or folder; check the name\n`,
+    });
+  });
+});
+
 describe("on a terminal", () => {
+  test("what files and servers say cannot steer it", async () => {
+    await using server = await startServer();
+    using folder = folderOf({
+      "\u001b[31m.yaml": extension("a", 'source: "\\x9b31m"', 'url: "h\\u202e"').replace(
+        "  url: oci://ghcr.io/acme/x:1\n",
+        "",
+      ),
+    });
+    const { exitCode, stderr } = await runCli(["apply", "-f", folder.path, "--server", server.url]);
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain("\\u001b[31m.yaml:");
+    expect(stderr).toMatch(/^[\n\x20-\x7e]*$/);
+  });
+
   test("apply shows results in colours, and progress when it is long", async () => {
     await using server = await startServer();
     const progress: (string | undefined)[] = [];

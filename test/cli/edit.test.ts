@@ -51,6 +51,29 @@ describe("commands that edit", () => {
     expect((await run("attach", seedAuth, seedGateway)).stdout).toBe(`${seedGateway} unchanged\n`);
   });
 
+  test("attach keeps what the options do not say", async () => {
+    const first = ["--mode", "SERVER", "--label", "a=1", "--label", "b=2", "--namespace", "ns"];
+    await run("attach", seedAuth, group, ...first, "--config", "{x: 1}");
+    await run("attach", seedAuth, group, "--port", "8080", "--label", "b=3");
+    expect(await attached(group)).toEqual({
+      workloadSelector: { namespace: "ns", labels: { a: "1", b: "3" } },
+      extension: [
+        { fqn: seedAuth, config: { x: 1 }, match: [{ mode: "SERVER", ports: [{ number: 8080 }] }] },
+      ],
+    });
+  });
+
+  test("attach names the target that is refused, and goes on with the others", async () => {
+    const { exitCode, stdout, stderr } = await run(
+      ...["attach", seedAuth, seedGateway, group],
+      ...["--mode", "SERVER"],
+    );
+    expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: `${group} created\n` });
+    expect(stderr).toMatch(
+      new RegExp(`^error: ${seedGateway}: .*SERVER never matches on a gateway`),
+    );
+  });
+
   test("attach takes several targets, and an empty configuration", async () => {
     const { stdout } = await run("attach", seedAuth, seedGateway, group, "--config", "{}");
     expect(stdout).toBe(`${seedGateway} created\n${group} created\n`);
@@ -72,6 +95,15 @@ describe("commands that edit", () => {
     ]);
     const { extension } = (await attached(group)) as { extension: { fqn: string }[] };
     expect(extension.map(({ fqn }) => fqn).toSorted()).toEqual([seedAuth, seedHttpFqn]);
+    const labels = Array.from({ length: 12 }, (_, index) => `l${index}`);
+    const all = await Promise.all(
+      labels.map((label) => run("attach", seedAuth, group, "--label", `${label}=x`)),
+    );
+    expect(all.map(({ exitCode }) => exitCode)).toEqual(labels.map(() => 0));
+    const { workloadSelector } = (await attached(group)) as {
+      workloadSelector: { labels: object };
+    };
+    expect(Object.keys(workloadSelector.labels).toSorted()).toEqual(labels.toSorted());
     expect(extension).toContainEqual({
       fqn: seedHttpFqn,
       config: { a: 1 },

@@ -28,6 +28,16 @@ describe("the shell of a process", () => {
     expect(shell.hasColours).toBe(true);
   });
 
+  test("knows whether each of its outputs shows colours", () => {
+    const at = (isTTY: boolean) =>
+      Object.assign(new PassThrough(), { isTTY, hasColors: () => true });
+    const streams = { stdin: at(true), stdout: at(true), stderr: at(false) } as unknown as Streams;
+    expect(createProcessShell(streams, parts)).toMatchObject({
+      hasColours: true,
+      hasErrorColours: false,
+    });
+  });
+
   test("shows neither progress nor colours in a pipe", async () => {
     const { shell, screen } = shellOn({ isTerminal: false });
     shell.showProgress("1 of 3");

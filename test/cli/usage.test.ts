@@ -103,12 +103,14 @@ describe("the command line", () => {
     other.close();
   });
 
-  test("a server that hangs up cannot be reached", async () => {
+  test("a server that hangs up is a lost connection", async () => {
     const other = await listen((socket) => socket.destroy());
     const url = `http://127.0.0.1:${(other.address() as AddressInfo).port}`;
     const { exitCode, stderr } = await runCli(["list", "organizations/org", "--server", url]);
     expect(exitCode).toBe(1);
-    expect(stderr).toMatch(/^error: cannot reach http:\S+: .*; start a server with/);
+    expect(stderr).toMatch(
+      /^error: http:\S+: the connection was lost: .*; look what has been done and run/,
+    );
     other.close();
   });
 
@@ -122,7 +124,7 @@ describe("the command line", () => {
     });
     const http = await runCli(["get", extension, "--server", `http://127.0.0.1:${secure.port}`]);
     expect(http.exitCode).toBe(1);
-    expect(http.stderr).toMatch(/^error: [^\n]*http:\/\/127[^\n]*--server\n$/);
+    expect(http.stderr).toMatch(/^error: [^\n]*http:\/\/127[^\n]*one with TLS wants https:\/\/\n$/);
   });
 });
 

@@ -189,6 +189,29 @@ describe("watch", () => {
     expect(await changes.next()).toEqual({ done: true, value: undefined });
   });
 
+  test("that begins with a revision goes on after a lost connection, and notices another catalog", async () => {
+    const before = createAcme();
+    const first = await startServer({ store: before.store });
+    await before.put("a");
+    const early = watch(first.url, "--from", "1");
+    const waiting = watch(first.url, "--from", "3");
+    await early.printed(/a /);
+    await expect.poll(() => before.store.commitWatchers.size).toBe(2);
+    await first.close();
+    await waiting.said(/the connection is lost/);
+    const after = createAcme();
+    for (const name of ["x", "y", "z"]) {
+      await after.put(name);
+    }
+    await using second = await startServer({ store: after.store, port: first.port });
+    await waiting.printed(/z /);
+    expect(second.url).toBe(first.url);
+    expect(linesOf(await waiting.end())).toEqual([`3 put ${ext("z")}`]);
+    const { exitCode, stderr } = await early.end();
+    expect(exitCode).toBe(1);
+    expect(stderr).toMatch(/error: revision 2 of .* is one of another incarnation/);
+  });
+
   test("begins with a revision, and says so if it is no longer kept", async () => {
     const catalog = createAcme({ store: createStore({ maxCommits: 2, maxBytes: 1e9 }) });
     await using server = await startServer({ store: catalog.store });

@@ -158,15 +158,17 @@ describe("Watch", () => {
     const catalog = createAcme();
     await catalog.put("a");
     const state = watch(catalog, acme);
-    expect(await state.next()).toMatchObject({ bookmark: false, incarnation: "" });
     const { incarnation } = await state.next();
     expect(incarnation).not.toBe("");
+    expect(await state.next()).toMatchObject({ bookmark: true, incarnation });
     await catalog.put("b");
     const resume = ({ watches }: Acme): Reader<WatchResponse> =>
       read(({ signal }) =>
         watches.watch({ parent: acme, startRevision: 2n, incarnation }, { signal }),
       );
-    expect(eventsOf(await resume(catalog).next())).toEqual([`put ${ext("b")}`]);
+    const next = await resume(catalog).next();
+    expect(eventsOf(next)).toEqual([`put ${ext("b")}`]);
+    expect(next.incarnation).toBe(incarnation);
     expect(said(await endOf(resume(createAcme())))).toMatchObject({
       code: Code.OutOfRange,
       reason: "OTHER_INCARNATION",

@@ -46,6 +46,7 @@ export async function runCli(
     },
     showProgress: surroundings.showProgress ?? (() => undefined),
     hasColours: surroundings.hasColours ?? false,
+    hasErrorColours: surroundings.hasColours ?? false,
     closed: surroundings.closed ?? new AbortController().signal,
     readInput: () => Promise.resolve(Buffer.from(surroundings.input ?? "")),
     now: surroundings.now ?? (() => performance.now()),

@@ -253,7 +253,7 @@ describe("what is wrong is named with file, line, column and field", () => {
     [
       "a field under both of its names",
       changed("  url:", "  allowed_in: []\n  url:"),
-      "7:3: spec: ",
+      "9:3: spec.allowed_in: is another name of a field that stands there; keep one",
     ],
     ["bad indentation", changed("  url:", "   url:"), "9:1: the indentation does not fit"],
     [
@@ -301,6 +301,63 @@ describe("what is wrong is named with file, line, column and field", () => {
     expect(problems[0]).toMatch(/^\d+:\d+: /);
   });
 
+  test.each([
+    [
+      "an anchor that holds itself",
+      "config:\n    some_key: some_value",
+      "config: &c\n    a: *c",
+      "*c stands inside of what &c names",
+    ],
+    ["a merge", "some_key: some_value", "<<: {a: 1}", "17:5: << merges in other versions of YAML"],
+    [
+      "a list that is not closed",
+      "config:",
+      "match: [a, b\n  config:",
+      "this is no YAML: Flow sequence",
+    ],
+    [
+      "a key with a colon that stands twice",
+      "some_key: some_value",
+      '"a:b": 1\n    "a:b": 2',
+      "the key a:b stands twice",
+    ],
+    [
+      "nesting that JSON holds and no message does",
+      "some_value",
+      `${"[".repeat(100)}${"]".repeat(100)}`,
+      "17:5: spec.config: nests deeper than 64 levels",
+    ],
+    [
+      "nesting that nothing holds",
+      "some_value",
+      `${"[".repeat(300)}${"]".repeat(300)}`,
+      "nest it less deeply",
+    ],
+  ])("%s", (_what, from, to, expected) => {
+    const problems = problemsOf(changed(from, to));
+    expect(problems).toHaveLength(1);
+    expect(problems[0]).toContain(expected);
+  });
+
+  test("YAML of another version", () => {
+    const text = `%YAML 1.1\n---\n${changed("some_value", "2024-05-01")}`;
+    expect(problemsOf(text)).toEqual([expect.stringContaining("not YAML 1.2; leave %YAML out")]);
+  });
+
+  test("many problems, as far as people read", () => {
+    const lines = Array.from({ length: 20_000 }, (_, index) => `  x${index}: 1\n`).join("");
+    const problems = problemsOf(`${seedOci}${lines}`);
+    expect(problems).toHaveLength(21);
+    expect(problems.at(-1)).toBe("38:3: and 19980 more problems from here on");
+  });
+
+  test("a mapping of 100,000 keys is read in reasonable time", () => {
+    const lines = Array.from({ length: 100_000 }, (_, index) => `    k${index}: 1\n`).join("");
+    expect(problemsOf(`${seedOci}${lines}`)).toEqual([
+      expect.stringContaining("17:5: spec.config: "),
+    ]);
+  });
+
   test("all of it, by line", () => {
     const text = changed("priority", "prio", changed("allowedIn", "allow"));
     expect(problemsOf(`${text}---\n${changed("AUTHZ", "1.5", seedHttp)}`)).toEqual([
@@ -314,6 +371,17 @@ describe("what is wrong is named with file, line, column and field", () => {
     expect(problemsOf(changed("    some_key", "  some_key"))).toEqual([
       expect.stringContaining("16:3: spec.config: has no value"),
       expect.stringContaining("17:3: spec.some_key: unknown field"),
+    ]);
+  });
+
+  test("a few aliases that stand for very much are refused", () => {
+    const nine = (item: string): string => `[${Array.from({ length: 9 }, () => item).join(", ")}]`;
+    const lines = [`a0: &a0 ${nine("x")}`];
+    for (let level = 1; level < 10; level++) {
+      lines.push(`a${level}: &a${level} ${nine(`*a${level - 1}`)}`);
+    }
+    expect(problemsOf(lines.join("\n"))).toEqual([
+      expect.stringContaining("stand for more than 10000 values"),
     ]);
   });
 

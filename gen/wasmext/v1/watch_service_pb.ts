@@ -44,7 +44,7 @@ export type WatchRequest = Message<"wasmext.v1.WatchRequest"> & {
   startRevision: bigint;
 
   /**
-   * The incarnation that `start_revision` is of, from a bookmark. Optional: when
+   * The incarnation that `start_revision` is of, from a response. Optional: when
    * empty, a revision of a catalog that is gone cannot be told from one in the
    * future, and is waited for.
    *
@@ -93,9 +93,9 @@ export type WatchResponse = Message<"wasmext.v1.WatchResponse"> & {
   bookmark: boolean;
 
   /**
-   * With a bookmark: what the revision is a revision of. It changes when the
-   * catalog begins anew and counts from 1 again, as a catalog in memory does when
-   * its server is restarted.
+   * What the revision is a revision of. It changes when the catalog begins anew
+   * and counts from 1 again, as a catalog in memory does when its server is
+   * restarted.
    *
    * @generated from field: string incarnation = 4;
    */
@@ -177,8 +177,8 @@ export const WatchService: GenService<{
    * attachment sets of its targets. An extension that it may no longer use
    * arrives as deleted, one that it may use from now on as put.
    *
-   * To resume, send the last revision that was received plus one, and the
-   * incarnation of the last bookmark. OUT_OF_RANGE when that revision is no
+   * To resume, send the last revision that was received plus one, and its
+   * incarnation. OUT_OF_RANGE when that revision is no
    * longer kept: its ErrorInfo names the `oldest_revision` that is; or when it
    * is one of another incarnation; begin with 0. RESOURCE_EXHAUSTED when the reader has fallen too far
    * behind, by 1,000 commits or 8 MiB: resume from the `next_revision` that its

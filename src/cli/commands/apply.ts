@@ -1,16 +1,16 @@
-import { Code, ConnectError } from "@connectrpc/connect";
+import { ConnectError } from "@connectrpc/connect";
 import type { Command } from "commander";
 import { formatProblem } from "../../yaml/problem.ts";
 import type { SourcedObject } from "../../yaml/read.ts";
 import type { Clients } from "../clients.ts";
 import { copyOf } from "../dry-run.ts";
-import { explainError, Failure, faultyParts, reasonOf } from "../failure.ts";
+import { explainError, Failure, faultyParts, isRefusal } from "../failure.ts";
 import { createProgress } from "../progress.ts";
 import { isOvertaken, type Outcome, putObject } from "../put.ts";
 import { clientCommand, type SessionOptions, withSession } from "../session.ts";
 import type { Shell } from "../shell.ts";
 import { filesArgument, readSources } from "../sources.ts";
-import { type Tone, toned } from "../text.ts";
+import { complain, type Tone, toned } from "../text.ts";
 
 interface ApplyOptions extends SessionOptions {
   readonly filename: readonly string[];
@@ -81,14 +81,12 @@ async function applyAll(
       if (!(error instanceof ConnectError)) {
         throw error;
       }
-      if (reasonOf(error) === undefined || error.code === Code.Unavailable) {
+      if (!isRefusal(error)) {
         lost = explainError(error, server);
         break;
       }
       result = "refused";
-      for (const problem of explainRefusal(source, error)) {
-        shell.say(`${toned(shell, "bad", "error:")} ${problem}`);
-      }
+      complain(shell, explainRefusal(source, error));
     }
     counts.set(result, (counts.get(result) ?? 0) + 1);
     progress.advance();
@@ -97,10 +95,10 @@ async function applyAll(
   const done = [...counts.values()].reduce((sum, count) => sum + count, 0);
   await shell.print(`${summaryOf(counts, objects.length - done)}${suffix}\n`);
   if (lost.length > 0) {
-    throw new Failure(...lost);
+    throw new Failure(lost);
   }
   if (counts.has("refused")) {
-    throw new Failure();
+    throw new Failure([]);
   }
 }
 

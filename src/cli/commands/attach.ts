@@ -1,12 +1,17 @@
 import { create, type JsonObject } from "@bufbuild/protobuf";
 import { Argument, type Command, InvalidArgumentError } from "commander";
-import { TrafficSelectorSchema } from "../../../gen/tetrateio/api/tsb/types/v2/types_pb.ts";
+import {
+  PortSelectorSchema,
+  TrafficSelectorSchema,
+  type WasmExtensionAttachment,
+} from "../../../gen/tetrateio/api/tsb/types/v2/types_pb.ts";
 import {
   type AttachmentSet,
   WorkloadSelectorSchema,
 } from "../../../gen/wasmext/v1/attachment_set_pb.ts";
 import { parseYaml } from "../../yaml/document.ts";
 import { isMapping } from "../../yaml/json.ts";
+import { forEachObject } from "../each.ts";
 import { editAttachments, withAttachment } from "../edit-attachments.ts";
 import { extensionArgument, targetsArgument } from "../fqn-argument.ts";
 import { clientCommand, type SessionOptions, withSession } from "../session.ts";
@@ -35,20 +40,25 @@ export function attachCommand(shell: Shell): Command {
     .option("--label <key=value>", "label of the target's workloads; repeatable", parseLabels)
     .addHelpText("after", examples)
     .action(async (extension: string, targets: readonly string[], options: AttachOptions) => {
-      await withSession(options, async (clients) => {
-        for (const target of new Set(targets)) {
+      await withSession(options, async (clients, server) => {
+        const fqns = [...new Set(targets)];
+        await forEachObject(shell, { fqns, server }, async (target) => {
           const outcome = await editAttachments(clients, target, (attachmentSet) =>
-            withAttachment(withWorkloads(attachmentSet, options), extension, changeOf(options)),
+            withAttachment(withWorkloads(attachmentSet, options), extension, (attachment) =>
+              changed(attachment, options),
+            ),
           );
           const tone = outcome === "unchanged" ? "quiet" : "good";
           await shell.print(`${target} ${toned(shell, tone, outcome)}\n`);
-        }
+        });
       });
     });
 }
 
 const examples = `
 Where the extension is attached already, that attachment gets what the options say, and keeps the rest.
+--config and --port replace what there was, --label adds to it. What is refused is reported with its
+target, and the others are done all the same.
 
 Examples:
   wasmext attach organizations/org/extensions/wasm-auth \\
@@ -58,13 +68,22 @@ Examples:
     organizations/org/tenants/t/workspaces/w/securitygroups/sg \\
     --config '{"some_key": "for this group"}' --mode SERVER --port 8080`;
 
-function changeOf({ config, mode, port }: AttachOptions): Parameters<typeof withAttachment>[2] {
-  const ports = (port ?? []).map((number) => ({ number }));
+/** The attachment with what the options say; of its match, if it has but one selector. */
+function changed(
+  attachment: WasmExtensionAttachment,
+  { config, mode, port }: AttachOptions,
+): WasmExtensionAttachment {
+  const [selector = create(TrafficSelectorSchema), ...more] = attachment.match;
+  const present = more.length === 0 ? selector : create(TrafficSelectorSchema);
+  const selected = {
+    ...present,
+    ...(mode && { mode: modeNamed(mode) }),
+    ...(port && { ports: port.map((number) => create(PortSelectorSchema, { number })) }),
+  };
   return {
+    ...attachment,
     ...(config && { config }),
-    ...((mode !== undefined || port !== undefined) && {
-      match: [create(TrafficSelectorSchema, { mode: modeNamed(mode), ports })],
-    }),
+    ...((mode !== undefined || port !== undefined) && { match: [selected] }),
   };
 }
 
@@ -78,7 +97,7 @@ function withWorkloads(
   const workloadSelector = {
     ...(attachmentSet.workloadSelector ?? create(WorkloadSelectorSchema)),
     ...(namespace !== undefined && { namespace }),
-    ...(label && { labels: label }),
+    ...(label && { labels: { ...attachmentSet.workloadSelector?.labels, ...label } }),
   };
   return { ...attachmentSet, workloadSelector };
 }

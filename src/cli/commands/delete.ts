@@ -1,8 +1,6 @@
-import { ConnectError } from "@connectrpc/connect";
 import { Argument, type Command } from "commander";
 import { isExtension } from "../../catalog/fqn.ts";
-import type { Clients } from "../clients.ts";
-import { explainError, Failure, reasonOf } from "../failure.ts";
+import { forEachObject } from "../each.ts";
 import { objectsArgument } from "../fqn-argument.ts";
 import { clientCommand, type SessionOptions, withSession } from "../session.ts";
 import type { Shell } from "../shell.ts";
@@ -32,7 +30,12 @@ export function deleteCommand(shell: Shell): Command {
       const read = filename.length === 0 ? [] : await readSources(shell, filename);
       await withSession(options, async (clients, server) => {
         const fqns = new Set([...named, ...read.map(({ fqn }) => fqn)]);
-        await deleteAll(shell, clients, inOrder([...fqns]), server);
+        await forEachObject(shell, { fqns: inOrder([...fqns]), server }, async (fqn) => {
+          await (isExtension(fqn)
+            ? clients.extensions.deleteWasmExtension({ fqn })
+            : clients.attachments.deleteAttachments({ fqn }));
+          await shell.print(`${fqn} ${toned(shell, "bad", "deleted")}\n`);
+        });
       });
     });
 }
@@ -44,35 +47,6 @@ deleted all the same.
 Examples:
   wasmext delete organizations/org/extensions/wasm-auth
   wasmext delete -f extensions.yaml`;
-
-async function deleteAll(
-  shell: Shell,
-  clients: Clients,
-  fqns: readonly string[],
-  server: string,
-): Promise<void> {
-  let hasFailed = false;
-  for (const fqn of fqns) {
-    try {
-      await (isExtension(fqn)
-        ? clients.extensions.deleteWasmExtension({ fqn })
-        : clients.attachments.deleteAttachments({ fqn }));
-    } catch (error) {
-      if (!(error instanceof ConnectError) || reasonOf(error) === undefined) {
-        throw error;
-      }
-      hasFailed = true;
-      for (const line of explainError(error, server)) {
-        shell.say(`${toned(shell, "bad", "error:")} ${line}`);
-      }
-      continue;
-    }
-    await shell.print(`${fqn} ${toned(shell, "bad", "deleted")}\n`);
-  }
-  if (hasFailed) {
-    throw new Failure();
-  }
-}
 
 /** Attachments before extensions, which would take theirs with them. */
 function inOrder(fqns: readonly string[]): string[] {

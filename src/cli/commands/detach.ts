@@ -1,4 +1,5 @@
 import { Argument, type Command } from "commander";
+import { forEachObject } from "../each.ts";
 import { editAttachments } from "../edit-attachments.ts";
 import { extensionArgument, targetsArgument } from "../fqn-argument.ts";
 import { clientCommand, type SessionOptions, withSession } from "../session.ts";
@@ -13,19 +14,17 @@ export function detachCommand(shell: Shell): Command {
     .addArgument(new Argument("<target...>", "where to take it off").argParser(targetsArgument))
     .addHelpText("after", examples)
     .action(async (fqn: string, targets: readonly string[], options: SessionOptions) => {
-      await withSession(options, async (clients) => {
-        for (const target of new Set(targets)) {
+      await withSession(options, async (clients, server) => {
+        const targeted = [...new Set(targets)];
+        await forEachObject(shell, { fqns: targeted, server }, async (target) => {
           const outcome = await editAttachments(clients, target, (attachmentSet) => {
-            const extension = attachmentSet.extension.filter(
-              (attachment) => attachment.fqn !== fqn,
-            );
-            return extension.length === attachmentSet.extension.length
-              ? undefined
-              : { ...attachmentSet, extension };
+            const { extension: all } = attachmentSet;
+            const extension = all.filter((attachment) => attachment.fqn !== fqn);
+            return extension.length === all.length ? undefined : { ...attachmentSet, extension };
           });
           const tone = outcome === "unchanged" ? "quiet" : "changed";
           await shell.print(`${target} ${toned(shell, tone, outcome)}\n`);
-        }
+        });
       });
     });
 }

@@ -5,7 +5,7 @@ import { writeYaml } from "../../yaml/write.ts";
 import { documentsOf } from "../catalog-objects.ts";
 import { type Change, follow } from "../follow.ts";
 import { watchableArgument } from "../fqn-argument.ts";
-import { type Format, outputOption } from "../output.ts";
+import { type Format, outputOption, safeJson } from "../output.ts";
 import { clientCommand, type SessionOptions, withSession } from "../session.ts";
 import type { Shell } from "../shell.ts";
 import { printable, type Tone, toned } from "../text.ts";
@@ -75,7 +75,7 @@ const formats: Readonly<Record<Format, (shell: Shell, change: Change) => string>
     return `${line.join("  ").trimEnd()}\n`;
   },
   yaml: (_shell, change) => `---\n${writeYaml([dataOf(change)])}`,
-  json: (_shell, change) => `${JSON.stringify(dataOf(change))}\n`,
+  json: (_shell, change) => `${safeJson(dataOf(change))}\n`,
 };
 
 function summaryOf({ object }: Change): string {
