@@ -92,4 +92,4 @@ Examples:
   wasmext apply -f extensions.yaml
   wasmext list organizations/org
   wasmext chain organizations/org/tenants/t/workspaces/w/gatewaygroups/g/ingressgateways/web
-  wasmext export istio organizations/org | kubectl apply -f -`;
+  wasmext export istio organizations/org | kubectl apply --server-side -f -`;

@@ -55,7 +55,7 @@ describe("the command line", () => {
     [["detach"], "wasmext detach"],
     [["chain"], "wasmext chain"],
     [["watch"], "wasmext watch"],
-    [["export", "istio"], "kubectl apply -f -"],
+    [["export", "istio"], "kubectl apply --server-side -f -"],
     [["export", "yaml"], "wasmext export yaml"],
     [["serve"], "wasmext serve"],
   ])("%j --help teaches by example", async (command, example) => {

@@ -43,11 +43,18 @@ describe("the order of an export", () => {
         expect(new Set(manifests.map(({ metadata }) => metadata.name)).size).toBe(
           ingress.length + security.length,
         );
+        const listed = await catalog.extensions.listWasmExtension({ parent: acme });
+        const ranks = new Map(listed.extensions.map(({ fqn }, index) => [fqn, index]));
         const created = manifests.map((manifest, index) => ({
           manifest,
           createdAt: ages[index] ?? 0,
         }));
         const ran = istioOrder(created).map(({ manifest }) => manifest.metadata.annotations);
+        // Also between targets that may select the same pods.
+        const order = ran.map((annotations) =>
+          ranks.get(annotations["wasmext.dev/extension"] ?? ""),
+        );
+        expect(order).toEqual(order.toSorted((a = 0, b = 0) => a - b));
         for (const target of [redIngress, redSecurity]) {
           const { chain } = await catalog.chains.resolveChain({ target });
           const expected = (chain?.links ?? []).map(({ fqn }) => fqn);

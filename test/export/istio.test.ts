@@ -156,6 +156,40 @@ describe("ExportIstio", () => {
     ]);
   });
 
+  test("an extension has one priority in all targets of a namespace, whatever is exported", async () => {
+    const catalog = createAcme();
+    for (const [name, priority] of Object.entries({ a: 0, b: 0, c: 0, d: 1 })) {
+      await catalog.put(name, { priority });
+    }
+    const attach = (target: string, names: string, namespace: string) =>
+      catalog.attach(
+        target,
+        Array.from(names, (name) => ({ fqn: ext(name) })),
+        { namespace },
+      );
+    await attach(redIngress, "abc", "ns");
+    await attach(redEgress, "ca", "ns");
+    await attach(redSecurity, "d", "ns");
+    await attach(`${redSecurity}-2`, "ab", "other");
+    await attach(blueSecurity, "c", "ns");
+    const written = async (parent: string): Promise<string[]> =>
+      (await exported(catalog, parent)).map(
+        ({ metadata, spec }) =>
+          `${metadata.annotations["wasmext.dev/extension"]?.at(-1) ?? ""}${spec.priority ?? ""}`,
+      );
+    expect(await written(redIngress)).toEqual(["a2", "b1", "c0"]);
+    expect(await written(redEgress)).toEqual(["a2", "c0"]);
+    expect(await written(redSecurity)).toEqual(["d3"]);
+    expect(await written(`${redSecurity}-2`)).toEqual(["a1", "b0"]);
+    expect(await written(acme)).toEqual(
+      (
+        await Promise.all(
+          [blueSecurity, redEgress, redIngress, redSecurity, `${redSecurity}-2`].map(written),
+        )
+      ).flat(),
+    );
+  });
+
   test("takes a target, or all targets under a parent", async () => {
     const catalog = createAcme();
     await catalog.put("a");
@@ -239,7 +273,23 @@ describe("what Istio cannot hold is named with its object", () => {
       { vmConfig: { env: [{ name: "N".repeat(257) }] } },
       /vm_config\.env\[0\]\.name has 257/,
     ],
-    ["a secret's name of 254", { imagePullSecret: "s".repeat(254) }, /image_pull_secret has 254/],
+    [
+      "a secret's name of 254",
+      { imagePullSecret: "s".repeat(254) },
+      /image_pull_secret "s+…" is no name of a Kubernetes secret/,
+    ],
+    [
+      "a secret that none is called",
+      { imagePullSecret: "My Secret" },
+      /image_pull_secret "My Secret"/,
+    ],
+    ["an OCI url of no address", { url: "oci://[abc]/a:1" }, /url "oci:\/\/\[abc\]\/a:1"/],
+    [
+      "a file of a host",
+      { url: "file://localhost/a.wasm" },
+      /url "file:\/\/localhost\/a\.wasm" is more than a path/,
+    ],
+    ["an escaped file", { url: "file:///a%20b.wasm" }, /is more than a path/],
     ["an OCI url with a tag and no host", { url: "oci://nginx:1.0" }, /url "oci:\/\/nginx:1\.0"/],
     ["a url that Go cannot read", { url: "https://h/%zz.wasm" }, /url "https:\/\/h\/%zz\.wasm"/],
     [
@@ -275,6 +325,7 @@ describe("what Istio cannot hold is named with its object", () => {
     ["an OCI url with a port", { url: "oci://localhost:5000/a:1" }],
     ["an OCI url of two segments", { url: "oci://example/a:1" }],
     ["a url with a user and a query", { url: "https://me:pass@h:8443/a%20b.wasm?x=%zz" }],
+    ["an escaped host", { url: "http://%E4%BD%A0.example/a.wasm" }],
     ["an IPv6 host", { url: "http://[::1]:80/a.wasm" }],
     ["a file", { url: "file:///opt/a.wasm" }],
   ])("%s is held", async (_what, body) => {
@@ -319,7 +370,12 @@ describe("what Istio cannot hold is named with its object", () => {
   test("labels as Kubernetes has them are held", async () => {
     const catalog = createAcme();
     await catalog.put("a");
-    const labels = { "app.kubernetes.io/name": "web", istio: "ingress_gateway.1", empty: "" };
+    const labels = {
+      "app.kubernetes.io/name": "web",
+      [`${"p".repeat(70)}.example/name`]: "x",
+      istio: "ingress_gateway.1",
+      empty: "",
+    };
     await catalog.attach(redIngress, [{ fqn: ext("a") }], { namespace: "n", labels });
     expect((await exported(catalog, acme))[0]?.spec.selector).toEqual({ matchLabels: labels });
   });

@@ -81,11 +81,13 @@ export const ExportService: GenService<{
    * catalog.
    *
    * In the order that Istio gives to the plugins of a target, they run in the
-   * order of its chain, whenever they were created. FAILED_PRECONDITION when
-   * Istio or Kubernetes cannot hold some of it: a google.rpc.PreconditionFailure
-   * names each object and what is wrong with it, and nothing is exported.
-   * RESOURCE_EXHAUSTED when it would be more than 16 MiB for a target, or 64 MiB
-   * in all.
+   * order of its chain, whenever they were created; between targets of a tenant
+   * in one namespace, which may select the same workloads, the execution order
+   * holds as well. FAILED_PRECONDITION when Istio or Kubernetes cannot hold some
+   * of it: a google.rpc.PreconditionFailure names the objects and what is wrong
+   * with them, as many as fit, and nothing is exported. RESOURCE_EXHAUSTED when
+   * it would be more than 16 MiB as JSON: export what is under the parent in
+   * parts.
    *
    * @generated from rpc wasmext.v1.ExportService.ExportIstio
    */

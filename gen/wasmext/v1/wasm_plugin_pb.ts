@@ -121,8 +121,8 @@ export const ObjectMetaSchema: GenMessage<ObjectMeta> = /*@__PURE__*/
  */
 export type WasmPluginSpec = Message<"wasmext.v1.WasmPluginSpec"> & {
   /**
-   * The workloads that the plugin runs in, inside its namespace. When unset:
-   * all of them.
+   * The workloads that the plugin runs in, inside its namespace, or in all
+   * namespaces if that is Istio's root namespace. When unset: all of them.
    *
    * @generated from field: wasmext.v1.LabelSelector selector = 1;
    */
@@ -172,10 +172,10 @@ export type WasmPluginSpec = Message<"wasmext.v1.WasmPluginSpec"> & {
   phase: WasmExtension_PluginPhase;
 
   /**
-   * The priority in the phase, always set. No two plugins of a target have the
-   * same phase and priority, because Istio would order them by their age: where
-   * extensions have, those that run earlier get a higher one, as near to their
-   * own as can be.
+   * The priority in the phase, always set. No two extensions that targets of a
+   * tenant attach in a namespace have the same phase and priority, because Istio
+   * would order them by the age of the objects: where their own are the same,
+   * those that run earlier get a higher one, as near to their own as can be.
    *
    * @generated from field: google.protobuf.Int32Value priority = 10;
    */

@@ -48,10 +48,11 @@ function exportIstioCommand(shell: Shell): Command {
 }
 
 const istioExamples = `
-If Istio or Kubernetes cannot hold some of it, that is named, and nothing is written.
+If Istio or Kubernetes cannot hold some of it, that is named, and nothing is written. Client-side
+apply takes configuration of up to 256 KiB, and null in it for a deletion; --server-side does neither.
 
 Examples:
-  wasmext export istio organizations/org/tenants/t | kubectl apply -f -
+  wasmext export istio organizations/org/tenants/t | kubectl apply --server-side -f -
   wasmext export istio organizations/org/tenants/t/workspaces/w/securitygroups/sg -o json`;
 
 function exportYamlCommand(shell: Shell): Command {

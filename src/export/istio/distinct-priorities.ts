@@ -1,26 +1,27 @@
-import type { WasmExtension_PluginPhase as Phase } from "../../../gen/tetrateio/api/tsb/extension/v2/wasm_extension_pb.ts";
+import type { ExecutionKey } from "../../catalog/order.ts";
 
 const maxInt32 = 0x7fffffff;
 
 /**
- * The priorities to write for a chain: strictly descending inside a phase, so that nothing is left to
- * the age of the objects. Each is the link's own, or as little above it as keeps it before the next;
- * where that would be more than an int32 holds, those that follow go down instead.
+ * The priorities to write for extensions that may meet in a proxy: strictly descending inside a phase,
+ * so that nothing is left to the age of the objects. Each is the extension's own, or as little above it
+ * as keeps it before the next; where that would be more than an int32 holds, those that follow go down
+ * instead.
  *
- * @param links - in the order in which they run
+ * @param keys - in execution order
  */
 export function distinctPriorities(
-  links: readonly { readonly phase: Phase; readonly priority: number }[],
+  keys: readonly Pick<ExecutionKey, "phase" | "priority">[],
 ): number[] {
-  const written: number[] = [];
-  for (const { phase, priority } of links.toReversed()) {
-    const next = links[links.length - written.length];
-    const floor = next?.phase === phase ? (written[0] ?? 0) + 1 : -Infinity;
-    written.unshift(Math.max(priority, floor));
+  const raised: number[] = [];
+  for (let index = keys.length - 1; index >= 0; index--) {
+    const priority = keys[index]?.priority ?? 0;
+    const isLast = keys[index + 1]?.phase !== keys[index]?.phase;
+    raised[index] = isLast ? priority : Math.max(priority, (raised[index + 1] ?? 0) + 1);
   }
   let ceiling = maxInt32;
-  return written.map((priority, index) => {
-    if (links[index - 1]?.phase !== links[index]?.phase) {
+  return raised.map((priority, index) => {
+    if (keys[index - 1]?.phase !== keys[index]?.phase) {
       ceiling = maxInt32;
     }
     const distinct = Math.min(priority, ceiling);

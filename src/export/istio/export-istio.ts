@@ -1,4 +1,4 @@
-import { toBinary } from "@bufbuild/protobuf";
+import { toJsonString } from "@bufbuild/protobuf";
 import { WorkloadMode } from "../../../gen/tetrateio/api/tsb/types/v2/types_pb.ts";
 import type { AttachmentSet } from "../../../gen/wasmext/v1/attachment_set_pb.ts";
 import { type WasmPlugin, WasmPluginSchema } from "../../../gen/wasmext/v1/wasm_plugin_pb.ts";
@@ -6,74 +6,95 @@ import { attachmentSetsUnder } from "../../catalog/attachment-reads.ts";
 import { resolveChain } from "../../catalog/chain.ts";
 import { exportTooLarge, notExportable, type Precondition } from "../../catalog/errors.ts";
 import type { State } from "../../catalog/state.ts";
-import { distinctPriorities } from "./distinct-priorities.ts";
+import { targetOf } from "../../catalog/target.ts";
 import { problemsOfPlugin } from "./limits.ts";
 import { pluginName } from "./plugin-name.ts";
+import {
+  namespaceOf,
+  occurrencesIn,
+  type WrittenPriority,
+  writtenPriorities,
+} from "./tenant-priorities.ts";
 import { wasmPluginOf } from "./wasm-plugin.ts";
 
-/** How much an export holds, in binary, in bytes. */
-const maxExportBytes = 64 * 1024 * 1024;
+/** How much an export holds, as manifests in JSON, in bytes. */
+const maxExportBytes = 16 * 1024 * 1024;
+
+/** With so many problems, the search for more ends. */
+const maxProblems = 1_000;
 
 const allTraffic = { mode: WorkloadMode.UNDEFINED, port: 0 };
 
 /**
  * The WasmPlugins for the chains of a target, or of all targets under a parent: by target, then in
- * the order of its chain. A pure function of one state.
+ * the order of its chain. A pure function of one state. It yields after each plugin, so that the caller
+ * can let others run in between, and returns all of them.
  *
  * Raises a CatalogError of the kind failed-precondition that names all that Istio or Kubernetes
  * cannot hold, or of the kind too-large.
  *
  * @param parent - the fqn of a target, an organization, a tenant, a workspace or a gateway group
  */
-export function exportIstio(state: State, parent: string): WasmPlugin[] {
+export function* exportIstio(state: State, parent: string): Generator<void, WasmPlugin[]> {
   const problems = new Map<string, Precondition>();
   const plugins: WasmPlugin[] = [];
   let exportBytes = 0;
-  for (const attachmentSet of attachmentSetsUnder(state, parent)) {
-    for (const { plugin, extension } of pluginsOf(state, attachmentSet)) {
-      const bytes = toBinary(WasmPluginSchema, plugin).byteLength;
-      exportBytes += bytes;
-      if (exportBytes > maxExportBytes) {
-        throw exportTooLarge(parent, maxExportBytes);
-      }
-      plugins.push(plugin);
-      const target = attachmentSet.fqn;
-      for (const problem of problemsOfPlugin(plugin, { target, extension, bytes })) {
-        // What is wrong with a set, or with an extension, is wrong with each of its plugins.
-        problems.set(`${problem.subject} ${problem.description}`, problem);
-      }
+  for (const { plugin, target, extension } of pluginsUnder(state, parent)) {
+    const bytes = Buffer.byteLength(toJsonString(WasmPluginSchema, plugin));
+    exportBytes += bytes;
+    plugins.push(plugin);
+    for (const problem of problemsOfPlugin(plugin, { target, extension, bytes })) {
+      // What is wrong with a set, or with an extension, is wrong with each of its plugins.
+      problems.set(`${problem.subject} ${problem.description}`, problem);
     }
+    if (exportBytes > maxExportBytes || problems.size >= maxProblems) {
+      break;
+    }
+    yield;
   }
   if (problems.size > 0) {
     throw notExportable("Istio", parent, [...problems.values()]);
   }
+  if (exportBytes > maxExportBytes) {
+    throw exportTooLarge(parent, maxExportBytes);
+  }
   return plugins;
 }
 
-function pluginsOf(
-  state: State,
-  { fqn: target, workloadSelector: workloads, extension: attachments }: AttachmentSet,
-): { plugin: WasmPlugin; extension: string }[] {
-  const { links } = resolveChain(state, target, allTraffic);
-  const priorities = distinctPriorities(links);
-  const indexes = occurrences(attachments.map(({ fqn }) => fqn));
-  return links.map((link, index) => ({
-    extension: link.fqn,
-    plugin: wasmPluginOf(link, {
-      target,
-      workloads,
-      name: pluginName(target, link.fqn, indexes[link.position] ?? 0),
-      priority: priorities[index] ?? link.priority,
-    }),
-  }));
+interface Exported {
+  readonly plugin: WasmPlugin;
+  readonly target: string;
+  readonly extension: string;
 }
 
-/** How often each name stands before its place in a list. */
-function occurrences(names: readonly string[]): number[] {
-  const seen = new Map<string, number>();
-  return names.map((name) => {
-    const count = seen.get(name) ?? 0;
-    seen.set(name, count + 1);
-    return count;
-  });
+function* pluginsUnder(state: State, parent: string): Generator<Exported> {
+  let priorities: { tenant: string; written: WrittenPriority } | undefined;
+  for (const attachmentSet of attachmentSetsUnder(state, parent)) {
+    // Sets are sorted by fqn, so those of a tenant follow one another.
+    const { tenant } = targetOf(attachmentSet.fqn);
+    if (priorities?.tenant !== tenant) {
+      priorities = { tenant, written: writtenPriorities(state, tenant) };
+    }
+    yield* pluginsOf(state, attachmentSet, priorities.written);
+  }
+}
+
+function* pluginsOf(
+  state: State,
+  attachmentSet: AttachmentSet,
+  written: WrittenPriority,
+): Generator<Exported> {
+  const { fqn: target, workloadSelector: workloads } = attachmentSet;
+  const namespace = namespaceOf(attachmentSet);
+  const occurrences = occurrencesIn(attachmentSet);
+  for (const link of resolveChain(state, target, allTraffic).links) {
+    const [, occurrence = 0] = occurrences[link.position] ?? [];
+    const plugin = wasmPluginOf(link, {
+      target,
+      workloads,
+      name: pluginName(target, link.fqn, occurrence),
+      priority: written(namespace, link.fqn, occurrence),
+    });
+    yield { plugin, target, extension: link.fqn };
+  }
 }

@@ -5,8 +5,7 @@
  */
 
 /** What Go leaves unescaped in a host, of ASCII; anything beyond ASCII is taken. */
-const hostPattern = /^(?:[\w.~!$&'()*+,;=:<>"-]|[^\p{ASCII}])*$/u;
-const bracketedPattern = /^\[[\da-fA-F:.]+\]$/;
+const hostPattern = /^(?:[\w.~!$&'()*+,;=:<>"-]|[^\p{ASCII}]|%[89a-fA-F][\da-fA-F])*$/u;
 const userPattern = /^(?:[\w.~!$&'()*+,;=:@-]|%[\da-fA-F]{2})*$/;
 
 /** Tells whether Go can parse a url that begins with a scheme and `://`. */
@@ -21,11 +20,15 @@ export function isGoUrl(url: string): boolean {
     /^(\[[^\]]*\]|.*?)(:[^:[\]]*)?$/s.exec(authority.slice(at + 1)) ?? [];
   return (
     userPattern.test(authority.slice(0, Math.max(at, 0))) &&
-    (bracketedPattern.test(host) || (hostPattern.test(host) && !host.includes(":"))) &&
+    (isBracketedAddress(host) || (hostPattern.test(host) && !host.includes(":"))) &&
     /^(?::\d*)?$/.test(port) &&
     hasWholeEscapes(path) &&
     hasWholeEscapes(fragment)
   );
+}
+
+function isBracketedAddress(host: string): boolean {
+  return /^\[[\da-fA-F:.]+\]$/.test(host) && URL.canParse(`http://${host}/`);
 }
 
 function hasWholeEscapes(text: string): boolean {

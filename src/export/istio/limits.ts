@@ -3,9 +3,8 @@
  * Istio's webhook, and of Kubernetes names, as far as the catalog does not have them itself.
  * https://istio.io/latest/docs/reference/config/proxy_extensions/wasm-plugin/
  */
-import { toJsonString } from "@bufbuild/protobuf";
 import { EnvValueSource } from "../../../gen/tetrateio/api/tsb/extension/v2/wasm_extension_pb.ts";
-import { type WasmPlugin, WasmPluginSchema } from "../../../gen/wasmext/v1/wasm_plugin_pb.ts";
+import type { WasmPlugin } from "../../../gen/wasmext/v1/wasm_plugin_pb.ts";
 import type { Precondition } from "../../catalog/errors.ts";
 import { excerpt } from "../../catalog/field-problem.ts";
 import { segment } from "../../catalog/fqn.ts";
@@ -15,21 +14,20 @@ const max = {
   variables: 256,
   variableName: 256,
   variableValue: 2048,
-  secretName: 253,
   labels: 4096,
-  labelPrefix: 253,
+  dnsSubdomain: 253,
   /** What etcd takes in one request by default, in bytes; Kubernetes keeps its objects there. */
   objectBytes: 1.5 * 1024 * 1024,
 } as const;
 
 const namespacePattern = new RegExp(`^${segment}$`);
 const labelName = /^[A-Za-z0-9](?:[-\w.]{0,61}[A-Za-z0-9])?$/;
-const labelPrefix = new RegExp(`^${segment}(?:\\.${segment})*$`);
+const dnsSubdomain = /^[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)*$/;
 
 /**
  * Finds what Istio or Kubernetes cannot hold of a plugin, with the object that is at fault.
  *
- * @param bytes - the size of the plugin in binary
+ * @param bytes - the size of the manifest in JSON
  */
 export function problemsOfPlugin(
   plugin: WasmPlugin,
@@ -75,17 +73,11 @@ function problemsOfPlace({ metadata, spec }: WasmPlugin): string[] {
 function problemsOfModule(plugin: WasmPlugin, bytes: number): string[] {
   const { url = "", imagePullSecret = "", vmConfig } = plugin.spec ?? {};
   const env = vmConfig?.env ?? [];
-  const size = manifestSize(plugin, bytes);
   return [
+    ...problemsOfUrl(url),
     ...problemsIf(
-      !isGoUrl(url),
-      url.startsWith("oci://")
-        ? `url ${excerpt(url)} has no registry host before its tag or digest, and Istio cannot read it; write it, such as oci://docker.io/library/name:tag`
-        : `url ${excerpt(url)} cannot be read by Istio; percent-encode what is not plain`,
-    ),
-    ...problemsIf(
-      imagePullSecret.length > max.secretName,
-      `image_pull_secret has ${imagePullSecret.length} characters, and Istio holds ${max.secretName}; use a shorter name`,
+      imagePullSecret !== "" && !isDnsSubdomain(imagePullSecret),
+      `image_pull_secret ${excerpt(imagePullSecret)} is no name of a Kubernetes secret; write at most ${max.dnsSubdomain} lower-case letters, digits, '-' and '.'`,
     ),
     ...problemsIf(
       env.length > max.variables,
@@ -102,10 +94,28 @@ function problemsOfModule(plugin: WasmPlugin, bytes: number): string[] {
       ),
     ]),
     ...problemsIf(
-      size > max.objectBytes,
-      `makes an object of ${size} bytes, and Kubernetes stores ${max.objectBytes}; shorten config`,
+      bytes > max.objectBytes,
+      `makes an object of ${bytes} bytes, and Kubernetes stores ${max.objectBytes}; shorten config`,
     ),
   ];
+}
+
+function problemsOfUrl(url: string): string[] {
+  if (url.startsWith("oci://") && !isGoUrl(url)) {
+    return [
+      `url ${excerpt(url)} has no registry host before its tag or digest, and Istio cannot read it; write it, such as oci://docker.io/library/name:tag`,
+    ];
+  }
+  // Istio takes what stands behind file:// for the name of the file as it is.
+  if (url.startsWith("file://") && !/^file:\/\/\/[^?#%]+$/.test(url)) {
+    return [
+      `url ${excerpt(url)} is more than a path, and Istio takes all of it for one; write file:///path/module.wasm`,
+    ];
+  }
+  return problemsIf(
+    !isGoUrl(url),
+    `url ${excerpt(url)} cannot be read by Istio; percent-encode what is not plain`,
+  );
 }
 
 function problemsIf(isWrong: boolean, description: string): string[] {
@@ -115,21 +125,15 @@ function problemsIf(isWrong: boolean, description: string): string[] {
 function isLabelKey(key: string): boolean {
   const [name = "", prefix, ...more] = key.split("/").toReversed();
   return (
-    more.length === 0 &&
-    labelName.test(name) &&
-    (prefix === undefined || (prefix.length <= max.labelPrefix && labelPrefix.test(prefix)))
+    more.length === 0 && labelName.test(name) && (prefix === undefined || isDnsSubdomain(prefix))
   );
+}
+
+function isDnsSubdomain(text: string): boolean {
+  return text.length <= max.dnsSubdomain && dnsSubdomain.test(text);
 }
 
 /** Characters as Kubernetes counts them: code points. */
 function lengthOf(text: string): number {
   return text.length <= max.variableValue ? text.length : Array.from(text).length;
-}
-
-/** The size of the manifest in bytes; exact where it can be near the limit. */
-function manifestSize(plugin: WasmPlugin, bytes: number): number {
-  // Escapes make JSON at most six times as long as the strings in it, and each other value is small.
-  return bytes * 6 < max.objectBytes
-    ? bytes
-    : Buffer.byteLength(toJsonString(WasmPluginSchema, plugin));
 }

@@ -40,7 +40,8 @@ export function wasmPluginOf(link: ChainLink, place: PluginPlace): WasmPlugin {
       },
     },
     spec: {
-      // Istio warns of a selector without labels; without a selector, all workloads are selected.
+      // Istio warns of a selector without labels; without a selector, all workloads of the namespace
+      // are selected, and those of all namespaces if it is Istio's root namespace.
       ...(Object.keys(workloads?.labels ?? {}).length > 0 && {
         selector: { matchLabels: workloads?.labels ?? {} },
       }),

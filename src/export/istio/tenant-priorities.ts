@@ -1,0 +1,61 @@
+import type { AttachmentSet } from "../../../gen/wasmext/v1/attachment_set_pb.ts";
+import { attachmentSetsUnder } from "../../catalog/attachment-reads.ts";
+import { compareExecution, type ExecutionKey } from "../../catalog/order.ts";
+import type { State } from "../../catalog/state.ts";
+import { distinctPriorities } from "./distinct-priorities.ts";
+
+/** The priority to write for an attachment: of an extension, the `occurrence`th of its target. */
+export type WrittenPriority = (namespace: string, extension: string, occurrence: number) => number;
+
+/** An extension, as which of a target's attachments of it: 0 for the first. */
+interface Level extends ExecutionKey {
+  readonly occurrence: number;
+}
+
+/**
+ * The priorities to write for the targets of a tenant. Targets of one namespace may select the same
+ * pods, so an extension has the same priority in all of them, and no two extensions of a phase have one
+ * in common. They are the same whatever part of the tenant is exported.
+ *
+ * @param tenant - the tenant's fqn
+ */
+export function writtenPriorities(state: State, tenant: string): WrittenPriority {
+  const levels = new Map<string, Map<string, Level>>();
+  for (const attachmentSet of attachmentSetsUnder(state, tenant)) {
+    const namespace = namespaceOf(attachmentSet);
+    const ofNamespace = levels.get(namespace) ?? new Map<string, Level>();
+    levels.set(namespace, ofNamespace);
+    for (const [fqn, occurrence] of occurrencesIn(attachmentSet)) {
+      const extension = state.extensions.get(fqn);
+      if (extension !== undefined) {
+        const { phase, priority } = extension;
+        ofNamespace.set(`${fqn} ${occurrence}`, { fqn, phase, priority, occurrence });
+      }
+    }
+  }
+  const written = new Map<string, ReadonlyMap<string, number>>();
+  for (const [namespace, ofNamespace] of levels) {
+    const ordered = [...ofNamespace].toSorted(
+      ([, a], [, b]) => compareExecution(a, b) || a.occurrence - b.occurrence,
+    );
+    const priorities = distinctPriorities(ordered.map(([, level]) => level));
+    written.set(namespace, new Map(ordered.map(([name], index) => [name, priorities[index] ?? 0])));
+  }
+  return (namespace, extension, occurrence) =>
+    written.get(namespace)?.get(`${extension} ${occurrence}`) ?? 0;
+}
+
+/** The attached extensions in the order of the set, and how often each stands before. */
+export function occurrencesIn({ extension }: AttachmentSet): [string, number][] {
+  const seen = new Map<string, number>();
+  return extension.map(({ fqn }) => {
+    const count = seen.get(fqn) ?? 0;
+    seen.set(fqn, count + 1);
+    return [fqn, count];
+  });
+}
+
+/** The namespace of a target's workloads; empty if it has none. */
+export function namespaceOf({ workloadSelector }: AttachmentSet): string {
+  return workloadSelector?.namespace ?? "";
+}
