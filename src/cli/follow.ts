@@ -40,9 +40,14 @@ export interface FollowOptions {
   readonly silenceMs: number;
   /** Is called when the connection is lost, and when the catalog is read anew. */
   readonly note: (text: string) => void;
+  /** Milliseconds since any fixed time, for durations. */
+  readonly now: () => number;
   /** Waits before a new attempt, in ms; may end early when the signal is aborted. */
   readonly wait: (ms: number) => Promise<void>;
 }
+
+/** After how long an attempt that fails was one with a server, in ms. */
+const patienceMs = 1_000;
 
 /** Between attempts, in ms. */
 const leastWaitMs = 100;
@@ -56,14 +61,11 @@ const mostWaitMs = 5_000;
  */
 export async function* follow(
   { watches }: Pick<Clients, "watches">,
-  { parent, startRevision, signal, silenceMs, note, wait }: FollowOptions,
+  { parent, startRevision, signal, silenceMs, note, now, wait }: FollowOptions,
 ): AsyncGenerator<Change> {
   const place = createPlace(startRevision);
   const noteOnce = createNotes(note);
-  const connection = { wasMade: false };
-  const onHeader = (): void => {
-    connection.wasMade = true;
-  };
+  let wasConnected = false;
   let waitMs = leastWaitMs;
   const isOver = (): boolean => signal.aborted;
   while (!isOver()) {
@@ -72,11 +74,12 @@ export async function* follow(
     const silence = setTimeout(() => {
       attempt.abort(new ConnectError(`no word for ${silenceMs / 1000} s`, Code.Unavailable));
     }, silenceMs);
+    const began = now();
     try {
       const request = { parent, ...place.start() };
-      const options = { signal: end, timeoutMs: 0, onHeader };
-      for await (const response of watches.watch(request, options)) {
+      for await (const response of watches.watch(request, { signal: end, timeoutMs: 0 })) {
         silence.refresh();
+        wasConnected = true;
         waitMs = leastWaitMs;
         noteOnce(undefined);
         yield* place.read(response);
@@ -94,7 +97,9 @@ export async function* follow(
         place.beginAgain();
         continue;
       }
-      if (!connection.wasMade || !isPassing(error)) {
+      // A watch of the future may be answered late; where no server of ours is, an error comes at once.
+      wasConnected ||= now() - began >= patienceMs;
+      if (!wasConnected || !isPassing(error)) {
         throw error;
       }
       noteOnce(`the connection is lost: ${error.rawMessage}; trying again`);

@@ -33,6 +33,7 @@ import {
 import { invalidHost, problemOfQuery, unknownMethod, unsupported } from "./refusals.ts";
 import { refuse } from "./refuse.ts";
 import { messageBody, streamBody } from "./request-body.ts";
+import { inSlices } from "./slices.ts";
 import { endUnfinishedRequest } from "./unfinished-request.ts";
 import { unreadableField } from "./unreadable-json.ts";
 import { checkWire, envelopeBytes } from "./wire-check.ts";
@@ -147,9 +148,10 @@ async function serve(
   if (handler.method.methodKind === "unary") {
     cutOffAfter(response, options.answerTimeoutMs);
   }
-  const { body, trailer } = answer;
+  const { trailer } = answer;
+  const body = inSlices(answer.body);
   await universalResponseToNodeResponse(
-    trailer === undefined ? answer : { ...answer, body: withGrpcMessage(body, trailer) },
+    { ...answer, body: trailer === undefined ? body : withGrpcMessage(body, trailer) },
     response,
   );
 }

@@ -39,6 +39,7 @@ export function watchCommand(shell: Shell): Command {
           startRevision: options.from,
           signal,
           silenceMs,
+          now: () => shell.now(),
           note: (text) => {
             shell.say(printable(text));
           },
