@@ -13,6 +13,7 @@ const layers = [
   "in-memory",
   "yaml",
   "cli",
+  "start-server",
   "main",
 ];
 
@@ -31,6 +32,15 @@ const oneWay = layers.slice(0, -1).map((layer, index) => ({
             regex: `^\\.\\.?/(?!.*gen/)(?:.*/)?(?:${layers.slice(index + 1).join("|")})(?:/|\\.ts$)`,
             message: `src/${layer} must not depend on a later layer (${layers.join(" <- ")}).`,
           },
+          ...(layer === "cli"
+            ? [
+                {
+                  regex: "^\\.\\.?/(?!.*gen/)(?:.*/)?(?:journal|rpc|routes|server)(?:/|\\.ts$)",
+                  message:
+                    "Commands talk to a server as any client does; in-memory.ts is one, too.",
+                },
+              ]
+            : []),
           ...(pure.includes(layer)
             ? [
                 {

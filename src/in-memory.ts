@@ -1,14 +1,9 @@
-import {
-  ConnectError,
-  createRouterTransport,
-  type Interceptor,
-  type Transport,
-} from "@connectrpc/connect";
+import { createRouterTransport, type Transport } from "@connectrpc/connect";
 import { createStore, type Store } from "./catalog/store.ts";
 import { createMemoryJournal } from "./journal/memory.ts";
 import { createRoutes } from "./routes.ts";
+import { defaultBookmarkIntervalMs } from "./rpc/catalog.ts";
 import { errorInterceptor } from "./rpc/error-interceptor.ts";
-import { inOurForm } from "./rpc/unreadable.ts";
 import { binaryOptions } from "./wire/options.ts";
 
 /** Options of a catalog without a network. */
@@ -19,29 +14,20 @@ export interface InMemoryOptions {
   readonly bookmarkIntervalMs?: number;
 }
 
-/** Serves a catalog to clients of this process: the same services as a server's, without a network. */
+/**
+ * Serves a catalog to clients of this process: the same services as a server's, without a network, and
+ * without a limit to messages.
+ */
 export function createInMemoryTransport({
   store = createStore(),
-  bookmarkIntervalMs = 25_000,
+  bookmarkIntervalMs = defaultBookmarkIntervalMs,
 }: InMemoryOptions = {}): Transport {
   const routes = createRoutes(
     { store, journal: createMemoryJournal(store), bookmarkIntervalMs },
     new AbortController().signal,
   );
   return createRouterTransport(routes, {
-    router: { interceptors: [errorInterceptor], binaryOptions, readMaxBytes },
-    transport: { binaryOptions, interceptors: [inFormOfAServer] },
+    router: { interceptors: [errorInterceptor], binaryOptions },
+    transport: { binaryOptions },
   });
 }
-
-/** What a server reads of a message by default, in bytes. */
-const readMaxBytes = 4 * 1024 * 1024;
-
-/** Gives the form of a server's errors to those of requests that cannot be read. */
-const inFormOfAServer: Interceptor = (next) => async (request) => {
-  try {
-    return await next(request);
-  } catch (error) {
-    throw inOurForm(ConnectError.from(error), false);
-  }
-};

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /*
- * The edge of the process: the only file that touches arguments, signals and exit codes.
+ * The edge of the process: the only file that touches arguments, signals and exit codes. (The launcher
+ * in bin/ looks at the version of Node before.)
  *
  *   cli/        the commands, each a file; they talk to a server as any client does
  *   yaml/       objects as documents
@@ -12,8 +13,9 @@ import { destination, pino } from "pino";
 import { createProcessShell } from "./cli/process-shell.ts";
 import { exitCodes, runProgram } from "./cli/program.ts";
 import type { ServeOptions } from "./cli/commands/serve.ts";
-import { startServer } from "./cli/start-server.ts";
+
 import type { Server } from "./server.ts";
+import { startServer } from "./start-server.ts";
 
 /** Within what time of a signal the process ends, in ms. */
 const exitWithinMs = 9_500;
@@ -25,8 +27,8 @@ for (const [name, value] of Object.entries(process.env)) {
   }
 }
 
-const shell = createProcessShell(process, { version: readVersion(), serve, fail });
-process.exitCode = (await runProgram(shell, process.argv.slice(2))) || process.exitCode;
+const shell = createProcessShell(process, { version: readVersion(), fail });
+process.exitCode = (await runProgram(shell, serve, process.argv.slice(2))) || process.exitCode;
 
 function fail(): void {
   process.exitCode = exitCodes.failed;

@@ -3,6 +3,7 @@ import { Code } from "@connectrpc/connect";
 import type { Logger } from "pino";
 import { createStore, type Store } from "./catalog/store.ts";
 import { createMemoryJournal } from "./journal/memory.ts";
+import { defaultBookmarkIntervalMs } from "./rpc/catalog.ts";
 import { rpcError } from "./rpc/errors.ts";
 import { createRoutes } from "./routes.ts";
 import { createOriginPolicy } from "./transport/cors.ts";
@@ -51,7 +52,7 @@ const closeGraceMs = 8_000;
 /** Builds a server from its parts. Raises if TLS key and certificate are unusable. */
 export function createServer(options: ServerOptions): Server {
   const store = options.store ?? createStore();
-  const bookmarkIntervalMs = options.bookmarkIntervalMs ?? 25_000;
+  const bookmarkIntervalMs = options.bookmarkIntervalMs ?? defaultBookmarkIntervalMs;
   const journal = createMemoryJournal(store);
   const shutdown = new AbortController();
   const listener = createListener({

@@ -167,7 +167,7 @@ export function notExportable(
     kind: "failed-precondition",
     reason: `NOT_EXPORTABLE_TO_${system.toUpperCase()}`,
     message: `${system} cannot hold ${parent}: ${problem}${rest}`,
-    metadata: { parent, subject: first?.subject ?? "", problems: String(preconditions.length) },
+    metadata: { parent, subject: first?.subject ?? "", violations: String(preconditions.length) },
     preconditions,
   });
 }

@@ -19,6 +19,11 @@ export function extensionFqn(organization: string, name: string): string {
   return `${organization}/extensions/${name}`;
 }
 
+/** The name that an fqn ends with. */
+export function lastSegment(fqn: string): string {
+  return fqn.slice(fqn.lastIndexOf("/") + 1);
+}
+
 /** The organization's fqn of a tenant's fqn, or undefined if `text` is no tenant's. */
 export function organizationOfTenant(text: string): string | undefined {
   return tenantPattern.exec(text)?.[1];

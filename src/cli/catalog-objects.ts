@@ -7,6 +7,7 @@ import { isExtension } from "../catalog/fqn.ts";
 import { isTarget } from "../catalog/target.ts";
 import { documentOfAttachmentSet, documentOfExtension } from "../yaml/write.ts";
 import type { Clients } from "./clients.ts";
+import { reasonOf } from "./failure.ts";
 import { isWatchable } from "./fqn-argument.ts";
 
 /** Objects of the catalog: extensions in the order in which they run, attachment sets by fqn. */
@@ -25,7 +26,7 @@ export async function findObject(
   try {
     return await getObject(clients, fqn);
   } catch (error) {
-    if (error instanceof ConnectError && error.code === Code.NotFound) {
+    if (error instanceof ConnectError && reasonOf(error) === "NOT_FOUND") {
       return undefined;
     }
     throw error;

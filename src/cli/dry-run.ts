@@ -1,3 +1,5 @@
+import type { WasmExtension } from "../../gen/tetrateio/api/tsb/extension/v2/wasm_extension_pb.ts";
+import type { AttachmentSet } from "../../gen/wasmext/v1/attachment_set_pb.ts";
 import { isExtension } from "../catalog/fqn.ts";
 import { createInMemoryTransport } from "../in-memory.ts";
 import type { SourcedObject } from "../yaml/read.ts";
@@ -9,8 +11,8 @@ import type { Shell } from "./shell.ts";
 
 /**
  * Clients of a catalog in this process that holds what a server has of some objects, and of the
- * extensions that they attach. What is done to it is answered as the server would answer it, and
- * reaches nobody.
+ * extensions that they attach. What is done to it is answered as the server would answer it, but for
+ * the server's limit to messages, which is not known, and reaches nobody.
  */
 export async function copyOf(
   shell: Shell,
@@ -18,7 +20,7 @@ export async function copyOf(
   objects: readonly SourcedObject[],
 ): Promise<Clients> {
   const copy = createClients(createInMemoryTransport());
-  const progress = createProgress(shell, objects.length, "read ");
+  const progress = createProgress(shell, (done) => `read ${done} objects`);
   const targets = objects.filter(isAttachmentSet).map(({ fqn }) => fqn);
   const sets = await allOf(clients, targets, progress);
   const wanted = objects.flatMap(({ fqn, object }) =>
@@ -40,7 +42,7 @@ function isAttachmentSet({ object }: SourcedObject): boolean {
   return object.kind === "AttachmentSet";
 }
 
-function attachedBy(sets: CatalogObjects["attachmentSets"]): string[] {
+function attachedBy(sets: readonly AttachmentSet[]): string[] {
   return sets.flatMap(({ extension }) => extension.map(({ fqn }) => fqn)).filter(isExtension);
 }
 
@@ -50,8 +52,8 @@ async function allOf(
   fqns: readonly string[],
   progress: Progress,
 ): Promise<CatalogObjects> {
-  const extensions: CatalogObjects["extensions"][number][] = [];
-  const attachmentSets: CatalogObjects["attachmentSets"][number][] = [];
+  const extensions: WasmExtension[] = [];
+  const attachmentSets: AttachmentSet[] = [];
   for (const fqn of new Set(fqns)) {
     const found = await findObject(clients, fqn);
     extensions.push(...(found?.extensions ?? []));

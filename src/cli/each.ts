@@ -3,37 +3,66 @@ import { explainError, Failure, isRefusal } from "./failure.ts";
 import type { Shell } from "./shell.ts";
 import { complain } from "./text.ts";
 
+/** What to do to each of several objects. */
+export interface Work<Item> {
+  readonly items: readonly Item[];
+  /** The server's address. */
+  readonly server: string;
+  /** Does it to one. */
+  readonly act: (item: Item) => Promise<void>;
+  /** Says why a server refused one, one problem a line. */
+  readonly explain: (item: Item, error: ConnectError) => readonly string[];
+}
+
+/** How work on several objects ended. */
+export interface Tally {
+  readonly refused: number;
+  /** What was not done because the server was lost; of the first of them that is not known. */
+  readonly remaining: number;
+  /** Why the work has failed; undefined if all of it is done. */
+  readonly failure: Failure | undefined;
+}
+
 /**
- * Does something to one object after the other, and goes on after one that a server refuses.
- *
- * Raises a Failure at the end if one was refused, and at once if the server is lost.
+ * Does something to one object after the other. It goes on after one that a server refuses, and stops
+ * when the server is lost.
  */
-export async function forEachObject(
+export async function forEachObject<Item>(
   shell: Shell,
-  { fqns, server }: { fqns: readonly string[]; server: string },
-  act: (fqn: string) => Promise<void>,
-): Promise<void> {
-  let hasFailed = false;
-  for (const [index, fqn] of fqns.entries()) {
+  { items, server, act, explain }: Work<Item>,
+): Promise<Tally> {
+  let refused = 0;
+  for (const [index, item] of items.entries()) {
     try {
-      await act(fqn);
+      await act(item);
     } catch (error) {
       if (!(error instanceof ConnectError)) {
         throw error;
       }
-      const lines = explainError(error, server);
       if (!isRefusal(error)) {
-        const remaining = fqns.length - index;
-        throw new Failure(remaining > 1 ? [...lines, `${remaining} objects remain`] : lines);
+        const failure = new Failure(explainError(error, server));
+        return { refused, remaining: items.length - index, failure };
       }
-      hasFailed = true;
-      complain(
-        shell,
-        lines.map((line) => (line.includes(fqn) ? line : `${fqn}: ${line}`)),
-      );
+      refused++;
+      complain(shell, explain(item, error));
     }
   }
-  if (hasFailed) {
-    throw new Failure([]);
+  return { refused, remaining: 0, failure: refused === 0 ? undefined : new Failure([]) };
+}
+
+/** Does something to each of the objects that a person has named. Raises a Failure if one was refused. */
+export async function forEachNamed(
+  shell: Shell,
+  { fqns, server }: { fqns: readonly string[]; server: string },
+  act: (fqn: string) => Promise<void>,
+): Promise<void> {
+  const explain = (fqn: string, error: ConnectError): string[] =>
+    explainError(error, server).map((line) => (line.includes(fqn) ? line : `${fqn}: ${line}`));
+  const { failure, remaining } = await forEachObject(shell, { items: fqns, server, act, explain });
+  if (remaining > 1) {
+    await shell.print(`${remaining} remaining\n`);
+  }
+  if (failure !== undefined) {
+    throw failure;
   }
 }

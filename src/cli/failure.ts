@@ -51,7 +51,7 @@ export function reasonOf(error: ConnectError): string | undefined {
 /** How many parts are at fault; errors list the first of them. */
 function countOf(error: ConnectError): number {
   const [info] = error.findDetails(ErrorInfoSchema);
-  return Number(info?.metadata["problems"] ?? info?.metadata["violations"] ?? 0);
+  return Number(info?.metadata["violations"] ?? 0);
 }
 
 /** Tells whether a server has looked at a request and refused it: another one may go through. */
@@ -70,9 +70,7 @@ export function explainError(error: ConnectError, server: string): string[] {
   }
   const cause = systemErrorOf(error);
   if (cause !== undefined) {
-    return [
-      `${lostCodes.has(cause.code) ? server : `cannot reach ${server}`}: ${explainCause(cause)}`,
-    ];
+    return [isLost(cause) ? explainLoss(server, cause) : explainCause(server, cause)];
   }
   switch (error.code) {
     case Code.Unavailable:
@@ -89,7 +87,7 @@ export function explainError(error: ConnectError, server: string): string[] {
 const otherServer = "start a server with wasmext serve, or name another one with --server";
 
 /** An error of the network or of TLS, which says of a connection why it cannot be made. */
-type SystemError = Error & { readonly code: string };
+type SystemError = Error & { readonly code: string; readonly syscall?: string };
 
 function systemErrorOf(error: ConnectError): SystemError | undefined {
   let cause: unknown = error.cause;
@@ -108,16 +106,21 @@ function isSystemError(cause: unknown): cause is SystemError {
   );
 }
 
-const lostCodes = new Set(["ECONNRESET", "EPIPE", "ETIMEDOUT"]);
+/** A connection that was there; one that could not be made fails in `connect`. */
+function isLost({ code, syscall }: SystemError): boolean {
+  return ["ECONNRESET", "EPIPE", "ETIMEDOUT"].includes(code) && syscall !== "connect";
+}
 
-function explainCause({ code, message }: SystemError): string {
+function explainLoss(server: string, { message }: SystemError): string {
+  return `${server}: the connection was lost: ${message}; look what has been done and run the command again, or check --server: one with TLS wants https://`;
+}
+
+function explainCause(server: string, { code, message }: SystemError): string {
   if (code === "EPROTO") {
-    return "it does not speak TLS; write http:// instead of https://";
+    return `cannot reach ${server}: it does not speak TLS; write http:// instead of https://`;
   }
-  if (lostCodes.has(code)) {
-    return `the connection was lost: ${message}; look what has been done and run the command again, or check --server: one with TLS wants https://`;
-  }
-  return /CERT|TLS/.test(code)
-    ? `${message}; name the file of its certificate authority in NODE_EXTRA_CA_CERTS`
-    : `${message}; ${otherServer}`;
+  const remedy = /CERT|TLS/.test(code)
+    ? "name the file of its certificate authority in NODE_EXTRA_CA_CERTS"
+    : otherServer;
+  return `cannot reach ${server}: ${message}; ${remedy}`;
 }

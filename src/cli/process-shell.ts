@@ -14,7 +14,7 @@ export interface Streams {
 const clearLine = "\r\u001b[K";
 
 /** What a shell cannot know of its process. */
-export interface ProcessParts extends Pick<Shell, "version" | "serve"> {
+export interface ProcessParts extends Pick<Shell, "version"> {
   /** Is called when output is lost, on a full disk for instance: the process has failed. */
   readonly fail: () => void;
 }
@@ -22,7 +22,7 @@ export interface ProcessParts extends Pick<Shell, "version" | "serve"> {
 /** The shell of a real process. */
 export function createProcessShell(
   { stdin, stdout, stderr }: Streams,
-  { version, serve, fail }: ProcessParts,
+  { version, fail }: ProcessParts,
 ): Shell {
   const closed = new AbortController();
   stdout.on("error", (error: NodeJS.ErrnoException) => {
@@ -49,9 +49,8 @@ export function createProcessShell(
       if (closed.signal.aborted || text === "" || stdout.write(text)) {
         return;
       }
-      await Promise.race([once(stdout, "drain"), once(closed.signal, "abort")]).catch(
-        () => undefined,
-      );
+      // Rejects when the stream fails, which the listener above has heard of.
+      await once(stdout, "drain").catch(() => undefined);
     },
     say(line) {
       showProgress(undefined);
@@ -63,6 +62,5 @@ export function createProcessShell(
     closed: closed.signal,
     readInput: () => buffer(stdin),
     now: () => performance.now(),
-    serve,
   };
 }

@@ -8,7 +8,7 @@ import { exportCommand } from "./commands/export.ts";
 import { Failure } from "./failure.ts";
 import { getCommand } from "./commands/get.ts";
 import { listCommand } from "./commands/list.ts";
-import { serveCommand } from "./commands/serve.ts";
+import { serveCommand, type ServeOptions } from "./commands/serve.ts";
 import type { Shell } from "./shell.ts";
 import { complain } from "./text.ts";
 import { watchCommand } from "./commands/watch.ts";
@@ -17,17 +17,23 @@ import { watchCommand } from "./commands/watch.ts";
 export const exitCodes = { done: 0, failed: 1, usage: 2 } as const;
 
 /** The codes that a process ends with. */
-export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
+type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
 
 /**
  * Runs a command to its end and resolves with the exit code: 0, 1 if something was refused or failed,
  * 2 if the command line is wrong.
  *
+ * @param serve - serves until the process is told to end
  * @param parameters - the arguments, without the program's name
  */
-export async function runProgram(shell: Shell, parameters: readonly string[]): Promise<ExitCode> {
+export async function runProgram(
+  shell: Shell,
+  serve: (options: ServeOptions) => Promise<void>,
+  parameters: readonly string[],
+): Promise<ExitCode> {
   const printed: Promise<void>[] = [];
-  const program = createProgram(shell, (text) => printed.push(shell.print(text)));
+  const print = (text: string): unknown => printed.push(shell.print(text));
+  const program = createProgram(shell, serve, print);
   try {
     await program.parseAsync(parameters, { from: "user" });
     return exitCodes.done;
@@ -45,7 +51,11 @@ export async function runProgram(shell: Shell, parameters: readonly string[]): P
   }
 }
 
-function createProgram(shell: Shell, print: (text: string) => void): Command {
+function createProgram(
+  shell: Shell,
+  serve: (options: ServeOptions) => Promise<void>,
+  print: (text: string) => void,
+): Command {
   const program = new Command("wasmext")
     .description("The catalog of WebAssembly extensions for service meshes.")
     .version(shell.version, "--version", "print the version")
@@ -58,7 +68,7 @@ function createProgram(shell: Shell, print: (text: string) => void): Command {
     })
     .addHelpText("after", examples);
   const commands = [
-    serveCommand((options) => shell.serve(options)),
+    serveCommand(serve),
     applyCommand(shell),
     getCommand(shell),
     listCommand(shell),

@@ -14,9 +14,9 @@ const intervalMs = 100;
 /**
  * Shows progress on a terminal, of commands that take longer than a second.
  *
- * @param what - stands before the numbers
+ * @param describe - says how far it is, from the number of steps that are done
  */
-export function createProgress(shell: Shell, total: number, what = ""): Progress {
+export function createProgress(shell: Shell, describe: (done: number) => string): Progress {
   let done = 0;
   let due = shell.now() + patienceMs;
   return {
@@ -24,7 +24,7 @@ export function createProgress(shell: Shell, total: number, what = ""): Progress
       done++;
       if (shell.now() >= due) {
         due = shell.now() + intervalMs;
-        shell.showProgress(`${what}${Math.min(done, total)} of ${total}`);
+        shell.showProgress(describe(done));
       }
     },
     end() {

@@ -2,9 +2,9 @@
  * Puts one object: reads it, and creates it or replaces it with the etag that was read, so that nothing
  * is overwritten that this has not seen.
  */
-import { Code, ConnectError } from "@connectrpc/connect";
+import { ConnectError } from "@connectrpc/connect";
 import type { AttachmentSet } from "../../gen/wasmext/v1/attachment_set_pb.ts";
-import { organizationOfExtension } from "../catalog/fqn.ts";
+import { lastSegment, organizationOfExtension } from "../catalog/fqn.ts";
 import type { CatalogObject } from "../yaml/read.ts";
 import { findObject } from "./catalog-objects.ts";
 import type { Clients } from "./clients.ts";
@@ -25,7 +25,7 @@ export async function putObject(clients: Clients, object: CatalogObject): Promis
   const etag = current?.extensions[0]?.etag;
   if (etag === undefined) {
     const parent = organizationOfExtension(fqn);
-    const name = fqn.slice(fqn.lastIndexOf("/") + 1);
+    const name = lastSegment(fqn);
     await clients.extensions.createWasmExtension({ parent, name, wasmExtension: extension });
     return "created";
   }
@@ -52,10 +52,7 @@ export async function putAttachmentSet(
 
 /** Tells whether an object was not put because someone else has written it since it was read. */
 export function isOvertaken(error: unknown): boolean {
-  return (
-    error instanceof ConnectError &&
-    (reasonOf(error) === "ETAG_MISMATCH" ||
-      error.code === Code.AlreadyExists ||
-      error.code === Code.NotFound)
-  );
+  return error instanceof ConnectError && overtaken.has(reasonOf(error) ?? "");
 }
+
+const overtaken = new Set(["ETAG_MISMATCH", "ALREADY_EXISTS", "NOT_FOUND"]);

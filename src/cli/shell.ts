@@ -1,5 +1,3 @@
-import type { ServeOptions } from "./commands/serve.ts";
-
 /** What commands know of the process that they run in. */
 export interface Shell {
   /** The version of the program. */
@@ -20,6 +18,4 @@ export interface Shell {
   readInput(): Promise<Buffer>;
   /** Milliseconds since any fixed time, for durations. */
   now(): number;
-  /** Serves until the process is told to end. */
-  serve(options: ServeOptions): Promise<void>;
 }

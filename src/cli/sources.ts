@@ -1,4 +1,4 @@
-import { readdir, readFile, stat } from "node:fs/promises";
+import { readdir, readFile, realpath, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { formatProblem } from "../yaml/problem.ts";
 import { readObjects, type SourcedObject } from "../yaml/read.ts";
@@ -78,10 +78,14 @@ async function filesOf(
 
 /**
  * The files in a folder, and in those below it, by name. Names that begin with a dot are left out, and
- * what is no file.
+ * what is no file. A link to a folder that it stands in adds nothing.
  */
-async function documentsIn(folder: string): Promise<string[]> {
+async function documentsIn(folder: string, within: readonly string[] = []): Promise<string[]> {
   const names: string[] = [];
+  const real = await realpath(folder);
+  if (within.includes(real)) {
+    return names;
+  }
   for (const entry of (await readdir(folder)).toSorted()) {
     if (entry.startsWith(".")) {
       continue;
@@ -91,7 +95,7 @@ async function documentsIn(folder: string): Promise<string[]> {
     // A link that leads nowhere matters if it is one of ours.
     const kind = await (isDocument ? stat(path) : stat(path).catch(() => undefined));
     if (kind?.isDirectory() === true) {
-      names.push(...(await documentsIn(path)));
+      names.push(...(await documentsIn(path, [...within, real])));
     } else if (isDocument && kind?.isFile() === true) {
       names.push(path);
     }
@@ -128,7 +132,6 @@ function decode(bytes: Buffer): string | Unreadable {
 const explanations: Readonly<Record<string, string>> = {
   ENOENT: "there is no such file or folder; check the name",
   EACCES: "may not be read; check its permissions",
-  ELOOP: "leads in a circle of links; mend them",
 };
 
 function explain(error: unknown): Unreadable {

@@ -1,4 +1,4 @@
-import { InvalidArgumentError, Option } from "commander";
+import { Option } from "commander";
 import { WorkloadMode as Mode } from "../../gen/tetrateio/api/tsb/types/v2/types_pb.ts";
 
 const modes = {
@@ -18,15 +18,4 @@ export function modeOption(description: string): Option {
 /** The mode of a name; UNDEFINED for none. */
 export function modeNamed(name: ModeName | undefined): Mode {
   return name === undefined ? Mode.UNDEFINED : modes[name];
-}
-
-/** Parses a port. */
-export function portParser(least: number): (text: string) => number {
-  return (text) => {
-    const value = Number(text);
-    if (!/^\d+$/.test(text) || value < least || value > 65535) {
-      throw new InvalidArgumentError(`It has to be a whole number from ${least} to 65535.`);
-    }
-    return value;
-  };
 }

@@ -8,3 +8,6 @@ export interface Catalog {
   /** After how long without a message a watch sends a bookmark, in ms. */
   readonly bookmarkIntervalMs: number;
 }
+
+/** After how long without a message a watch sends a bookmark by default, in ms; 30 s are promised. */
+export const defaultBookmarkIntervalMs = 25_000;

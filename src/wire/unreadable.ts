@@ -1,4 +1,5 @@
 import { type DescField, type DescMessage, fromJson, type JsonValue } from "@bufbuild/protobuf";
+import { isMapping } from "./json.ts";
 import { jsonOptions } from "./options.ts";
 
 /** A step into JSON: an index of a list, or a key as it was sent. */
@@ -57,11 +58,11 @@ interface Part {
 }
 
 function* partsOf(schema: DescMessage, json: JsonValue): Generator<Part> {
-  if (!isObject(json) || isWellKnown(schema)) {
+  if (!isMapping(json) || isWellKnown(schema)) {
     return;
   }
   for (const [key, value] of Object.entries(json)) {
-    const field = schema.fields.find(({ name, jsonName }) => key === jsonName || key === name);
+    const field = fieldNamed(schema, key);
     const step = { key, field, holder: schema };
     if (field?.fieldKind === "list" && Array.isArray(value)) {
       yield* value.map((item, index) =>
@@ -69,7 +70,7 @@ function* partsOf(schema: DescMessage, json: JsonValue): Generator<Part> {
           ? part([step, index], schema, { [key]: [item] })
           : { steps: [step, index], find: () => findUnreadable(field.message, item) },
       );
-    } else if (field?.fieldKind === "map" && isObject(value)) {
+    } else if (field?.fieldKind === "map" && isMapping(value)) {
       yield* Object.entries(value).map(([entry, item]) =>
         part([step, { key: entry, field: undefined, holder: undefined }], schema, {
           [key]: { [entry]: item },
@@ -101,11 +102,12 @@ function problemOf(schema: DescMessage, json: JsonValue): string | undefined {
   }
 }
 
+/** The field that a key of JSON names, by either of its names; undefined if there is none. */
+export function fieldNamed(schema: DescMessage, key: string): DescField | undefined {
+  return schema.fields.find(({ name, jsonName }) => key === jsonName || key === name);
+}
+
 /** Types such as Struct have a JSON form of their own, whose keys are no fields. */
 export function isWellKnown({ typeName }: DescMessage): boolean {
   return typeName.startsWith("google.protobuf.");
-}
-
-function isObject(json: JsonValue): json is Record<string, JsonValue> {
-  return typeof json === "object" && json !== null && !Array.isArray(json);
 }

@@ -1,4 +1,4 @@
-/** Writes a character of the basic plane as JSON and YAML do in double quotes: `\\u202e`. */
+/** Writes a character of the basic plane as JSON and YAML do in double quotes: `\u202e`. */
 export function escaped(character: string): string {
   return `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
 }

@@ -13,7 +13,7 @@ export interface Kind {
   /** The message that `spec` holds in proto3 JSON. */
   readonly schema: DescMessage;
   /** Fields of the message that the server sets, or that metadata holds; no document has them. */
-  readonly absent: readonly string[];
+  readonly notInSpec: readonly string[];
   /** The fields of `spec` in the order in which people read them. */
   readonly order: readonly string[];
 }
@@ -24,7 +24,7 @@ export const extensionKind: Kind = {
   metadata: ["organization", "name", "displayName", "description"],
   mandatory: ["organization", "name"],
   schema: WasmExtensionSchema,
-  absent: ["fqn", "etag"],
+  notInSpec: ["fqn", "etag"],
   order: [
     "allowedIn",
     "url",
@@ -47,7 +47,7 @@ export const attachmentSetKind: Kind = {
   metadata: ["fqn"],
   mandatory: ["fqn"],
   schema: AttachmentSetSchema,
-  absent: ["fqn", "etag"],
+  notInSpec: ["fqn", "etag"],
   order: ["workloadSelector", "extension"],
 };
 

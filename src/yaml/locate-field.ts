@@ -1,5 +1,5 @@
 import type { JsonValue } from "@bufbuild/protobuf";
-import { isMapping } from "./json.ts";
+import { isMapping } from "../wire/json.ts";
 import type { Step } from "./problem.ts";
 
 /**

@@ -3,7 +3,7 @@ import { excerpt } from "../catalog/field-problem.ts";
 import { segment } from "../catalog/fqn.ts";
 import { isTarget } from "../catalog/target.ts";
 import type { YamlDocument } from "./document.ts";
-import { isMapping } from "./json.ts";
+import { isMapping } from "../wire/json.ts";
 import { attachmentSetKind, type Kind } from "./kinds.ts";
 import type { Problem } from "./problem.ts";
 import { problemsOfKeys } from "./unknown-field.ts";

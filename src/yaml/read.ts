@@ -19,7 +19,7 @@ import { extensionFqn } from "../catalog/fqn.ts";
 import { problemsOfForm } from "../catalog/well-formed.ts";
 import { jsonOptions } from "../wire/options.ts";
 import { parseYaml, type YamlDocument } from "./document.ts";
-import { isMapping } from "./json.ts";
+import { isMapping } from "../wire/json.ts";
 import { extensionKind, type Kind, kinds } from "./kinds.ts";
 import { locateField } from "./locate-field.ts";
 import { problemsOfMetadata } from "./metadata.ts";
@@ -137,7 +137,7 @@ function problemsOf(document: YamlDocument): Problem[] {
 }
 
 /** The keys of spec that may stand in metadata as well, and what they are called there. */
-const twice = new Map([
+const alsoInMetadata = new Map([
   ["description", "description"],
   ["displayName", "displayName"],
   ["display_name", "displayName"],
@@ -152,7 +152,7 @@ function problemsOfBoth(
   if (!isMapping(metadata) || !isMapping(spec)) {
     return [];
   }
-  return [...twice].flatMap(([inSpec, inMetadata]) =>
+  return [...alsoInMetadata].flatMap(([inSpec, inMetadata]) =>
     inSpec in spec && inMetadata in metadata && spec[inSpec] !== metadata[inMetadata]
       ? [document.problemAt(["spec", inSpec], `differs from metadata.${inMetadata}; keep one`)]
       : [],

@@ -5,9 +5,15 @@ import {
   type JsonValue,
   ScalarType,
 } from "@bufbuild/protobuf";
-import { findUnreadable, isWellKnown, type JsonStep, type Unreadable } from "../wire/unreadable.ts";
+import {
+  fieldNamed,
+  findUnreadable,
+  isWellKnown,
+  type JsonStep,
+  type Unreadable,
+} from "../wire/unreadable.ts";
 import type { YamlDocument } from "./document.ts";
-import { isMapping } from "./json.ts";
+import { isMapping } from "../wire/json.ts";
 import type { Kind } from "./kinds.ts";
 import type { Problem, Step } from "./problem.ts";
 import { unknownField } from "./unknown-field.ts";
@@ -15,15 +21,15 @@ import { unknownField } from "./unknown-field.ts";
 /** Finds what is wrong with the spec of a document: all of it, as far as the types say. */
 export function problemsOfSpec(
   document: YamlDocument,
-  { name, schema, absent }: Kind,
+  { name, schema, notInSpec }: Kind,
   spec: JsonValue | undefined,
 ): Problem[] {
   if (!isMapping(spec)) {
     return [document.problemAt(["spec"], `is missing; write the fields of the ${name} there`)];
   }
-  const misplaced = absent.filter((key) => key in spec);
+  const misplaced = notInSpec.filter((key) => key in spec);
   return [
-    ...misplaced.map((key) => document.problemAtKey(["spec", key], remedyOfAbsent(key))),
+    ...misplaced.map((key) => document.problemAtKey(["spec", key], remedyOfMisplaced(key))),
     ...emptyFields(schema, spec).map((path) =>
       document.problemAtKey(
         ["spec", ...path],
@@ -38,7 +44,7 @@ export function problemsOfSpec(
     ),
     ...[...findUnreadable(schema, spec)]
       .filter(isOfPart)
-      .map((unreadable) => problemOf(document, unreadable, spec, absent)),
+      .map((unreadable) => problemOf(document, unreadable, spec, notInSpec)),
   ];
 }
 
@@ -46,7 +52,7 @@ export function problemsOfSpec(
 function twiceNamed(schema: DescMessage, json: JsonObject): string[] {
   const seen = new Set<DescField>();
   return Object.keys(json).filter((key) => {
-    const field = schema.fields.find(({ name, jsonName }) => key === jsonName || key === name);
+    const field = fieldNamed(schema, key);
     const isTwice = field !== undefined && seen.has(field);
     if (field !== undefined) {
       seen.add(field);
@@ -60,7 +66,7 @@ function isOfPart({ path }: Unreadable): boolean {
   return path.length > 0;
 }
 
-function remedyOfAbsent(key: string): string {
+function remedyOfMisplaced(key: string): string {
   return key === "etag"
     ? "is set by the server, and read when it is needed; leave it out"
     : "is made from metadata; leave it out";
@@ -75,7 +81,7 @@ function emptyFields(schema: DescMessage, json: JsonValue): Step[][] {
     return [];
   }
   return Object.entries(json).flatMap(([key, value]) => {
-    const field = schema.fields.find(({ name, jsonName }) => key === jsonName || key === name);
+    const field = fieldNamed(schema, key);
     if (field === undefined) {
       return [];
     }
@@ -98,13 +104,13 @@ function problemOf(
   document: YamlDocument,
   { path, problem }: Unreadable,
   spec: JsonValue,
-  absent: readonly string[],
+  notInSpec: readonly string[],
 ): Problem {
   const steps = path.map((step) => (typeof step === "number" ? step : step.key));
   const last = path.at(-1);
   if (typeof last === "object" && last.field === undefined && last.holder !== undefined) {
     const known = last.holder.fields.map(({ jsonName }) => jsonName);
-    const text = unknownField(known.filter((key) => !absent.includes(key)));
+    const text = unknownField(known.filter((key) => !notInSpec.includes(key)));
     return document.problemAtKey(["spec", ...steps], text);
   }
   const remedy = problem.includes("recursion") ? "nest it less deeply" : remedyFor(path);

@@ -33,13 +33,13 @@ export function writeYaml(values: readonly JsonValue[]): string {
 }
 
 function documentOf(
-  { apiVersion, name: kind, order, absent }: Kind,
+  { apiVersion, name: kind, order, notInSpec }: Kind,
   metadata: JsonObject,
   fields: JsonObject,
 ): JsonObject {
   const spec = Object.fromEntries(
     Object.entries(fields)
-      .filter(([key]) => !absent.includes(key))
+      .filter(([key]) => !notInSpec.includes(key))
       .toSorted(([a], [b]) => order.indexOf(a) - order.indexOf(b)),
   );
   return { apiVersion, kind, metadata, spec };

@@ -2,10 +2,20 @@ import { once } from "node:events";
 import { mkdirSync, rmSync, symlinkSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { clone } from "@bufbuild/protobuf";
+import { clone, create } from "@bufbuild/protobuf";
 import { describe, expect, test } from "vitest";
 import { WasmExtensionSchema } from "../../gen/tetrateio/api/tsb/extension/v2/wasm_extension_pb.ts";
-import { updateExtension } from "../../src/catalog/extension-writes.ts";
+import {
+  CreateWasmExtensionRequestSchema as CreateSchema,
+  DeleteWasmExtensionRequestSchema as DeleteSchema,
+} from "../../gen/tetrateio/api/tsb/extension/v2/wasm_service_pb.ts";
+import {
+  createExtension,
+  deleteExtension,
+  updateExtension,
+} from "../../src/catalog/extension-writes.ts";
+import type { Plan } from "../../src/catalog/plan.ts";
+import type { State } from "../../src/catalog/state.ts";
 import { createStore } from "../../src/catalog/store.ts";
 import { createMemoryJournal } from "../../src/journal/memory.ts";
 import { folderOf, type Ran, runCli } from "../support/cli.ts";
@@ -22,6 +32,19 @@ import { type RunningServer, startServer } from "../support/server.ts";
 function apply(server: RunningServer, input: string, ...more: string[]): Promise<Ran> {
   return runCli(["apply", "-f", "-", "--server", server.url, ...more], { input });
 }
+
+/** Someone gives the first example another priority. */
+function someoneUpdates({ extensions }: State): Plan<unknown> {
+  const current = extensions.get(seedAuth) ?? create(WasmExtensionSchema);
+  return updateExtension(clone(WasmExtensionSchema, { ...current, priority: 7 }));
+}
+
+/** What someone else makes of the second example. */
+const someonesHttp = {
+  parent: "organizations/org",
+  name: "wasm-http",
+  wasmExtension: { url: "oci://x", priority: 5 },
+};
 
 /** An extension of the organization `org`, with fields of its spec. */
 function extension(name: string, ...fields: string[]): string {
@@ -128,34 +151,39 @@ describe("apply", () => {
     expect(stderr).toMatch(/^error: stdin:11:12: spec\.extension\[0\]\.fqn: .* belongs to another/);
   });
 
-  test("says so when someone else was faster, and overwrites nothing", async () => {
-    const store = createStore();
-    const journal = createMemoryJournal(store);
-    let isSomeoneFast = false;
-    // Someone who writes at the very moment after apply has read.
-    const contended = new Proxy(store, {
-      get(target, key: keyof typeof store) {
-        const seen: unknown = Reflect.get(target, key);
-        const current = store.state.extensions.get(seedAuth);
-        if (key === "state" && isSomeoneFast && current !== undefined) {
-          isSomeoneFast = false;
-          void journal.write(
-            updateExtension(clone(WasmExtensionSchema, { ...current, priority: 7 })),
-          );
-        }
-        return seen;
-      },
-    });
-    await using server = await startServer({ store: contended });
-    await apply(server, seedOci);
-    isSomeoneFast = true;
-    const { exitCode, stdout, stderr } = await apply(server, seedOci.replace("1000", "8"));
-    expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: "1 refused\n" });
-    expect(stderr).toBe(
-      `error: stdin:1:1: ${seedAuth} was changed by someone else at the same moment, and is left as they made it; look at it, and apply again\n`,
-    );
-    expect(store.state.extensions.get(seedAuth)?.priority).toBe(7);
-  });
+  test.each([
+    ["updates", seedOci, someoneUpdates],
+    ["deletes", seedOci, () => deleteExtension(create(DeleteSchema, { fqn: seedAuth }))],
+    ["creates", seedHttp, () => createExtension(create(CreateSchema, someonesHttp))],
+  ] as const)(
+    "says so when someone else %s it, and overwrites nothing",
+    async (_what, text, write) => {
+      const store = createStore();
+      const journal = createMemoryJournal(store);
+      let isSomeoneFast = false;
+      // Someone who writes at the very moment after apply has read.
+      const contended = new Proxy(store, {
+        get(target, key: keyof typeof store) {
+          const seen: unknown = Reflect.get(target, key);
+          if (key === "state" && isSomeoneFast) {
+            isSomeoneFast = false;
+            void journal.write(write(store.state));
+          }
+          return seen;
+        },
+      });
+      await using server = await startServer({ store: contended });
+      await apply(server, seedOci);
+      isSomeoneFast = true;
+      const { exitCode, stdout, stderr } = await apply(server, text.replace("1000", "8"));
+      const theirs = [...store.state.extensions.values()].map(({ priority }) => priority);
+      expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: "1 refused\n" });
+      expect(stderr).toMatch(
+        /^error: stdin:1:1: \S+ was changed by someone else at the same moment, and is left as they made it; look at it, and apply again\n$/,
+      );
+      expect(theirs).not.toContain(8);
+    },
+  );
 
   test("does nothing at all if a document cannot be read, and names all that is wrong", async () => {
     await using server = await startServer();
@@ -220,6 +248,17 @@ describe("apply", () => {
     );
   });
 
+  test("stops when the server is lost on the way, and says how much remains", async () => {
+    const server = await startServer();
+    const ran = await runCli(["apply", "-f", "-", "--server", server.url], {
+      input: [extension("a"), extension("b"), extension("c")].join("---\n"),
+      onPrint: () => server.close(),
+    });
+    expect(ran.exitCode).toBe(1);
+    expect(ran.stdout).toBe("organizations/org/extensions/a created\n1 created, 2 remaining\n");
+    expect(ran.stderr.trim().split("\n")).toHaveLength(1);
+  });
+
   test("shows the token to the server, and not to people", async () => {
     let shown: string | undefined;
     const listener = createServer(({ headers }, response) => {
@@ -249,7 +288,6 @@ describe("apply --dry-run", () => {
   test.each([
     ["a name that is no fqn", seedAttachments.replace(seedHttpFqn, "wasm-http")],
     ["a target that is attached", seedAttachments.replace(seedHttpFqn, seedGateway)],
-    ["more than a server reads", extension("big", `description: ${"x".repeat(4_500_000)}`)],
     ["a tenant that loses an extension", seedHttp.replace("spec:", "spec:\n  allowedIn: [none]")],
   ])("answers the same as apply for %s", async (_what, text) => {
     await using server = await startServer();

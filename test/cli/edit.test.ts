@@ -63,6 +63,24 @@ describe("commands that edit", () => {
     });
   });
 
+  test("attach does not touch an attachment with several selectors, but for what is not traffic", async () => {
+    const input = `apiVersion: wasmext/v1
+kind: AttachmentSet
+metadata: {fqn: ${group}}
+spec:
+  extension:
+    - fqn: ${seedAuth}
+      match: [{mode: SERVER, ports: [{number: 80}]}, {mode: CLIENT, ports: [{number: 443}]}]
+`;
+    await runCli(["apply", "-f", "-", "--server", server.url], { input });
+    const before = await attached(group);
+    const { exitCode, stderr } = await run("attach", seedAuth, group, "--port", "8080");
+    expect(exitCode).toBe(1);
+    expect(stderr).toMatch(/^error: .*wasm-auth is attached with several traffic selectors, /);
+    expect(await attached(group)).toEqual(before);
+    expect((await run("attach", seedAuth, group, "--config", "{a: 1}")).exitCode).toBe(0);
+  });
+
   test("attach names the target that is refused, and goes on with the others", async () => {
     const { exitCode, stdout, stderr } = await run(
       ...["attach", seedAuth, seedGateway, group],

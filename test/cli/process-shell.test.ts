@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { createProcessShell, type Streams } from "../../src/cli/process-shell.ts";
 import type { Shell } from "../../src/cli/shell.ts";
 
-const parts = { version: "1", serve: () => Promise.resolve(), fail: () => undefined };
+const parts = { version: "1", fail: () => undefined };
 
 /** The shell of a process whose output goes to a terminal or into pipes, and what arrives there. */
 function shellOn({ isTerminal }: { isTerminal: boolean }): { shell: Shell; screen: () => string } {

@@ -165,6 +165,42 @@ Does not run:
     });
   });
 
+  test("export istio says how many problems it does not show", async () => {
+    const env = Array.from(
+      { length: 300 },
+      (_, index) => `{name: V${index}, value: ${"x".repeat(2049)}}`,
+    );
+    const many = `apiVersion: extension.tsb.tetrate.io/v2
+kind: WasmExtension
+metadata: {organization: many, name: x}
+spec: {url: "oci://x", vmConfig: {env: [${env.join(", ")}]}}
+---
+apiVersion: wasmext/v1
+kind: AttachmentSet
+metadata: {fqn: organizations/many/tenants/t/workspaces/w/securitygroups/s}
+spec: {extension: [{fqn: organizations/many/extensions/x}]}
+`;
+    await runCli(["apply", "-f", "-", "--server", server.url], { input: many });
+    const { exitCode, stdout, stderr } = await run("export", "istio", "organizations/many");
+    expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: "" });
+    const lines = stderr.trim().split("\n");
+    expect(lines.at(-1)).toBe(`error: and ${302 - (lines.length - 1)} more`);
+  });
+
+  test("list reads everything, page by page", async () => {
+    const documents = Array.from(
+      { length: 501 },
+      (_, index) => `apiVersion: wasmext/v1
+kind: AttachmentSet
+metadata: {fqn: organizations/pages/tenants/t/workspaces/w/securitygroups/s${index}}
+spec: {}
+`,
+    );
+    await runCli(["apply", "-f", "-", "--server", server.url], { input: documents.join("---\n") });
+    const parent = "organizations/pages/tenants/t/workspaces/w";
+    expect(JSON.parse(await printed("list", parent, "-o", "json"))).toHaveLength(501);
+  });
+
   test("export istio of nothing is empty, and says so", async () => {
     expect(await run("export", "istio", "organizations/none")).toEqual({
       exitCode: 0,

@@ -1,6 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { WasmExtension_PluginPhase as Phase } from "../../gen/tetrateio/api/tsb/extension/v2/wasm_extension_pb.ts";
+import {
+  EnvValueSource,
+  WasmExtension_PluginPhase as Phase,
+} from "../../gen/tetrateio/api/tsb/extension/v2/wasm_extension_pb.ts";
+import { WorkloadMode as Mode } from "../../gen/tetrateio/api/tsb/types/v2/types_pb.ts";
 import { distinctPriorities } from "../../src/export/istio/distinct-priorities.ts";
 import { acme, createAcme, ext, redIngress, redSecurity } from "../support/acme.ts";
 import { istioOrder, manifestOf, objections } from "../support/istio.ts";
@@ -16,25 +20,46 @@ const anyPriority = fc.oneof(
 const anyExtension = fc.record({
   phase: fc.constantFrom(UNSPECIFIED_PHASE, AUTHN, AUTHZ, STATS),
   priority: anyPriority,
+  config: fc.dictionary(fc.string(), fc.oneof(fc.string(), fc.integer(), fc.constant(null))),
+  imagePullSecret: fc.constantFrom("", "pull.secret"),
+  url: fc.constantFrom("oci://ghcr.io/a/b", "https://h/x.wasm?y#z", "file:///opt/x.wasm"),
+  vmConfig: fc.record({
+    env: fc.uniqueArray(
+      fc.record({
+        name: fc.stringMatching(/^[A-Z_][A-Z0-9_]{0,5}$/),
+        value: fc.string({ unit: "binary" }),
+        valueFrom: fc.constantFrom(EnvValueSource.INLINE, EnvValueSource.HOST),
+      }),
+      { selector: ({ name }) => name, maxLength: 3 },
+    ),
+  }),
 });
+const anyMatch = fc.array(
+  fc.record({
+    mode: fc.constantFrom(Mode.UNDEFINED, Mode.CLIENT, Mode.CLIENT_AND_SERVER),
+    ports: fc.array(fc.record({ number: fc.constantFrom(1, 80, 65535) }), { maxLength: 3 }),
+  }),
+  { maxLength: 2 },
+);
 const anyCatalog = fc.record({
   extensions: fc.tuple(...names.map(() => anyExtension)),
   ingress: fc.array(fc.constantFrom(...names), { maxLength: 30 }),
   security: fc.array(fc.constantFrom(...names), { maxLength: 10 }),
+  match: anyMatch,
   ages: fc.array(fc.integer({ min: 0, max: 3 }), { minLength: 40, maxLength: 40 }),
 });
 
 describe("the order of an export", () => {
   test("is the chain's under Istio's sort, whenever the objects were created", async () => {
     await fc.assert(
-      fc.asyncProperty(anyCatalog, async ({ extensions, ingress, security, ages }) => {
+      fc.asyncProperty(anyCatalog, async ({ extensions, ingress, security, match, ages }) => {
         const catalog = createAcme();
         for (const [index, name] of names.entries()) {
           await catalog.put(name, extensions[index]);
         }
         const sets = { [redIngress]: ingress, [redSecurity]: security };
         for (const [target, attached] of Object.entries(sets)) {
-          const attachments = attached.map((name) => ({ fqn: ext(name) }));
+          const attachments = attached.map((name) => ({ fqn: ext(name), match }));
           await catalog.attach(target, attachments, { namespace: "ns", labels: { app: "x" } });
         }
         const { wasmPlugins } = await catalog.exports.exportIstio({ parent: acme });

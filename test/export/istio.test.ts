@@ -171,7 +171,7 @@ describe("ExportIstio", () => {
     await attach(redEgress, "ca", "ns");
     await attach(redSecurity, "d", "ns");
     await attach(`${redSecurity}-2`, "ab", "other");
-    await attach(blueSecurity, "c", "ns");
+    await attach(blueSecurity, "ac", "ns");
     const written = async (parent: string): Promise<string[]> =>
       (await exported(catalog, parent)).map(
         ({ metadata, spec }) =>
@@ -180,6 +180,7 @@ describe("ExportIstio", () => {
     expect(await written(redIngress)).toEqual(["a2", "b1", "c0"]);
     expect(await written(redEgress)).toEqual(["a2", "c0"]);
     expect(await written(redSecurity)).toEqual(["d3"]);
+    expect(await written(blueSecurity)).toEqual(["a1", "c0"]);
     expect(await written(`${redSecurity}-2`)).toEqual(["a1", "b0"]);
     expect(await written(acme)).toEqual(
       (
@@ -289,6 +290,16 @@ describe("what Istio cannot hold is named with its object", () => {
       { url: "file://localhost/a.wasm" },
       /url "file:\/\/localhost\/a\.wasm" is more than a path/,
     ],
+    [
+      "a url with a user that Go cannot read",
+      { url: "https://a[b@h/x.wasm" },
+      /url "https:\/\/a\[b@h/,
+    ],
+    [
+      "a url with a fragment that Go cannot read",
+      { url: "https://h/x.wasm#%zz" },
+      /cannot be read by Istio/,
+    ],
     ["an escaped file", { url: "file:///a%20b.wasm" }, /is more than a path/],
     ["an OCI url with a tag and no host", { url: "oci://nginx:1.0" }, /url "oci:\/\/nginx:1\.0"/],
     ["a url that Go cannot read", { url: "https://h/%zz.wasm" }, /url "https:\/\/h\/%zz\.wasm"/],
@@ -333,6 +344,7 @@ describe("what Istio cannot hold is named with its object", () => {
     await catalog.put("a", body);
     await catalog.attach(redIngress, [{ fqn: ext("a") }], workloads);
     expect(await inTheWay(catalog, redIngress)).toEqual([]);
+    expect((await exported(catalog, redIngress)).flatMap(objections)).toEqual([]);
   });
 
   test.each([
@@ -397,11 +409,52 @@ describe("what Istio cannot hold is named with its object", () => {
     await catalog.put("a", { vmConfig: { env } });
     await catalog.attach(redIngress, [{ fqn: ext("a") }], workloads);
     const { metadata, message } = await refused(catalog.exports.exportIstio({ parent: acme }));
-    expect(metadata["problems"]).toBe("256");
+    expect(metadata["violations"]).toBe("256");
     expect(message).toContain("(and 255 more)");
     const listed = await inTheWay(catalog, acme);
     expect(listed.length).toBeGreaterThan(3);
     expect(listed.length).toBeLessThan(30);
+  });
+
+  test("4,097 labels are too many", async () => {
+    const catalog = createAcme();
+    await catalog.put("a");
+    const labels = Object.fromEntries(
+      Array.from({ length: 4097 }, (_, index) => [`l${index}`, "x"]),
+    );
+    await catalog.attach(redIngress, [{ fqn: ext("a") }], { namespace: "n", labels });
+    expect(await inTheWay(catalog, redIngress)).toEqual([
+      expect.stringContaining("workload_selector.labels has 4097 labels, and Istio holds 4096"),
+    ]);
+  });
+
+  test("the search for problems ends when there are very many", async () => {
+    const catalog = createAcme();
+    await catalog.put("a");
+    for (let group = 0; group < 1100; group++) {
+      await catalog.attach(`${red}/workspaces/w/securitygroups/s${group}`, [{ fqn: ext("a") }]);
+    }
+    const { metadata } = await refused(catalog.exports.exportIstio({ parent: acme }));
+    expect(metadata["violations"]).toBe("1000");
+  });
+
+  test("a large export lets other calls be answered in between, and ends with its caller", async () => {
+    const catalog = createAcme();
+    await catalog.put("a");
+    const attachments = Array.from({ length: 1000 }, () => ({ fqn: ext("a") }));
+    for (let group = 0; group < 5; group++) {
+      await catalog.attach(`${red}/workspaces/w/securitygroups/s${group}`, attachments, workloads);
+    }
+    const answered: string[] = [];
+    await Promise.all([
+      catalog.exports.exportIstio({ parent: acme }).then(() => answered.push("export")),
+      catalog.extensions.getWasmExtension({ fqn: ext("a") }).then(() => answered.push("get")),
+    ]);
+    expect(answered).toEqual(["get", "export"]);
+    const leaving = new AbortController();
+    const call = catalog.exports.exportIstio({ parent: acme }, { signal: leaving.signal });
+    leaving.abort();
+    await expect(call).rejects.toMatchObject({ code: Code.Canceled });
   });
 
   test("an export beyond its limit is refused as a whole", async () => {

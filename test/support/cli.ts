@@ -17,7 +17,7 @@ export interface Surroundings {
   /** Standard input. */
   readonly input?: string | Buffer;
   /** Is told of each text that is printed to standard output. */
-  readonly onPrint?: (text: string) => void;
+  readonly onPrint?: (text: string) => unknown;
   /** Is told of each line of standard error. */
   readonly onSay?: (line: string) => void;
   /** Ends commands that print until nobody reads any more. */
@@ -27,6 +27,8 @@ export interface Surroundings {
   readonly now?: () => number;
 }
 
+const serve = (): Promise<void> => Promise.reject(new Error("no command of these tests serves"));
+
 /** Runs a command to its end. */
 export async function runCli(
   parameters: readonly string[],
@@ -35,10 +37,9 @@ export async function runCli(
   let [stdout, stderr] = ["", ""];
   const shell: Shell = {
     version: "1.2.3",
-    print(text) {
+    async print(text) {
       stdout += text;
-      surroundings.onPrint?.(text);
-      return Promise.resolve();
+      await surroundings.onPrint?.(text);
     },
     say(line) {
       stderr += `${line}\n`;
@@ -50,9 +51,8 @@ export async function runCli(
     closed: surroundings.closed ?? new AbortController().signal,
     readInput: () => Promise.resolve(Buffer.from(surroundings.input ?? "")),
     now: surroundings.now ?? (() => performance.now()),
-    serve: () => Promise.reject(new Error("no command of these tests serves")),
   };
-  const exitCode = await runProgram(shell, parameters);
+  const exitCode = await runProgram(shell, serve, parameters);
   return { exitCode, stdout, stderr };
 }
 

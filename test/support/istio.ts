@@ -72,7 +72,7 @@ const rules: readonly [string, (manifest: Manifest) => boolean][] = [
     "distinct variables",
     (all) => new Set(env(all).map(({ name }) => name)).size === env(all).length,
   ],
-  ["values of 2048", (all) => env(all).every(({ value = "" }) => value.length <= 2048)],
+  ["values of 2048", (all) => env(all).every(({ value = "" }) => Array.from(value).length <= 2048)],
   [
     "no value beside HOST",
     (all) => env(all).every((one) => one.valueFrom !== "HOST" || !("value" in one)),

@@ -303,6 +303,28 @@ describe("what is wrong is named with file, line, column and field", () => {
 
   test.each([
     [
+      "match",
+      seedOci,
+      "config:\n    some_key: some_value",
+      "match:\n    mode:",
+      "17:5: spec.match.mode",
+    ],
+    ["an attachment", attachmentSet, "config: {}", "config:", "12:7: spec.extension[0].config"],
+    [
+      "a selector",
+      attachmentSet,
+      "namespace: web",
+      "namespace:",
+      "7:5: spec.workloadSelector.namespace",
+    ],
+  ])("a key without a value inside of %s", (_where, text, from, to, expected) => {
+    expect(problemsOf(changed(from, to, text))).toEqual([
+      expect.stringContaining(`${expected}: has no value`),
+    ]);
+  });
+
+  test.each([
+    [
       "an anchor that holds itself",
       "config:\n    some_key: some_value",
       "config: &c\n    a: *c",

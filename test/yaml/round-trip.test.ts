@@ -190,6 +190,14 @@ describe("documents that are written", () => {
     );
   });
 
+  test.each(["0X1F", "0_8", "0b+1", "-_1", "1e3", "+1", ".5", "\tx\ny", " \n"])(
+    "have quotes around %j, which Go or some parser reads as something else",
+    (text) => {
+      expect(writeYaml([{ text }])).toBe(`text: ${JSON.stringify(text)}\n`);
+      expect(writeYaml([{ [text]: 1 }])).toBe(`${JSON.stringify(text)}: 1\n`);
+    },
+  );
+
   test("are the examples of the API page as they are printed there", () => {
     const text = `${seedOci}---\n${seedHttp}`;
     const written = readObjects("f", text).objects.map(({ object }) =>

@@ -70,7 +70,7 @@ export const WasmPluginSchema: GenMessage<WasmPlugin> = /*@__PURE__*/
 export type ObjectMeta = Message<"wasmext.v1.ObjectMeta"> & {
   /**
    * The object's name, a DNS label that begins with the last segments of the
-   * target's and the extension's fqn. It depends on nothing but the target, the
+   * target's and the extension's fqn, as far as they fit. It depends on nothing but the target, the
    * extension, and which of the target's attachments of that extension it is.
    *
    * @generated from field: string name = 1;
@@ -175,7 +175,8 @@ export type WasmPluginSpec = Message<"wasmext.v1.WasmPluginSpec"> & {
    * The priority in the phase, always set. No two extensions that targets of a
    * tenant attach in a namespace have the same phase and priority, because Istio
    * would order them by the age of the objects: where their own are the same,
-   * those that run earlier get a higher one, as near to their own as can be.
+   * those that run earlier are raised, and with them what has to stay above, as
+   * little as can be.
    *
    * @generated from field: google.protobuf.Int32Value priority = 10;
    */

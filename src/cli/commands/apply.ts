@@ -1,16 +1,17 @@
-import { ConnectError } from "@connectrpc/connect";
+import type { ConnectError } from "@connectrpc/connect";
 import type { Command } from "commander";
 import { formatProblem } from "../../yaml/problem.ts";
 import type { SourcedObject } from "../../yaml/read.ts";
 import type { Clients } from "../clients.ts";
 import { copyOf } from "../dry-run.ts";
-import { explainError, Failure, faultyParts, isRefusal } from "../failure.ts";
+import { forEachObject } from "../each.ts";
+import { faultyParts } from "../failure.ts";
 import { createProgress } from "../progress.ts";
 import { isOvertaken, type Outcome, putObject } from "../put.ts";
 import { clientCommand, type SessionOptions, withSession } from "../session.ts";
 import type { Shell } from "../shell.ts";
 import { filesArgument, readSources } from "../sources.ts";
-import { complain, type Tone, toned } from "../text.ts";
+import { type Tone, toned } from "../text.ts";
 
 interface ApplyOptions extends SessionOptions {
   readonly filename: readonly string[];
@@ -48,16 +49,13 @@ Examples:
   wasmext apply -f catalog/ -f more.yaml --dry-run
   wasmext export yaml organizations/org | wasmext apply -f - --server https://other.example.com`;
 
-type Result = Outcome | "refused";
-
-const tones: Readonly<Record<Result, Tone>> = {
+const tones: Readonly<Record<Outcome, Tone>> = {
   created: "good",
   configured: "changed",
   unchanged: "quiet",
-  refused: "bad",
 };
 
-interface Work {
+interface ApplyWork {
   readonly objects: readonly SourcedObject[];
   readonly server: string;
   readonly isDryRun: boolean;
@@ -66,39 +64,27 @@ interface Work {
 async function applyAll(
   shell: Shell,
   clients: Clients,
-  { objects, server, isDryRun }: Work,
+  { objects, server, isDryRun }: ApplyWork,
 ): Promise<void> {
   const suffix = isDryRun ? " (dry run)" : "";
-  const counts = new Map<Result, number>();
-  const progress = createProgress(shell, objects.length);
-  let lost: string[] = [];
-  for (const source of inOrder(objects)) {
-    let result: Result;
-    try {
-      result = await putObject(clients, source.object);
-      await shell.print(`${source.fqn} ${toned(shell, tones[result], result)}${suffix}\n`);
-    } catch (error) {
-      if (!(error instanceof ConnectError)) {
-        throw error;
-      }
-      if (!isRefusal(error)) {
-        lost = explainError(error, server);
-        break;
-      }
-      result = "refused";
-      complain(shell, explainRefusal(source, error));
-    }
-    counts.set(result, (counts.get(result) ?? 0) + 1);
-    progress.advance();
-  }
+  const counts = new Map<string, number>();
+  const progress = createProgress(shell, (done) => `${done} of ${objects.length}`);
+  const { refused, remaining, failure } = await forEachObject(shell, {
+    items: inOrder(objects),
+    server,
+    explain: explainRefusal,
+    async act(source) {
+      progress.advance();
+      const outcome = await putObject(clients, source.object);
+      counts.set(outcome, (counts.get(outcome) ?? 0) + 1);
+      await shell.print(`${source.fqn} ${toned(shell, tones[outcome], outcome)}${suffix}\n`);
+    },
+  });
   progress.end();
-  const done = [...counts.values()].reduce((sum, count) => sum + count, 0);
-  await shell.print(`${summaryOf(counts, objects.length - done)}${suffix}\n`);
-  if (lost.length > 0) {
-    throw new Failure(lost);
-  }
-  if (counts.has("refused")) {
-    throw new Failure([]);
+  counts.set("refused", refused).set("remaining", remaining);
+  await shell.print(`${summaryOf(counts)}${suffix}\n`);
+  if (failure !== undefined) {
+    throw failure;
   }
 }
 
@@ -108,15 +94,11 @@ function inOrder(objects: readonly SourcedObject[]): SourcedObject[] {
   return objects.toSorted((a, b) => rank(a) - rank(b));
 }
 
-function summaryOf(counts: ReadonlyMap<Result, number>, missing: number): string {
-  const results: readonly Result[] = ["created", "configured", "unchanged", "refused"];
-  return [
-    ...results.flatMap((result) => {
-      const count = counts.get(result);
-      return count === undefined ? [] : [`${count} ${result}`];
-    }),
-    ...(missing > 0 ? [`${missing} remaining`] : []),
-  ].join(", ");
+function summaryOf(counts: ReadonlyMap<string, number>): string {
+  return ["created", "configured", "unchanged", "refused", "remaining"]
+    .filter((result) => (counts.get(result) ?? 0) > 0)
+    .map((result) => `${counts.get(result) ?? 0} ${result}`)
+    .join(", ");
 }
 
 /** Why an object was refused, with the place in the file of each field at fault. */

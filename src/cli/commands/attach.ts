@@ -10,14 +10,16 @@ import {
   WorkloadSelectorSchema,
 } from "../../../gen/wasmext/v1/attachment_set_pb.ts";
 import { parseYaml } from "../../yaml/document.ts";
-import { isMapping } from "../../yaml/json.ts";
-import { forEachObject } from "../each.ts";
+import { isMapping } from "../../wire/json.ts";
+import { forEachNamed } from "../each.ts";
 import { editAttachments, withAttachment } from "../edit-attachments.ts";
+import { Failure } from "../failure.ts";
 import { extensionArgument, targetsArgument } from "../fqn-argument.ts";
 import { clientCommand, type SessionOptions, withSession } from "../session.ts";
 import type { Shell } from "../shell.ts";
 import { toned } from "../text.ts";
-import { modeOption, type ModeName, modeNamed, portParser } from "../traffic-options.ts";
+import { wholeNumber } from "../whole-number.ts";
+import { modeOption, type ModeName, modeNamed } from "../traffic-options.ts";
 
 interface AttachOptions extends SessionOptions {
   readonly config?: JsonObject;
@@ -42,7 +44,7 @@ export function attachCommand(shell: Shell): Command {
     .action(async (extension: string, targets: readonly string[], options: AttachOptions) => {
       await withSession(options, async (clients, server) => {
         const fqns = [...new Set(targets)];
-        await forEachObject(shell, { fqns, server }, async (target) => {
+        await forEachNamed(shell, { fqns, server }, async (target) => {
           const outcome = await editAttachments(clients, target, (attachmentSet) =>
             withAttachment(withWorkloads(attachmentSet, options), extension, (attachment) =>
               changed(attachment, options),
@@ -56,7 +58,8 @@ export function attachCommand(shell: Shell): Command {
 }
 
 const examples = `
-Where the extension is attached already, that attachment gets what the options say, and keeps the rest.
+Where the extension is attached already, that attachment gets what the options say, and keeps the rest;
+of several attachments of it, the first.
 --config and --port replace what there was, --label adds to it. What is refused is reported with its
 target, and the others are done all the same.
 
@@ -68,22 +71,31 @@ Examples:
     organizations/org/tenants/t/workspaces/w/securitygroups/sg \\
     --config '{"some_key": "for this group"}' --mode SERVER --port 8080`;
 
-/** The attachment with what the options say; of its match, if it has but one selector. */
+/**
+ * The attachment with what the options say.
+ *
+ * Raises a Failure if they select traffic and the attachment has several selectors.
+ */
 function changed(
   attachment: WasmExtensionAttachment,
   { config, mode, port }: AttachOptions,
 ): WasmExtensionAttachment {
+  const isSelecting = mode !== undefined || port !== undefined;
   const [selector = create(TrafficSelectorSchema), ...more] = attachment.match;
-  const present = more.length === 0 ? selector : create(TrafficSelectorSchema);
+  if (isSelecting && more.length > 0) {
+    throw new Failure(
+      `${attachment.fqn} is attached with several traffic selectors, and --mode and --port say but one; change the document that get -o yaml prints, and apply it`,
+    );
+  }
   const selected = {
-    ...present,
+    ...selector,
     ...(mode && { mode: modeNamed(mode) }),
     ...(port && { ports: port.map((number) => create(PortSelectorSchema, { number })) }),
   };
   return {
     ...attachment,
     ...(config && { config }),
-    ...((mode !== undefined || port !== undefined) && { match: [selected] }),
+    ...(isSelecting && { match: [selected] }),
   };
 }
 
@@ -118,7 +130,7 @@ function parseConfig(text: string): JsonObject {
 }
 
 function parsePorts(text: string, before: readonly number[] = []): number[] {
-  return [...before, portParser(1)(text)];
+  return [...before, wholeNumber(1, 65535)(text)];
 }
 
 function parseLabels(text: string, before: Record<string, string> = {}): Record<string, string> {

@@ -8,7 +8,8 @@ import { type Format, outputOption, printData } from "../output.ts";
 import { clientCommand, type SessionOptions, withSession } from "../session.ts";
 import type { Shell } from "../shell.ts";
 import { formatTable, printable, toned } from "../text.ts";
-import { modeOption, type ModeName, modeNamed, portParser } from "../traffic-options.ts";
+import { modeOption, type ModeName, modeNamed } from "../traffic-options.ts";
+import { wholeNumber } from "../whole-number.ts";
 import { nothing, phaseName, trafficOf } from "../views.ts";
 
 interface ChainOptions extends SessionOptions {
@@ -23,7 +24,12 @@ export function chainCommand(shell: Shell): Command {
     .description("Show what runs at a target, in order, and what does not and why.")
     .addArgument(new Argument("<target>", "gateway or security group").argParser(targetArgument))
     .addOption(modeOption("show what traffic of this direction passes"))
-    .option("--port <number>", "show what traffic to this port passes; 0 is any", portParser(0), 0)
+    .option(
+      "--port <number>",
+      "show what traffic to this port passes; 0 is any",
+      wholeNumber(0, 65535),
+      0,
+    )
     .addOption(outputOption(["table", "yaml", "json"]))
     .addHelpText("after", examples)
     .action(async (target: string, { mode, port, output, ...options }: ChainOptions) => {

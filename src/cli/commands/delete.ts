@@ -1,6 +1,6 @@
 import { Argument, type Command } from "commander";
 import { isExtension } from "../../catalog/fqn.ts";
-import { forEachObject } from "../each.ts";
+import { forEachNamed } from "../each.ts";
 import { objectsArgument } from "../fqn-argument.ts";
 import { clientCommand, type SessionOptions, withSession } from "../session.ts";
 import type { Shell } from "../shell.ts";
@@ -30,7 +30,7 @@ export function deleteCommand(shell: Shell): Command {
       const read = filename.length === 0 ? [] : await readSources(shell, filename);
       await withSession(options, async (clients, server) => {
         const fqns = new Set([...named, ...read.map(({ fqn }) => fqn)]);
-        await forEachObject(shell, { fqns: inOrder([...fqns]), server }, async (fqn) => {
+        await forEachNamed(shell, { fqns: inOrder([...fqns]), server }, async (fqn) => {
           await (isExtension(fqn)
             ? clients.extensions.deleteWasmExtension({ fqn })
             : clients.attachments.deleteAttachments({ fqn }));

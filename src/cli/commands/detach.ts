@@ -1,5 +1,5 @@
 import { Argument, type Command } from "commander";
-import { forEachObject } from "../each.ts";
+import { forEachNamed } from "../each.ts";
 import { editAttachments } from "../edit-attachments.ts";
 import { extensionArgument, targetsArgument } from "../fqn-argument.ts";
 import { clientCommand, type SessionOptions, withSession } from "../session.ts";
@@ -16,7 +16,7 @@ export function detachCommand(shell: Shell): Command {
     .action(async (fqn: string, targets: readonly string[], options: SessionOptions) => {
       await withSession(options, async (clients, server) => {
         const targeted = [...new Set(targets)];
-        await forEachObject(shell, { fqns: targeted, server }, async (target) => {
+        await forEachNamed(shell, { fqns: targeted, server }, async (target) => {
           const outcome = await editAttachments(clients, target, (attachmentSet) => {
             const { extension: all } = attachmentSet;
             const extension = all.filter((attachment) => attachment.fqn !== fqn);

@@ -43,4 +43,4 @@ Of a tenant, the extensions are those that it may use. Workspaces and groups hav
 Examples:
   wasmext list organizations/org
   wasmext list organizations/org/tenants/tenant1
-  wasmext list organizations/org -o json | jq -r '.[].spec.url'`;
+  wasmext list organizations/org -o json | jq -r '.[] | select(.kind == "WasmExtension").spec.url'`;

@@ -1,4 +1,5 @@
 import { Command, InvalidArgumentError, Option } from "commander";
+import { wholeNumber } from "../whole-number.ts";
 import { isLoopback } from "../../transport/loopback.ts";
 
 /** The options of `wasmext serve`, as commander hands them over. */
@@ -91,16 +92,6 @@ function nonEmpty(text: string): string {
     throw new InvalidArgumentError("It has to be a name or an address; 0.0.0.0 is every IPv4 one.");
   }
   return text;
-}
-
-function wholeNumber(least: number, greatest: number): (text: string) => number {
-  return (text) => {
-    const value = Number(text);
-    if (!/^\d+$/.test(text) || value < least || value > greatest) {
-      throw new InvalidArgumentError(`It has to be a whole number from ${least} to ${greatest}.`);
-    }
-    return value;
-  };
 }
 
 function origins(text: string, before: readonly string[]): string[] {

@@ -1,15 +1,17 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { JsonObject } from "@bufbuild/protobuf";
 import { Argument, type Command, InvalidArgumentError, Option } from "commander";
+import { lastSegment } from "../../catalog/fqn.ts";
 import { writeYaml } from "../../yaml/write.ts";
 import { documentsOf } from "../catalog-objects.ts";
-import { type Change, follow } from "../follow.ts";
+import { follow } from "../follow.ts";
 import { watchableArgument } from "../fqn-argument.ts";
 import { type Format, outputOption, safeJson } from "../output.ts";
 import { clientCommand, type SessionOptions, withSession } from "../session.ts";
 import type { Shell } from "../shell.ts";
 import { printable, type Tone, toned } from "../text.ts";
 import { phaseName } from "../views.ts";
+import type { Change } from "../watch-place.ts";
 
 interface WatchOptions extends SessionOptions {
   readonly from: bigint;
@@ -84,7 +86,7 @@ function summaryOf({ object }: Change): string {
     case "tetrateio.api.tsb.extension.v2.WasmExtension":
       return printable(`${phaseName(object.phase)} ${object.priority} ${object.url}`);
     case "wasmext.v1.AttachmentSet": {
-      const names = object.extension.map(({ fqn }) => fqn.slice(fqn.lastIndexOf("/") + 1));
+      const names = object.extension.map(({ fqn }) => lastSegment(fqn));
       return `attaches ${names.length === 0 ? "nothing" : names.join(", ")}`;
     }
     case undefined:

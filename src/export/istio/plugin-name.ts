@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { lastSegment } from "../../catalog/fqn.ts";
 
 /**
  * Longest name, in characters. Kubernetes allows 253, but tools write names into labels, which hold
@@ -20,8 +21,4 @@ export function pluginName(target: string, extension: string, index: number): st
   const hash = createHash("sha256").update(`${target} ${extension} ${index}`).digest("hex");
   const cut = readable.slice(0, maxLength - hashLength - 1).replace(/-+$/, "");
   return `${cut}-${hash.slice(0, hashLength)}`;
-}
-
-function lastSegment(fqn: string): string {
-  return fqn.slice(fqn.lastIndexOf("/") + 1);
 }

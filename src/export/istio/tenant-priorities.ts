@@ -7,11 +7,6 @@ import { distinctPriorities } from "./distinct-priorities.ts";
 /** The priority to write for an attachment: of an extension, the `occurrence`th of its target. */
 export type WrittenPriority = (namespace: string, extension: string, occurrence: number) => number;
 
-/** An extension, as which of a target's attachments of it: 0 for the first. */
-interface Level extends ExecutionKey {
-  readonly occurrence: number;
-}
-
 /**
  * The priorities to write for the targets of a tenant. Targets of one namespace may select the same
  * pods, so an extension has the same priority in all of them, and no two extensions of a phase have one
@@ -20,29 +15,36 @@ interface Level extends ExecutionKey {
  * @param tenant - the tenant's fqn
  */
 export function writtenPriorities(state: State, tenant: string): WrittenPriority {
-  const levels = new Map<string, Map<string, Level>>();
+  const levels = new Map<string, Map<string, ExecutionKey>>();
   for (const attachmentSet of attachmentSetsUnder(state, tenant)) {
     const namespace = namespaceOf(attachmentSet);
-    const ofNamespace = levels.get(namespace) ?? new Map<string, Level>();
+    const ofNamespace = levels.get(namespace) ?? new Map<string, ExecutionKey>();
     levels.set(namespace, ofNamespace);
     for (const [fqn, occurrence] of occurrencesIn(attachmentSet)) {
       const extension = state.extensions.get(fqn);
       if (extension !== undefined) {
         const { phase, priority } = extension;
-        ofNamespace.set(`${fqn} ${occurrence}`, { fqn, phase, priority, occurrence });
+        ofNamespace.set(`${fqn} ${occurrence}`, { fqn, phase, priority });
       }
     }
   }
   const written = new Map<string, ReadonlyMap<string, number>>();
   for (const [namespace, ofNamespace] of levels) {
-    const ordered = [...ofNamespace].toSorted(
-      ([, a], [, b]) => compareExecution(a, b) || a.occurrence - b.occurrence,
+    // The sort is stable, and of one extension the first attachment of a target came first.
+    const ordered = [...ofNamespace].toSorted(([, a], [, b]) => compareExecution(a, b));
+    const priorities = distinctPriorities(ordered.map(([, key]) => key));
+    written.set(
+      namespace,
+      new Map(ordered.map(([name, key], index) => [name, priorities[index] ?? key.priority])),
     );
-    const priorities = distinctPriorities(ordered.map(([, level]) => level));
-    written.set(namespace, new Map(ordered.map(([name], index) => [name, priorities[index] ?? 0])));
   }
-  return (namespace, extension, occurrence) =>
-    written.get(namespace)?.get(`${extension} ${occurrence}`) ?? 0;
+  return (namespace, extension, occurrence) => {
+    const priority = written.get(namespace)?.get(`${extension} ${occurrence}`);
+    if (priority === undefined) {
+      throw new Error(`${extension} is not attached in the namespace ${namespace} of ${tenant}`);
+    }
+    return priority;
+  };
 }
 
 /** The attached extensions in the order of the set, and how often each stands before. */

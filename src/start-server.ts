@@ -1,9 +1,9 @@
 import { readFileSync } from "node:fs";
 import type { Logger } from "pino";
-import { createServer, type Server } from "../server.ts";
-import type { TlsOptions } from "../transport/port.ts";
-import { Failure } from "./failure.ts";
-import { reachWarning, type ServeOptions } from "./commands/serve.ts";
+import { createServer, type Server } from "./server.ts";
+import type { TlsOptions } from "./transport/port.ts";
+import { Failure } from "./cli/failure.ts";
+import { reachWarning, type ServeOptions } from "./cli/commands/serve.ts";
 
 /**
  * Starts the server that `wasmext serve` is asked for.

@@ -1,0 +1,125 @@
+/*
+ * Where a watch is in the changes of an organization or a tenant, so that it can go on over a lost
+ * connection.
+ *
+ * 1. What has been told is remembered as one etag an object, so that a watch which has to begin again
+ *    with the present state tells the differences alone: each object that changed, once, and each
+ *    that is gone.
+ * 2. A watch resumes after the last revision that it has seen, of the incarnation that it has seen it
+ *    in; if the server no longer knows that, it begins again as in 1.
+ * 3. The present state is complete with its bookmark. Until then nothing is taken to be gone, and a
+ *    watch that is cut off begins again.
+ */
+import { Code, type ConnectError } from "@connectrpc/connect";
+import type { WasmExtension } from "../../gen/tetrateio/api/tsb/extension/v2/wasm_extension_pb.ts";
+import type { AttachmentSet } from "../../gen/wasmext/v1/attachment_set_pb.ts";
+import type { WatchEvent, WatchResponse } from "../../gen/wasmext/v1/watch_service_pb.ts";
+import { reasonOf } from "./failure.ts";
+
+/** What has happened to an object. */
+export interface Change {
+  readonly revision: bigint;
+  readonly action: "present" | "created" | "changed" | "put" | "deleted";
+  readonly fqn: string;
+  /** What it is now; undefined if it is gone. */
+  readonly object: WasmExtension | AttachmentSet | undefined;
+}
+
+/** The place of a watch. */
+export interface WatchPlace {
+  /** What to ask for at the beginning of a stream. */
+  start(): { startRevision: bigint; incarnation: string };
+  /** What a message changes, that has not been told. */
+  read(response: WatchResponse): Generator<Change>;
+  /** Tells whether an error means that the server no longer knows the place, and all can be read anew. */
+  isLost(error: ConnectError): boolean;
+  /** Goes back to the present state, to tell how it differs from what has been told. */
+  beginAgain(): void;
+}
+
+/**
+ * Creates a place.
+ *
+ * @param startRevision - 0 begins with the present state
+ */
+export function createPlace(startRevision: bigint): WatchPlace {
+  const etags = new Map<string, string>();
+  const listed = new Set<string>();
+  const isComplete = startRevision !== 0n;
+  let next = startRevision;
+  let incarnation = "";
+  let hasState = isComplete;
+
+  function* readPart({ revision, events, bookmark }: WatchResponse): Generator<Change> {
+    for (const { event } of events) {
+      const { fqn, object } = objectOf(event);
+      listed.add(fqn);
+      if (object !== undefined && etags.get(fqn) !== object.etag) {
+        const action = !hasState ? "present" : etags.has(fqn) ? "changed" : "created";
+        etags.set(fqn, object.etag);
+        yield { revision, action, fqn, object };
+      }
+    }
+    if (bookmark) {
+      for (const fqn of etags.keys()) {
+        if (!listed.has(fqn)) {
+          etags.delete(fqn);
+          yield { revision, action: "deleted", fqn, object: undefined };
+        }
+      }
+      listed.clear();
+      hasState = true;
+    }
+  }
+
+  function* readCommit({ revision, events }: WatchResponse): Generator<Change> {
+    for (const { event } of events) {
+      const { fqn, object } = objectOf(event);
+      const isKnown = etags.has(fqn);
+      if (object === undefined) {
+        etags.delete(fqn);
+      } else {
+        etags.set(fqn, object.etag);
+      }
+      const put = isComplete ? "put" : isKnown ? "changed" : "created";
+      yield { revision, action: object === undefined ? "deleted" : put, fqn, object };
+    }
+  }
+
+  return {
+    start() {
+      listed.clear();
+      return { startRevision: next, incarnation: next === 0n ? "" : incarnation };
+    },
+    *read(response) {
+      const isState = next === 0n;
+      yield* isState ? readPart(response) : readCommit(response);
+      ({ incarnation } = response);
+      // One that waits for a revision in the future gets bookmarks of what there is.
+      if ((!isState || response.bookmark) && response.revision >= next) {
+        next = response.revision + 1n;
+      }
+    },
+    isLost: (error) =>
+      error.code === Code.OutOfRange &&
+      reasonOf(error) !== undefined &&
+      startRevision === 0n &&
+      next !== 0n,
+    beginAgain() {
+      next = 0n;
+    },
+  };
+}
+
+function objectOf(event: WatchEvent["event"]): Pick<Change, "fqn" | "object"> {
+  switch (event.case) {
+    case "extensionPut":
+    case "attachmentSetPut":
+      return { fqn: event.value.fqn, object: event.value };
+    case "extensionDeleted":
+    case "attachmentSetDeleted":
+      return { fqn: event.value, object: undefined };
+    case undefined:
+      return { fqn: "", object: undefined };
+  }
+}
