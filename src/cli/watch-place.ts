@@ -45,10 +45,10 @@ export interface WatchPlace {
 export function createPlace(startRevision: bigint): WatchPlace {
   const etags = new Map<string, string>();
   const listed = new Set<string>();
-  const isComplete = startRevision !== 0n;
+  const beginsWithRevision = startRevision !== 0n;
   let next = startRevision;
   let incarnation = "";
-  let hasState = isComplete;
+  let hasState = beginsWithRevision;
 
   function* readPart({ revision, events, bookmark }: WatchResponse): Generator<Change> {
     for (const { event } of events) {
@@ -81,7 +81,7 @@ export function createPlace(startRevision: bigint): WatchPlace {
       } else {
         etags.set(fqn, object.etag);
       }
-      const put = isComplete ? "put" : isKnown ? "changed" : "created";
+      const put = beginsWithRevision ? "put" : isKnown ? "changed" : "created";
       yield { revision, action: object === undefined ? "deleted" : put, fqn, object };
     }
   }
