@@ -35,26 +35,36 @@ export function createProcessShell(
     closed.abort();
   });
   stderr.on("error", () => undefined);
-  let isProgressShown = false;
+  let progress: string | undefined;
   const showProgress = (text: string | undefined): void => {
-    if (stderr.isTTY && (text !== undefined || isProgressShown)) {
-      isProgressShown = text !== undefined;
+    if (stderr.isTTY && (text !== undefined || progress !== undefined)) {
+      progress = text;
       stderr.write(`${clearLine}${text ?? ""}`);
     }
+  };
+  // What is printed takes the place of the progress line, which moves below it.
+  const aboveProgress = (write: () => boolean): boolean => {
+    const shown = progress;
+    showProgress(undefined);
+    const hasRoom = write();
+    showProgress(shown);
+    return hasRoom;
   };
   return {
     version,
     async print(text) {
-      showProgress(undefined);
-      if (closed.signal.aborted || text === "" || stdout.write(text)) {
+      if (closed.signal.aborted || text === "") {
+        return;
+      }
+      const write = (): boolean => stdout.write(text);
+      if (stdout.isTTY ? aboveProgress(write) : write()) {
         return;
       }
       // Rejects when the stream fails, which the listener above has heard of.
       await once(stdout, "drain").catch(() => undefined);
     },
     say(line) {
-      showProgress(undefined);
-      stderr.write(`${line}\n`);
+      aboveProgress(() => stderr.write(`${line}\n`));
     },
     showProgress,
     hasColours: stdout.isTTY && stdout.hasColors(),

@@ -15,7 +15,7 @@ function shellOn({ isTerminal }: { isTerminal: boolean }): { shell: Shell; scree
 }
 
 describe("the shell of a process", () => {
-  test("shows progress in a line that gives way to what is printed", async () => {
+  test("shows progress in a line that stays below what is printed", async () => {
     const { shell, screen } = shellOn({ isTerminal: true });
     shell.showProgress("1 of 3");
     await shell.print("a created\n");
@@ -23,9 +23,26 @@ describe("the shell of a process", () => {
     shell.say("error: b");
     shell.showProgress(undefined);
     expect(screen()).toBe(
-      "\r\u001b[K1 of 3\r\u001b[Ka created\n\r\u001b[K2 of 3\r\u001b[Kerror: b\n",
+      [
+        "\r\u001b[K1 of 3",
+        "\r\u001b[Ka created\n\r\u001b[K1 of 3",
+        "\r\u001b[K2 of 3",
+        "\r\u001b[Kerror: b\n\r\u001b[K2 of 3",
+        "\r\u001b[K",
+      ].join(""),
     );
     expect(shell.hasColours).toBe(true);
+  });
+
+  test("leaves progress alone while its output goes into a file", async () => {
+    const out = Object.assign(new PassThrough(), { isTTY: false });
+    const err = Object.assign(new PassThrough(), { isTTY: true, hasColors: () => true });
+    const streams = { stdin: out, stdout: out, stderr: err } as unknown as Streams;
+    const shell = createProcessShell(streams, parts);
+    shell.showProgress("1 of 3");
+    await shell.print("a created\n");
+    expect(String(err.read())).toBe("\r\u001b[K1 of 3");
+    expect(String(out.read())).toBe("a created\n");
   });
 
   test("knows whether each of its outputs shows colours", () => {
