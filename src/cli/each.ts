@@ -10,8 +10,8 @@ export interface Work<Item> {
   readonly server: string;
   /** Does it to one. */
   readonly act: (item: Item) => Promise<void>;
-  /** Says why a server refused one, one problem a line. */
-  readonly explain: (item: Item, error: ConnectError) => readonly string[];
+  /** Says why one was refused, by a server or by the command itself, one problem a line. */
+  readonly explain: (item: Item, error: ConnectError | Failure) => readonly string[];
 }
 
 /** How work on several objects ended. */
@@ -36,10 +36,10 @@ export async function forEachObject<Item>(
     try {
       await act(item);
     } catch (error) {
-      if (!(error instanceof ConnectError)) {
+      if (!(error instanceof ConnectError || error instanceof Failure)) {
         throw error;
       }
-      if (!isRefusal(error)) {
+      if (error instanceof ConnectError && !isRefusal(error)) {
         const failure = new Failure(explainError(error, server));
         return { refused, remaining: items.length - index, failure };
       }
@@ -56,8 +56,10 @@ export async function forEachNamed(
   { fqns, server }: { fqns: readonly string[]; server: string },
   act: (fqn: string) => Promise<void>,
 ): Promise<void> {
-  const explain = (fqn: string, error: ConnectError): string[] =>
-    explainError(error, server).map((line) => (line.includes(fqn) ? line : `${fqn}: ${line}`));
+  const explain = (fqn: string, error: ConnectError | Failure): string[] => {
+    const lines = error instanceof Failure ? error.lines : explainError(error, server);
+    return lines.map((line) => (line.includes(fqn) ? line : `${fqn}: ${line}`));
+  };
   const { failure, remaining } = await forEachObject(shell, { items: fqns, server, act, explain });
   if (remaining > 1) {
     await shell.print(`${remaining} remaining\n`);

@@ -74,9 +74,12 @@ spec:
 `;
     await runCli(["apply", "-f", "-", "--server", server.url], { input });
     const before = await attached(group);
-    const { exitCode, stderr } = await run("attach", seedAuth, group, "--port", "8080");
-    expect(exitCode).toBe(1);
-    expect(stderr).toMatch(/^error: .*wasm-auth is attached with several traffic selectors, /);
+    const ports = ["--port", "8080"];
+    const ran = await run("attach", seedAuth, group, seedGateway, ...ports);
+    expect(ran).toMatchObject({ exitCode: 1, stdout: `${seedGateway} created\n` });
+    expect(ran.stderr).toMatch(
+      new RegExp(`^error: ${group}: ${seedAuth} is attached with several traffic selectors, `),
+    );
     expect(await attached(group)).toEqual(before);
     expect((await run("attach", seedAuth, group, "--config", "{a: 1}")).exitCode).toBe(0);
   });

@@ -5,7 +5,7 @@ import type { SourcedObject } from "../../yaml/read.ts";
 import type { Clients } from "../clients.ts";
 import { copyOf } from "../dry-run.ts";
 import { forEachObject } from "../each.ts";
-import { faultyParts } from "../failure.ts";
+import { Failure, faultyParts } from "../failure.ts";
 import { createProgress } from "../progress.ts";
 import { isOvertaken, type Outcome, putObject } from "../put.ts";
 import { clientCommand, type SessionOptions, withSession } from "../session.ts";
@@ -102,7 +102,10 @@ function summaryOf(counts: ReadonlyMap<string, number>): string {
 }
 
 /** Why an object was refused, with the place in the file of each field at fault. */
-function explainRefusal(source: SourcedObject, error: ConnectError): string[] {
+function explainRefusal(source: SourcedObject, error: ConnectError | Failure): readonly string[] {
+  if (error instanceof Failure) {
+    return error.lines;
+  }
   if (isOvertaken(error)) {
     const message = `${source.fqn} was changed by someone else at the same moment, and is left as they made it; look at it, and apply again`;
     return [formatProblem({ ...source.position, field: "", message })];
