@@ -29,7 +29,8 @@ describe("what waits to be read", () => {
   function hold(name: string, connection: object, bytes: number, isWhole = true): Hold | undefined {
     const response = responseOn(connection);
     const end = (): void => void ended.push(name);
-    return unread.hold({ response, bytes, isWhole, end });
+    const shutDown = (): void => void ended.push(`${name} shut down`);
+    return unread.hold({ response, bytes, isWhole, end, shutDown });
   }
 
   test("is bounded for a connection", () => {
@@ -78,9 +79,18 @@ describe("what waits to be read", () => {
     expect(ended).toEqual(["stream 0"]);
   });
 
+  test("of streams is given up when the server goes down", () => {
+    hold("unary", a, 10);
+    hold("stream", a, 10, false);
+    unread.shutDownStreams();
+    expect(ended).toEqual(["stream shut down"]);
+    expect(unread.bytes).toBe(10);
+  });
+
   test("of a client that is gone does not count against its connection", () => {
     const response = responseOn(a);
-    unread.hold({ response, bytes: 100, isWhole: true, end: () => undefined });
+    const none = (): void => undefined;
+    unread.hold({ response, bytes: 100, isWhole: true, end: none, shutDown: none });
     expect(hold("next", a, 50)).toBeUndefined();
     response.destroy();
     expect(hold("next", a, 50)).toBeDefined();
