@@ -4,19 +4,19 @@
  * random requests first, then changes to those that cost most. The server is a process of its own.
  *
  * Usage: node bench/flood.ts [requests to try, by default 400] [seed]
+ * WASMEXT_ROOT names another checkout to measure, to compare the two in one run.
  */
-import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync, writeFileSync } from "node:fs";
 import { Agent, request as httpRequest } from "node:http";
-import { createInterface } from "node:readline";
 import { brotliCompressSync, gzipSync } from "node:zlib";
 import { print } from "./measure.ts";
+import { startServerProcess } from "./server-process.ts";
 import { type Flood, floodOf, methods, mutated, randomFlood } from "./flood-shapes.ts";
 
 const [tries = 400, seed = 1] = process.argv.slice(2).map(Number);
 const random = createRandom(seed);
-const { child, port } = await startServer();
+const server = await startServerProcess(process.env["WASMEXT_ROOT"]);
+const { port } = server;
 const pings = new Agent({ keepAlive: true, maxSockets: 1 });
 const floods = new Agent({ keepAlive: true, maxSockets: 1 });
 
@@ -66,18 +66,18 @@ if (dearest !== undefined) {
   );
   print("ten of the dearest at once: ms that others wait", tenAtOnce.toFixed(0));
 }
-child.kill("SIGTERM");
-await once(child, "exit");
+await server.stop();
 pings.destroy();
 floods.destroy();
 
 async function cost(flood: Flood): Promise<Cost> {
-  const before = residentMegabytes(true);
+  server.peakMegabytes();
+  const before = server.residentMegabytes();
   let sent = { sentBytes: 0, status: 0 };
   const waitMs = await othersWait(async () => {
     sent = await send(flood, floods);
   });
-  return { flood, waitMs, megabytes: residentMegabytes() - before, ...sent };
+  return { flood, waitMs, megabytes: server.peakMegabytes() - before, ...sent };
 }
 
 /** The longest wait for a page that does nothing, in ms, while some work goes on. */
@@ -128,32 +128,6 @@ async function send(flood: Flood, agent: Agent): Promise<{ sentBytes: number; st
   response.resume();
   await once(response, "end");
   return { sentBytes: body.byteLength, status: response.statusCode };
-}
-
-/** The most memory that the server has had resident since the peak was reset, in MB; Linux knows. */
-function residentMegabytes(reset = false): number {
-  try {
-    if (reset) {
-      writeFileSync(`/proc/${child.pid ?? 0}/clear_refs`, "5");
-    }
-    const status = readFileSync(`/proc/${child.pid ?? 0}/status`, "utf8");
-    return Number(/VmHWM:\s+(\d+)/.exec(status)?.[1] ?? NaN) / 1024;
-  } catch {
-    return NaN;
-  }
-}
-
-async function startServer(): Promise<{ child: ChildProcess; port: number }> {
-  const main = new URL("../src/main.ts", import.meta.url).pathname;
-  const args = [main, "serve", "--port", "0", "--log-level", "silent"];
-  const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
-  for await (const line of createInterface(child.stdout)) {
-    const found = /:(\d+)$/.exec(line)?.[1];
-    if (found !== undefined) {
-      return { child, port: Number(found) };
-    }
-  }
-  throw new Error("the server has ended before it was ready");
 }
 
 /** Random numbers from 0 to 1 that are the same for a seed (mulberry32). */
