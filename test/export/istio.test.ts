@@ -102,7 +102,6 @@ describe("ExportIstio", () => {
         imagePullPolicy: "IfNotPresent",
         imagePullSecret: "pull",
         pluginConfig: { here: 1 },
-        pluginName: name,
         phase: "AUTHZ",
         priority: 7,
         vmConfig: {
@@ -118,7 +117,6 @@ describe("ExportIstio", () => {
       selector: { matchLabels: { app: "in" } },
       url: "oci://ghcr.io/acme/x:1.0",
       imagePullPolicy: "IfNotPresent",
-      pluginName: plain?.metadata.name,
       priority: 0,
       match: [{ mode: "CLIENT_AND_SERVER" }],
     });
