@@ -1,10 +1,13 @@
-import type { PathBuilder } from "@bufbuild/protobuf/reflect";
+import { buildPath, type PathBuilder } from "@bufbuild/protobuf/reflect";
+import { createValidator } from "@bufbuild/protovalidate";
 import {
   type WorkloadSelector,
   WorkloadSelectorSchema,
 } from "../../gen/wasmext/v1/attachment_set_pb.ts";
 import type { FieldProblem } from "./errors.ts";
 import { fieldProblem } from "./field-problem.ts";
+
+const validator = createValidator();
 
 /** Longest DNS subdomain in Kubernetes, in characters. */
 export const maxSubdomain = 253;
@@ -23,4 +26,12 @@ export function problemsOfWorkloads({ labels }: WorkloadSelector, at: PathBuilde
       const text = `has a key with a prefix of ${key.lastIndexOf("/")} characters, and Kubernetes allows ${maxSubdomain}; use a shorter one`;
       return fieldProblem(field.clone().map(key).toPath(), "label_prefix", text);
     });
+}
+
+/** Tells whether Kubernetes can have a workload selector. */
+export function isWorkloadSelector(selector: WorkloadSelector): boolean {
+  return (
+    validator.validate(WorkloadSelectorSchema, selector).kind === "valid" &&
+    problemsOfWorkloads(selector, buildPath(WorkloadSelectorSchema)).length === 0
+  );
 }
