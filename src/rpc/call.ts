@@ -1,5 +1,12 @@
 import { type Code, createContextKey } from "@connectrpc/connect";
 
+/** A field that cannot be read. */
+export interface UnreadableField {
+  readonly path: string;
+  /** What to write there, where that is known. */
+  readonly remedy: string | undefined;
+}
+
 /** What is known of one call while it runs: for its errors, and for the log. */
 export interface Call {
   /** Whether the request has been read and handed to its service. */
@@ -9,10 +16,10 @@ export interface Call {
   /** Why the call failed, where the error that the client gets does not say. */
   failure: unknown;
   /**
-   * Finds the field of a JSON request because of which it cannot be read, as a path; undefined where
-   * that cannot be told.
+   * Finds the field of a JSON request because of which it cannot be read; undefined where that cannot
+   * be told.
    */
-  findUnreadableField: () => string | undefined;
+  findUnreadableField: () => UnreadableField | undefined;
 }
 
 /** Finds the call in the context values of its request. */

@@ -5,6 +5,7 @@
  */
 import type { ConnectError } from "@connectrpc/connect";
 import { Code } from "@connectrpc/connect";
+import type { UnreadableField } from "./call.ts";
 import { hasErrorInfo, internalError, rpcError, unreadableRequest } from "./errors.ts";
 
 const reasons: Partial<Record<Code, string>> = {
@@ -21,9 +22,13 @@ const reasons: Partial<Record<Code, string>> = {
  *
  * @param reachedService - whether the request had been read when the error was raised; a failure
  *   before that is the request's, one after it is the server's
- * @param field - the path of the field that cannot be read, where it is known
+ * @param field - the field that cannot be read, where it is known
  */
-export function inOurForm(error: ConnectError, reachedService: boolean, field = ""): ConnectError {
+export function inOurForm(
+  error: ConnectError,
+  reachedService: boolean,
+  field?: UnreadableField,
+): ConnectError {
   if (hasErrorInfo(error)) {
     return error;
   }
@@ -33,19 +38,24 @@ export function inOurForm(error: ConnectError, reachedService: boolean, field = 
   }
   const code = isServers ? Code.InvalidArgument : error.code;
   const reason = reasons[code] ?? "REFUSED";
-  const message = explained(code, error.rawMessage.slice(0, maxQuoted).toWellFormed());
+  const said = error.rawMessage.slice(0, maxQuoted).toWellFormed();
+  const message = explained(code, said, field?.remedy);
   return code === Code.InvalidArgument
-    ? unreadableRequest(reason, message, field)
+    ? unreadableRequest(reason, message, field?.path ?? "")
     : rpcError(code, reason, message);
 }
 
 /** How much of what Connect says is passed on, in characters: it may quote the whole request. */
 const maxQuoted = 512;
 
-function explained(code: Code, message: string): string {
+function explained(
+  code: Code,
+  message: string,
+  remedy = "compare it with the service's proto",
+): string {
   switch (code) {
     case Code.InvalidArgument:
-      return `the request cannot be read: ${message}; compare it with the service's proto`;
+      return `the request cannot be read: ${message}; ${remedy}`;
     case Code.ResourceExhausted:
       return `the message is too large: ${message}; send less, or start the server with a greater --max-message-bytes`;
     default:

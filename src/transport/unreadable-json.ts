@@ -1,4 +1,5 @@
 import type { DescMessage, JsonValue } from "@bufbuild/protobuf";
+import type { UnreadableField } from "../rpc/call.ts";
 import { findUnreadable, formatPath } from "../wire/unreadable.ts";
 import { envelopeBytes } from "./wire-check.ts";
 
@@ -6,21 +7,21 @@ import { envelopeBytes } from "./wire-check.ts";
 const maxSearchedBytes = 256 * 1024;
 
 /**
- * The path of the field because of which a JSON request is no message of a type; undefined if the
- * request is no JSON, or compressed, or too large to be searched.
+ * The field because of which a JSON request is no message of a type; undefined if the request is no
+ * JSON, or compressed, or too large to be searched.
  */
 export function unreadableField(
   schema: DescMessage,
   body: Buffer,
   enveloped: boolean,
-): string | undefined {
+): UnreadableField | undefined {
   if (body.byteLength > maxSearchedBytes) {
     return undefined;
   }
   try {
     const text = (enveloped ? body.subarray(envelopeBytes) : body).toString();
     const [first] = findUnreadable(schema, JSON.parse(text) as JsonValue);
-    return first && formatPath(first.path);
+    return first && { path: formatPath(first.path), remedy: first.remedy };
   } catch {
     return undefined;
   }
