@@ -132,8 +132,8 @@ function withoutCredentials(value: string): string {
 }
 
 function describe({ ruleId, message, field: path, forKey }: Violation, value: unknown): string {
-  const [holder, last] = path.slice(-2);
-  const field = last?.kind === "map_sub" ? holder : last;
+  const last = path.at(-1);
+  const field = last?.kind === "map_sub" ? path.at(-2) : last;
   const place = last?.kind !== "map_sub" ? "value" : forKey ? "map_key" : "map_value";
   const remedy = field?.kind === "field" ? remedyOf(field, place) : undefined;
   if (last?.kind === "map_sub" && forKey) {

@@ -100,6 +100,7 @@ describe("create", () => {
     const request = { parent, name: "auth", wasmExtension: { url }, ...wrong };
     const said = await refused(extensions.createWasmExtension(request));
     expect(said).toMatchObject({ code: Code.InvalidArgument, fields: [field] });
+    expect(said.message).toMatch(/; write /);
   });
 
   test("refuses a request without an extension", async () => {
