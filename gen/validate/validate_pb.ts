@@ -16,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file validate/validate.proto.
  */
 export const file_validate_validate: GenFile = /*@__PURE__*/
-  fileDesc("Chd2YWxpZGF0ZS92YWxpZGF0ZS5wcm90bxIIdmFsaWRhdGUirwIKCkZpZWxkUnVsZXMSJwoHbWVzc2FnZRgRIAEoCzIWLnZhbGlkYXRlLk1lc3NhZ2VSdWxlcxIlCgVpbnQzMhgDIAEoCzIULnZhbGlkYXRlLkludDMyUnVsZXNIABIlCgVpbnQ2NBgEIAEoCzIULnZhbGlkYXRlLkludDY0UnVsZXNIABInCgZ1aW50MzIYBSABKAsyFS52YWxpZGF0ZS5VSW50MzJSdWxlc0gAEicKBnN0cmluZxgOIAEoCzIVLnZhbGlkYXRlLlN0cmluZ1J1bGVzSAASIwoEZW51bRgQIAEoCzITLnZhbGlkYXRlLkVudW1SdWxlc0gAEisKCHJlcGVhdGVkGBIgASgLMhcudmFsaWRhdGUuUmVwZWF0ZWRSdWxlc0gAQgYKBHR5cGUiJgoKSW50MzJSdWxlcxILCgNsdGUYAyABKAUSCwoDZ3RlGAUgASgFIhkKCkludDY0UnVsZXMSCwoDZ3RlGAUgASgDIicKC1VJbnQzMlJ1bGVzEgsKA2x0ZRgDIAEoDRILCgNndGUYBSABKA0iVgoLU3RyaW5nUnVsZXMSDwoHbWluX2xlbhgCIAEoBBIPCgdtYXhfbGVuGAMgASgEEg8KB3BhdHRlcm4YBiABKAkSFAoMaWdub3JlX2VtcHR5GBogASgIIiEKCUVudW1SdWxlcxIUCgxkZWZpbmVkX29ubHkYAiABKAgiLgoMTWVzc2FnZVJ1bGVzEgwKBHNraXAYASABKAgSEAoIcmVxdWlyZWQYAiABKAgiagoNUmVwZWF0ZWRSdWxlcxIRCgltaW5faXRlbXMYASABKAQSEQoJbWF4X2l0ZW1zGAIgASgEEg4KBnVuaXF1ZRgDIAEoCBIjCgVpdGVtcxgEIAEoCzIULnZhbGlkYXRlLkZpZWxkUnVsZXM6SgoFcnVsZXMSHS5nb29nbGUucHJvdG9idWYuRmllbGRPcHRpb25zGK8IIAEoCzIULnZhbGlkYXRlLkZpZWxkUnVsZXNSBXJ1bGVzQlAKGmlvLmVudm95cHJveHkucGd2LnZhbGlkYXRlWjJnaXRodWIuY29tL2Vudm95cHJveHkvcHJvdG9jLWdlbi12YWxpZGF0ZS92YWxpZGF0ZQ", [file_google_protobuf_descriptor]);
+  fileDesc("Chd2YWxpZGF0ZS92YWxpZGF0ZS5wcm90bxIIdmFsaWRhdGUi0gIKCkZpZWxkUnVsZXMSJwoHbWVzc2FnZRgRIAEoCzIWLnZhbGlkYXRlLk1lc3NhZ2VSdWxlcxIlCgVpbnQzMhgDIAEoCzIULnZhbGlkYXRlLkludDMyUnVsZXNIABIlCgVpbnQ2NBgEIAEoCzIULnZhbGlkYXRlLkludDY0UnVsZXNIABInCgZ1aW50MzIYBSABKAsyFS52YWxpZGF0ZS5VSW50MzJSdWxlc0gAEicKBnN0cmluZxgOIAEoCzIVLnZhbGlkYXRlLlN0cmluZ1J1bGVzSAASIwoEZW51bRgQIAEoCzITLnZhbGlkYXRlLkVudW1SdWxlc0gAEisKCHJlcGVhdGVkGBIgASgLMhcudmFsaWRhdGUuUmVwZWF0ZWRSdWxlc0gAEiEKA21hcBgTIAEoCzISLnZhbGlkYXRlLk1hcFJ1bGVzSABCBgoEdHlwZSImCgpJbnQzMlJ1bGVzEgsKA2x0ZRgDIAEoBRILCgNndGUYBSABKAUiGQoKSW50NjRSdWxlcxILCgNndGUYBSABKAMiJwoLVUludDMyUnVsZXMSCwoDbHRlGAMgASgNEgsKA2d0ZRgFIAEoDSJWCgtTdHJpbmdSdWxlcxIPCgdtaW5fbGVuGAIgASgEEg8KB21heF9sZW4YAyABKAQSDwoHcGF0dGVybhgGIAEoCRIUCgxpZ25vcmVfZW1wdHkYGiABKAgiIQoJRW51bVJ1bGVzEhQKDGRlZmluZWRfb25seRgCIAEoCCIuCgxNZXNzYWdlUnVsZXMSDAoEc2tpcBgBIAEoCBIQCghyZXF1aXJlZBgCIAEoCCJqCg1SZXBlYXRlZFJ1bGVzEhEKCW1pbl9pdGVtcxgBIAEoBBIRCgltYXhfaXRlbXMYAiABKAQSDgoGdW5pcXVlGAMgASgIEiMKBWl0ZW1zGAQgASgLMhQudmFsaWRhdGUuRmllbGRSdWxlcyJUCghNYXBSdWxlcxIiCgRrZXlzGAQgASgLMhQudmFsaWRhdGUuRmllbGRSdWxlcxIkCgZ2YWx1ZXMYBSABKAsyFC52YWxpZGF0ZS5GaWVsZFJ1bGVzOkoKBXJ1bGVzEh0uZ29vZ2xlLnByb3RvYnVmLkZpZWxkT3B0aW9ucxivCCABKAsyFC52YWxpZGF0ZS5GaWVsZFJ1bGVzUgVydWxlc0JQChppby5lbnZveXByb3h5LnBndi52YWxpZGF0ZVoyZ2l0aHViLmNvbS9lbnZveXByb3h5L3Byb3RvYy1nZW4tdmFsaWRhdGUvdmFsaWRhdGU", [file_google_protobuf_descriptor]);
 
 /**
  * The rules of one field, by its type.
@@ -82,6 +82,14 @@ export type FieldRules = Message<"validate.FieldRules"> & {
      */
     value: RepeatedRules;
     case: "repeated";
+  } | {
+    /**
+     * Rules for map fields.
+     *
+     * @generated from field: validate.MapRules map = 19;
+     */
+    value: MapRules;
+    case: "map";
   } | { case: undefined; value?: undefined };
 };
 
@@ -301,6 +309,34 @@ export type RepeatedRules = Message<"validate.RepeatedRules"> & {
  */
 export const RepeatedRulesSchema: GenMessage<RepeatedRules> = /*@__PURE__*/
   messageDesc(file_validate_validate, 7);
+
+/**
+ * Rules for map fields.
+ *
+ * @generated from message validate.MapRules
+ */
+export type MapRules = Message<"validate.MapRules"> & {
+  /**
+   * The rules of each key.
+   *
+   * @generated from field: optional validate.FieldRules keys = 4;
+   */
+  keys?: FieldRules | undefined;
+
+  /**
+   * The rules of each value.
+   *
+   * @generated from field: optional validate.FieldRules values = 5;
+   */
+  values?: FieldRules | undefined;
+};
+
+/**
+ * Describes the message validate.MapRules.
+ * Use `create(MapRulesSchema)` to create a new message.
+ */
+export const MapRulesSchema: GenMessage<MapRules> = /*@__PURE__*/
+  messageDesc(file_validate_validate, 8);
 
 /**
  * Rules for the value of a field; without them every value is valid.

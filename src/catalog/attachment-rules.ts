@@ -9,25 +9,49 @@ import {
   type SetAttachmentsRequest,
   SetAttachmentsRequestSchema,
 } from "../../gen/wasmext/v1/attachment_service_pb.ts";
-import { AttachmentSetSchema } from "../../gen/wasmext/v1/attachment_set_pb.ts";
+import { type AttachmentSet, AttachmentSetSchema } from "../../gen/wasmext/v1/attachment_set_pb.ts";
 import type { FieldProblem } from "./errors.ts";
+import { problemOfEtag } from "./etag.ts";
 import { excerpt, fieldProblem } from "./field-problem.ts";
 import { isExtension, organizationOfExtension } from "./fqn.ts";
 import { isTarget, type Target, targetOf } from "./target.ts";
+import { problemsOfWorkloads } from "./workload-selector.ts";
 
 /**
- * Finds what the proto's rules cannot say of an attachment set: an fqn that is no extension's, an
- * extension of another organization, and on a gateway a match that could never match there.
+ * Finds what the proto's rules cannot say of an attachment set: an etag that is none of this server's,
+ * workloads that Kubernetes cannot have, an fqn that is not an extension's, an extension of another
+ * organization, and on a gateway a match that could never match there.
  */
 export function problemsOfAttachments({ attachmentSet }: SetAttachmentsRequest): FieldProblem[] {
-  if (attachmentSet === undefined || !isTarget(attachmentSet.fqn)) {
+  if (attachmentSet === undefined) {
     return [];
   }
-  const target = targetOf(attachmentSet.fqn);
-  const list = buildPath(SetAttachmentsRequestSchema)
-    .field(SetAttachmentsRequestSchema.field.attachmentSet)
-    .field(AttachmentSetSchema.field.extension);
-  return attachmentSet.extension.flatMap((attachment, index) => {
+  const at = buildPath(SetAttachmentsRequestSchema).field(
+    SetAttachmentsRequestSchema.field.attachmentSet,
+  );
+  const { workloadSelector } = attachmentSet;
+  const workloads = at.clone().field(AttachmentSetSchema.field.workloadSelector);
+  return [
+    ...problemsOfEtag(attachmentSet, at),
+    ...(workloadSelector ? problemsOfWorkloads(workloadSelector, workloads) : []),
+    ...problemsOfList(attachmentSet, at),
+  ];
+}
+
+function problemsOfEtag({ etag }: AttachmentSet, at: PathBuilder): FieldProblem[] {
+  // Without an etag a set is created.
+  const problem = etag === "" ? undefined : problemOfEtag(etag);
+  const path = at.clone().field(AttachmentSetSchema.field.etag).toPath();
+  return problem === undefined ? [] : [fieldProblem(path, "etag", problem)];
+}
+
+function problemsOfList({ fqn, extension }: AttachmentSet, set: PathBuilder): FieldProblem[] {
+  if (!isTarget(fqn)) {
+    return [];
+  }
+  const target = targetOf(fqn);
+  const list = set.clone().field(AttachmentSetSchema.field.extension);
+  return extension.flatMap((attachment, index) => {
     const at = list.clone().list(index);
     return [...problemsOfName(attachment, target, at), ...problemsOfMatch(attachment, target, at)];
   });

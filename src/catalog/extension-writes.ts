@@ -20,6 +20,7 @@ import {
 import { withDefaults } from "./defaults.ts";
 import { detachEverywhere, detachWhereWithdrawn } from "./detach.ts";
 import { alreadyExists, type FieldProblem, staleEtag } from "./errors.ts";
+import { problemOfEtag } from "./etag.ts";
 import { getExtension } from "./extension-reads.ts";
 import { problemsOfExtension } from "./extension-rules.ts";
 import { excerpt, fieldProblem } from "./field-problem.ts";
@@ -106,10 +107,13 @@ function problemsOfUpdate(extension: WasmExtension): FieldProblem[] {
     const text = `${excerpt(extension.fqn)} is not the fqn of an extension; write organizations/{org}/extensions/{name}`;
     problems.push(fieldProblem(path, "fqn", text));
   }
-  if (extension.etag === "") {
+  const etagProblem =
+    extension.etag === ""
+      ? "is required; read the extension and send the etag that it has now"
+      : problemOfEtag(extension.etag);
+  if (etagProblem !== undefined) {
     const path = at.clone().field(WasmExtensionSchema.field.etag).toPath();
-    const text = "is required; read the extension and send the etag that it has now";
-    problems.push(fieldProblem(path, "etag", text));
+    problems.push(fieldProblem(path, "etag", etagProblem));
   }
   return problems;
 }

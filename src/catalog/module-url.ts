@@ -1,4 +1,5 @@
-import { parseOciReference } from "./oci-reference.ts";
+import { problemOfOciReference } from "./oci-problem.ts";
+import { problemOfTemplate } from "./url-variable.ts";
 
 const schemePattern = /^[A-Za-z][A-Za-z0-9+.-]*:\/\//;
 
@@ -12,15 +13,22 @@ export function withScheme(location: string): string {
  * that a proxy can fetch from, and for schemes that the proto's rule refuses.
  */
 export function problemOfModuleUrl(url: string): string | undefined {
-  if (/[\s\p{Cc}]/u.test(url)) {
-    return "holds white space or control characters; remove them, or percent-encode them";
+  return problemOfTemplate(url) ?? problemOfCharacters(url) ?? problemOfPlace(url);
+}
+
+function problemOfCharacters(url: string): string | undefined {
+  if (!/[\s\p{Cc}]/u.test(url)) {
+    return undefined;
   }
+  const remedy = url.startsWith("oci://") ? "remove them" : "remove them, or percent-encode them";
+  return `holds white space or control characters; ${remedy}`;
+}
+
+function problemOfPlace(url: string): string | undefined {
   const [scheme, rest] = splitScheme(url);
   switch (scheme) {
     case "oci":
-      return parseOciReference(rest) === undefined
-        ? "is no OCI image reference; write [host/]repository[:tag][@digest], such as oci://ghcr.io/acme/auth:1.0"
-        : undefined;
+      return problemOfOciReference(rest);
     case "http":
     case "https":
       return hasHost(rest) && URL.canParse(url)

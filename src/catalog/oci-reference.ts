@@ -16,32 +16,53 @@ const hostPattern =
 const componentPattern = /^[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*$/;
 const tagPattern = /^\w[\w.-]{0,127}$/;
 const digestPattern = /^[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,}$/;
-const registeredDigests = new Map([
-  ["sha256", /^[a-f0-9]{64}$/],
-  ["sha512", /^[a-f0-9]{128}$/],
+
+/** How many hex digits the digests of the registered algorithms have. */
+export const registeredDigests: ReadonlyMap<string, number> = new Map([
+  ["sha256", 64],
+  ["sha512", 128],
 ]);
 
 /** Longest reference that is looked at, in characters; registries allow 255 for the name alone. */
-const maxReferenceLength = 1024;
-const maxNameLength = 255;
+export const maxReferenceLength = 1024;
+/** Longest host and repository together, in characters. */
+export const maxNameLength = 255;
+
+/** The parts of a text in the places where a reference has them, valid or not. */
+export interface OciParts {
+  /** Host and repository. */
+  readonly name: string;
+  readonly tag: string | undefined;
+  /** What follows each @; a reference has one digest at most. */
+  readonly digests: readonly string[];
+}
+
+/** Splits `[host/]repository[:tag][@digest]`. */
+export function splitOciReference(text: string): OciParts {
+  const [tagged = "", ...digests] = text.split("@");
+  // A colon after the last slash starts a tag; one before it belongs to the host's port.
+  const colon = tagged.indexOf(":", tagged.lastIndexOf("/") + 1);
+  return {
+    name: colon < 0 ? tagged : tagged.slice(0, colon),
+    tag: colon < 0 ? undefined : tagged.slice(colon + 1),
+    digests,
+  };
+}
 
 /** Parses `[host/]repository[:tag][@digest]`; undefined if `text` is no such reference. */
 export function parseOciReference(text: string): OciReference | undefined {
   if (text.length > maxReferenceLength) {
     return undefined;
   }
-  const [name = "", digest, ...tooMany] = text.split("@");
-  if (tooMany.length > 0 || (digest !== undefined && !isDigest(digest))) {
+  const { name, tag, digests } = splitOciReference(text);
+  const [digest] = digests;
+  if (digests.length > 1 || (digest !== undefined && !isDigest(digest))) {
     return undefined;
   }
-  // A colon after the last slash starts a tag; one before it belongs to the host's port.
-  const colon = name.indexOf(":", name.lastIndexOf("/") + 1);
-  const tag = colon < 0 ? undefined : name.slice(colon + 1);
-  const path = colon < 0 ? name : name.slice(0, colon);
-  if (path.length > maxNameLength || (tag !== undefined && !tagPattern.test(tag))) {
+  if (name.length > maxNameLength || (tag !== undefined && !tagPattern.test(tag))) {
     return undefined;
   }
-  const components = path.split("/");
+  const components = name.split("/");
   const host = isHost(components) ? components.shift() : undefined;
   if (!components.every((component) => componentPattern.test(component))) {
     return undefined;
@@ -59,5 +80,9 @@ function isHost([first = "", ...rest]: readonly string[]): boolean {
 
 function isDigest(text: string): boolean {
   const [algorithm = "", hex = ""] = text.split(":");
-  return digestPattern.test(text) && (registeredDigests.get(algorithm)?.test(hex) ?? true);
+  const digits = registeredDigests.get(algorithm);
+  return (
+    digestPattern.test(text) &&
+    (digits === undefined || (hex.length === digits && hex === hex.toLowerCase()))
+  );
 }

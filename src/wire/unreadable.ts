@@ -1,4 +1,10 @@
-import { type DescField, type DescMessage, fromJson, type JsonValue } from "@bufbuild/protobuf";
+import {
+  type DescEnum,
+  type DescField,
+  type DescMessage,
+  fromJson,
+  type JsonValue,
+} from "@bufbuild/protobuf";
 import { isMapping } from "./json.ts";
 import { jsonOptions } from "./options.ts";
 
@@ -19,6 +25,8 @@ export interface Unreadable {
   readonly path: readonly JsonStep[];
   /** What the reader says of it. */
   readonly problem: string;
+  /** What to write there; undefined where only the type of the place says that. */
+  readonly remedy: string | undefined;
 }
 
 /**
@@ -33,13 +41,13 @@ export function* findUnreadable(schema: DescMessage, json: JsonValue): Generator
   }
   let found = false;
   for (const part of partsOf(schema, json)) {
-    for (const { path, problem } of part.find()) {
+    for (const inner of part.find()) {
       found = true;
-      yield { path: [...part.steps, ...path], problem };
+      yield { ...inner, path: [...part.steps, ...inner.path] };
     }
   }
   if (!found) {
-    yield { path: [], problem };
+    yield { path: [], problem, remedy: undefined };
   }
 }
 
@@ -87,10 +95,25 @@ function* partsOf(schema: DescMessage, json: JsonValue): Generator<Part> {
 /** A part without parts: `json` holds nothing else. */
 function part(steps: readonly JsonStep[], schema: DescMessage, json: JsonValue): Part {
   const problem = problemOf(schema, json);
+  const [first] = steps;
+  const remedy = typeof first === "object" ? remedyOf(first.field, schema) : undefined;
   return {
     steps,
-    find: () => (problem === undefined ? [] : [{ path: [], problem }]),
+    find: () => (problem === undefined ? [] : [{ path: [], problem, remedy }]),
   };
+}
+
+/** The names to choose from, where a name is at fault: of a field, or of a value of an enum. */
+function remedyOf(field: DescField | undefined, holder: DescMessage): string | undefined {
+  if (field === undefined) {
+    return `write one of ${holder.fields.map(({ jsonName }) => jsonName).join(", ")}`;
+  }
+  return field.enum && oneOf(field.enum);
+}
+
+/** Says which values an enum has. */
+export function oneOf({ values }: DescEnum): string {
+  return `write one of ${values.map(({ name }) => name).join(", ")}`;
 }
 
 function problemOf(schema: DescMessage, json: JsonValue): string | undefined {

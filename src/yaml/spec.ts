@@ -10,6 +10,7 @@ import {
   findUnreadable,
   isWellKnown,
   type JsonStep,
+  oneOf,
   type Unreadable,
 } from "../wire/unreadable.ts";
 import type { YamlDocument } from "./document.ts";
@@ -139,7 +140,7 @@ function remedyFor(path: readonly JsonStep[]): string | undefined {
 
 function remedyForValue(field: DescField): string {
   if (field.enum !== undefined) {
-    return `write one of ${field.enum.values.map(({ name }) => name).join(", ")}`;
+    return oneOf(field.enum);
   }
   if (field.message !== undefined) {
     return isWellKnown(field.message)

@@ -56,7 +56,7 @@ describe.each(protocols)("a page that speaks %s learns", (protocol) => {
     await answer(
       page.call(route(), "createWasmExtension", { parent, name, wasmExtension: { url } }),
     );
-    const stale = { fqn, url, etag: "stale", priority: 1 };
+    const stale = { fqn, url, etag: '"AAAAAAAAAAA="', priority: 1 };
     const error = await refusal(page.call(route(), "updateWasmExtension", stale));
     expect(error).toMatchObject({
       code: Code.Aborted,

@@ -29,7 +29,7 @@ describe("commands that edit", () => {
   afterEach(() => server.close());
 
   test("attach creates the attachments of a target, adds to them, and changes them", async () => {
-    const first = ["--namespace", "web", "--label", "app=ingress", "--label", "tier=edge=1"];
+    const first = ["--namespace", "web", "--label", "app=ingress", "--label", "tier=edge"];
     expect(await run("attach", seedHttpFqn, seedGateway, ...first)).toEqual({
       exitCode: 0,
       stdout: `${seedGateway} created\n`,
@@ -42,13 +42,19 @@ describe("commands that edit", () => {
     const traffic = ["--mode", "CLIENT", "--port", "80", "--port", "443"];
     expect((await run("attach", seedHttpFqn, seedGateway, ...traffic)).exitCode).toBe(0);
     expect(await attached(seedGateway)).toEqual({
-      workloadSelector: { namespace: "web", labels: { app: "ingress", tier: "edge=1" } },
+      workloadSelector: { namespace: "web", labels: { app: "ingress", tier: "edge" } },
       extension: [
         { fqn: seedHttpFqn, match: [{ mode: "CLIENT", ports: [{ number: 80 }, { number: 443 }] }] },
         { fqn: seedAuth, config: { some_key: "here", n: 1 } },
       ],
     });
     expect((await run("attach", seedAuth, seedGateway)).stdout).toBe(`${seedGateway} unchanged\n`);
+  });
+
+  test("attach takes what follows the first = of a label for its value", async () => {
+    const { exitCode, stderr } = await run("attach", seedAuth, group, "--label", "tier=edge=1");
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain('workload_selector.labels["tier"]: "edge=1" is not valid');
   });
 
   test("attach keeps what the options do not say", async () => {

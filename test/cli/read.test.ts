@@ -173,7 +173,7 @@ Does not run:
     const many = `apiVersion: extension.tsb.tetrate.io/v2
 kind: WasmExtension
 metadata: {organization: many, name: x}
-spec: {url: "oci://x", vmConfig: {env: [${env.join(", ")}]}}
+spec: {url: "oci://xx", vmConfig: {env: [${env.join(", ")}]}}
 ---
 apiVersion: wasmext/v1
 kind: AttachmentSet

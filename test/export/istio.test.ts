@@ -1,3 +1,4 @@
+import { create } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { describe, expect, test } from "vitest";
 import { PreconditionFailureSchema } from "../../gen/google/rpc/error_details_pb.ts";
@@ -6,6 +7,8 @@ import {
   WasmExtension_PluginPhase as Phase,
 } from "../../gen/tetrateio/api/tsb/extension/v2/wasm_extension_pb.ts";
 import { WorkloadMode as Mode } from "../../gen/tetrateio/api/tsb/types/v2/types_pb.ts";
+import { WasmPluginSchema } from "../../gen/wasmext/v1/wasm_plugin_pb.ts";
+import { problemsOfPlugin } from "../../src/export/istio/limits.ts";
 import {
   acme,
   type Acme,
@@ -17,6 +20,7 @@ import {
   redEgress,
   redIngress,
   redSecurity,
+  url,
 } from "../support/acme.ts";
 import { refused, said } from "../support/errors.ts";
 import { type Manifest, manifestOf, objections } from "../support/istio.ts";
@@ -102,7 +106,6 @@ describe("ExportIstio", () => {
         imagePullPolicy: "IfNotPresent",
         imagePullSecret: "pull",
         pluginConfig: { here: 1 },
-        pluginName: name,
         phase: "AUTHZ",
         priority: 7,
         vmConfig: {
@@ -118,7 +121,6 @@ describe("ExportIstio", () => {
       selector: { matchLabels: { app: "in" } },
       url: "oci://ghcr.io/acme/x:1.0",
       imagePullPolicy: "IfNotPresent",
-      pluginName: plain?.metadata.name,
       priority: 0,
       match: [{ mode: "CLIENT_AND_SERVER" }],
     });
@@ -262,6 +264,12 @@ describe("what Istio cannot hold is named with its object", () => {
   const variables = (count: number) =>
     Array.from({ length: count }, (_, index) => ({ name: `V${index}` }));
 
+  /** A configuration of that many keys, each that long. */
+  const keys = (count: number, length: number) =>
+    Object.fromEntries(
+      Array.from({ length: count }, (_, index) => [`k${index}`.padEnd(length, "_"), index]),
+    );
+
   test.each([
     ["257 variables", { vmConfig: { env: variables(257) } }, /vm_config\.env has 257 variables/],
     [
@@ -293,7 +301,7 @@ describe("what Istio cannot hold is named with its object", () => {
     [
       "a url with a user that Go cannot read",
       { url: "https://a[b@h/x.wasm" },
-      /url "https:\/\/a\[b@h/,
+      /url "https:\/\/…@h\/x\.wasm" cannot be read/,
     ],
     [
       "a url with a fragment that Go cannot read",
@@ -304,10 +312,75 @@ describe("what Istio cannot hold is named with its object", () => {
     ["an OCI url with a tag and no host", { url: "oci://nginx:1.0" }, /url "oci:\/\/nginx:1\.0"/],
     ["a url that Go cannot read", { url: "https://h/%zz.wasm" }, /url "https:\/\/h\/%zz\.wasm"/],
     [
+      "a digest that is not sha256",
+      { url: `oci://ghcr.io/a/b@sha512:${"a".repeat(128)}` },
+      /has a digest that is not sha256, and Istio's agent reads no other/,
+    ],
+    [
+      "a repository of one letter",
+      { url: "oci://ghcr.io/a:1" },
+      /has the repository "a", and Istio/,
+    ],
+    [
+      "a repository of one letter at what Istio takes for a host",
+      { url: "oci://my_host.io/b" },
+      /"b"/,
+    ],
+    ["localhost without a port", { url: "oci://localhost/aa" }, /has the host "localhost", which/],
+    [
+      "a host that Istio takes for none",
+      { url: "oci://Registry/aa" },
+      /has the host "Registry", which/,
+    ],
+    [
       "an object beyond what etcd takes",
       { config: { text: "\u0001".repeat(300_000) } },
-      /makes an object of 18\d{5} bytes/,
+      /makes an object of 18\d{5} bytes in Kubernetes/,
     ],
+    [
+      "keys of 840 KB in all, which are stored twice",
+      { config: keys(19_000, 44) },
+      /makes an object of 19\d{5} bytes in Kubernetes, 9\d{5} of them for the names of its fields.*; shorten config, or give it fewer keys/,
+    ],
+    [
+      "what Go writes as an escape of six bytes",
+      { config: { html: "<".repeat(262_000) } },
+      /makes an object of 157\d{4} bytes in Kubernetes/,
+    ],
+    [
+      "a control character in a value",
+      { config: { "a b": [{ c: "x\u007f" }] } },
+      /config\["a b"\]\[0\]\.c holds U\+007F, which Kubernetes does not read/,
+    ],
+    ["a line break that becomes a space", { config: { a: "x\u0085y" } }, /config\.a holds U\+0085/],
+    ["a noncharacter", { config: { a: "\uffff" } }, /config\.a holds U\+FFFF/],
+    [
+      "a noncharacter in a key",
+      { config: { a: { "x\ufffe": 1 } } },
+      /config\.a has the key "x\\ufffe" with U\+FFFE/,
+    ],
+    [
+      "a separator of lines in a key",
+      { config: { "\u2028": 1 } },
+      /config has the key "\\u2028" with U\+2028/,
+    ],
+    ["a separator of paragraphs in a key", { config: { "\u2029": 1 } }, /with U\+2029/],
+    [
+      "a key of 1,023 characters",
+      { config: { ["k".repeat(1023)]: 1 } },
+      /of 1025 characters in JSON/,
+    ],
+    [
+      "a key that escapes make longer",
+      { config: { ["<".repeat(171)]: 1 } },
+      /has the key "<+…", of 1028 characters in JSON, and Kubernetes reads 1024/,
+    ],
+    [
+      "a control character in a variable",
+      { vmConfig: { env: [{ name: "A" }, { name: "B", value: "\u009f" }] } },
+      /vm_config\.env\[1\]\.value holds U\+009F/,
+    ],
+    ["a noncharacter in a url", { url: "https://h/\ufffe.wasm" }, /: url holds U\+FFFE/],
   ])("%s", async (_what, body, problem) => {
     const catalog = createAcme();
     await catalog.put("a", body);
@@ -333,7 +406,13 @@ describe("what Istio cannot hold is named with its object", () => {
     ],
     ["a secret's name of 253", { imagePullSecret: "s".repeat(253) }],
     ["an OCI url with a digest", { url: `oci://ghcr.io/a/b@sha256:${"a".repeat(64)}` }],
-    ["an OCI url with a port", { url: "oci://localhost:5000/a:1" }],
+    ["an OCI url with a port", { url: "oci://localhost:5000/aa:1" }],
+    ["an OCI url with a host in capitals and a dot", { url: "oci://Ghcr.io/aa:1" }],
+    ["an OCI url of one letter in two segments", { url: "oci://a/b:1" }],
+    ["a separator of lines in a value", { config: { a: "\u2028\u2029" } }],
+    ["control characters that JSON escapes", { config: { "\0\n": "\0\u001f" } }],
+    ["a key of 1,022 characters", { config: { ["k".repeat(1022)]: 1 } }],
+    ["keys of 600 KB", { config: keys(19_000, 32) }],
     ["an OCI url of two segments", { url: "oci://example/a:1" }],
     ["a url with a user and a query", { url: "https://me:pass@h:8443/a%20b.wasm?x=%zz" }],
     ["an escaped host", { url: "http://%E4%BD%A0.example/a.wasm" }],
@@ -350,24 +429,6 @@ describe("what Istio cannot hold is named with its object", () => {
   test.each([
     ["no selector", undefined, /workload_selector\.namespace is not set/],
     ["no namespace", { labels: { app: "x" } }, /workload_selector\.namespace is not set/],
-    [
-      "a namespace of 64",
-      { namespace: "n".repeat(64) },
-      /namespace "n+" is no Kubernetes namespace/,
-    ],
-    ["a namespace with a dot", { namespace: "a.b" }, /is no Kubernetes namespace/],
-    [
-      "a label value of 64",
-      { namespace: "n", labels: { app: "x".repeat(64) } },
-      /labels\["app"\] is "x/,
-    ],
-    ["a wildcard", { namespace: "n", labels: { app: "*" } }, /labels\["app"\] is "\*"/],
-    [
-      "a label key of 64",
-      { namespace: "n", labels: { ["k".repeat(64)]: "x" } },
-      /has the key "k+"/,
-    ],
-    ["an empty label key", { namespace: "n", labels: { "": "x" } }, /has the key ""/],
   ])("%s", async (_what, selector, problem) => {
     const catalog = createAcme();
     await catalog.put("a");
@@ -377,6 +438,44 @@ describe("what Istio cannot hold is named with its object", () => {
     expect(problems).toHaveLength(1);
     expect(problems[0]).toMatch(problem);
     expect(problems[0]).toMatch(new RegExp(`^${redIngress}: `));
+  });
+
+  test("a workload selector of an earlier rule is not written", () => {
+    const plugin = create(WasmPluginSchema, {
+      metadata: { namespace: "ns" },
+      spec: { url, selector: { matchLabels: { app: "*" } } },
+    });
+    const origin = { target: redIngress, extension: ext("a") };
+    const config = { subject: ext("a"), field: "config" };
+    const size = { manifest: 0, managedFields: 0 };
+    expect(problemsOfPlugin(plugin, { ...origin, config, size })).toEqual([
+      {
+        subject: redIngress,
+        description: expect.stringContaining("workload_selector is not one") as string,
+      },
+    ]);
+  });
+
+  test("what is wrong with an attachment's configuration is wrong with its target", async () => {
+    const catalog = createAcme();
+    await catalog.put("a", { config: { bad: "\uffff" } });
+    await catalog.put("b");
+    const bad = { fqn: ext("a"), config: { x: "\u0085" } };
+    const large = { fqn: ext("b"), config: { x: "x".repeat(1_600_000) } };
+    const good = { fqn: ext("a"), config: {} };
+    await catalog.attach(redIngress, [good, bad, large], workloads);
+    expect(await inTheWay(catalog, redIngress)).toEqual([
+      expect.stringContaining(`${redIngress}: extension[1].config.x holds U+0085`),
+      expect.stringMatching(/in: makes an object of .*; shorten extension\[2\]\.config/),
+    ]);
+  });
+
+  test("of a configuration with many bad texts, some are named", async () => {
+    const catalog = createAcme();
+    await catalog.put("a", { config: { list: Array<string>(5_000).fill("\u0080") } });
+    await catalog.attach(redIngress, [{ fqn: ext("a") }], workloads);
+    const { metadata } = await refused(catalog.exports.exportIstio({ parent: acme }));
+    expect(metadata["violations"]).toBe("20");
   });
 
   test("labels as Kubernetes has them are held", async () => {

@@ -21,6 +21,12 @@ interface Rules {
   readonly type: Record<string, unknown>;
 }
 
+/** Where rules of a type can have a pattern. */
+interface Patterns {
+  readonly string?: { readonly pattern?: string };
+  readonly map?: { readonly keys?: Patterns; readonly values?: Patterns };
+}
+
 const none: Rules = { required: false, ignoreEmpty: false, type: {} };
 
 function protovalidateRules(field: DescField): Rules {
@@ -59,8 +65,16 @@ describe("rules in proto", () => {
 
   test("every field with a pattern has a remedy for people", () => {
     for (const field of apiFields) {
-      const { string } = protovalidateRules(field).type as { string?: { pattern?: string } };
-      expect(remedyOf(field) !== undefined, field.toString()).toBe(string?.pattern !== undefined);
+      const { string, map } = protovalidateRules(field).type as Patterns;
+      const patterns = [
+        ["value", string?.pattern],
+        ["map_key", map?.keys?.string?.pattern],
+        ["map_value", map?.values?.string?.pattern],
+      ] as const;
+      for (const [place, pattern] of patterns) {
+        const what = `${place} of ${field.toString()}`;
+        expect(remedyOf(field, place) !== undefined, what).toBe(pattern !== undefined);
+      }
     }
   });
 

@@ -117,6 +117,85 @@ describe("SetAttachments", () => {
     expect(store.state.attachmentSets.size).toBe(0);
   });
 
+  const selector = "attachment_set.workload_selector";
+  const label = "x".repeat(63);
+  test.each([
+    ["a namespace with a dot", { namespace: "a.b" }, `${selector}.namespace`],
+    ["a namespace in capitals", { namespace: "Shop" }, `${selector}.namespace`],
+    ["a namespace of 64", { namespace: "n".repeat(64) }, `${selector}.namespace`],
+    ["a namespace with a line break", { namespace: "n\n" }, `${selector}.namespace`],
+    ["a namespace that is one space", { namespace: " " }, `${selector}.namespace`],
+    ["a value with a space", { labels: { app: "a b" } }, `${selector}.labels["app"]`],
+    ["a value of 64", { labels: { app: `${label}x` } }, `${selector}.labels["app"]`],
+    ["a value that is a wildcard", { labels: { app: "*" } }, `${selector}.labels["app"]`],
+    ["a value that ends with a dot", { labels: { app: "a." } }, `${selector}.labels["app"]`],
+    ["a value with a slash", { labels: { app: "a/b" } }, `${selector}.labels["app"]`],
+    ["an empty key", { labels: { "": "x" } }, `${selector}.labels[""]`],
+    ["a key of 64", { labels: { [`${label}k`]: "x" } }, `${selector}.labels["${label}k"]`],
+    ["a key with a colon", { labels: { "a:b": "x" } }, `${selector}.labels["a:b"]`],
+    ["a key without a name", { labels: { "a/": "x" } }, `${selector}.labels["a/"]`],
+    ["a key without its prefix", { labels: { "/a": "x" } }, `${selector}.labels["/a"]`],
+    ["a key of three parts", { labels: { "a/b/c": "x" } }, `${selector}.labels["a/b/c"]`],
+    ["a prefix in capitals", { labels: { "A.b/c": "x" } }, `${selector}.labels["A.b/c"]`],
+    ["a prefix of 254", { labels: { [`${"p".repeat(254)}/n`]: "x" } }, `${selector}.labels`],
+    ["a key of 1,000,000", { labels: { ["k".repeat(1_000_000)]: "x" } }, `${selector}.labels`],
+    [
+      "two bad labels",
+      { labels: { "*": "x", b: "*" } },
+      [`${selector}.labels["*"]`, `${selector}.labels["b"]`],
+    ],
+  ])("refuses what Kubernetes cannot have: %s", async (_what, workloadSelector, fields) => {
+    const { attachments, store } = createAcme();
+    const said = await refused(
+      attachments.setAttachments({ attachmentSet: { fqn: redIngress, workloadSelector } }),
+    );
+    expect(said.code).toBe(Code.InvalidArgument);
+    expect(said.fields.toSorted()).toEqual([fields].flat());
+    expect(said.message).toMatch(/; (?:write|use) /);
+    expect(store.state.attachmentSets.size).toBe(0);
+  });
+
+  test("accepts what Kubernetes has", async () => {
+    const { attachments } = createAcme();
+    const workloadSelector = {
+      namespace: "n".repeat(63),
+      labels: {
+        "app.kubernetes.io/name": "web",
+        [`${"p".repeat(253)}/${label}`]: label,
+        "0/A": "0",
+        istio: "ingress_gateway.1",
+        empty: "",
+      },
+    };
+    const { attachmentSet } = await attachments.setAttachments({
+      attachmentSet: { fqn: redIngress, workloadSelector },
+    });
+    expect(attachmentSet?.workloadSelector).toMatchObject(workloadSelector);
+  });
+
+  test.each([
+    ["without quotes", "GIc73bzDiK8="],
+    ["that is weak", 'W/"GIc73bzDiK8="'],
+    ["of another length", '"GIc73bzDiK8AAAA="'],
+    ["that is not base64", '"GIc73bzDi-8="'],
+    ["that no encoder writes", '"GIc73bzDiK9="'],
+    ["without padding", '"GIc73bzDiK8"'],
+    ["that is any", "*"],
+    ["with white space", ' "GIc73bzDiK8="'],
+  ])("refuses an etag %s, which no server gave", async (_what, etag) => {
+    const { attach, attachments } = createAcme();
+    for (const exists of [false, true]) {
+      if (exists) {
+        await attach(redIngress, []);
+      }
+      const said = await refused(
+        attachments.setAttachments({ attachmentSet: { fqn: redIngress, etag } }),
+      );
+      expect(said).toMatchObject({ code: Code.InvalidArgument, fields: ["attachment_set.etag"] });
+      expect(said.message).toContain('such as "GIc73bzDiK8="');
+    }
+  });
+
   test("accepts SERVER in a security group, and every port", async () => {
     const { put, attach } = createAcme();
     await put("a");

@@ -100,6 +100,7 @@ describe("create", () => {
     const request = { parent, name: "auth", wasmExtension: { url }, ...wrong };
     const said = await refused(extensions.createWasmExtension(request));
     expect(said).toMatchObject({ code: Code.InvalidArgument, fields: [field] });
+    expect(said.message).toMatch(/; write /);
   });
 
   test("refuses a request without an extension", async () => {
@@ -129,18 +130,19 @@ describe("update", () => {
     expect(store.state.revision).toBe(revision);
   });
 
+  const stale = '"AAAAAAAAAAA="';
   test.each([
     ["no etag", { fqn, url }, { code: Code.InvalidArgument, fields: ["etag"] }],
-    ["no fqn", { url, etag: '"x"' }, { code: Code.InvalidArgument, fields: ["fqn"] }],
+    ["no fqn", { url, etag: stale }, { code: Code.InvalidArgument, fields: ["fqn"] }],
     [
       "another kind of fqn",
-      { fqn: `${parent}/tenants/t`, url, etag: '"x"' },
+      { fqn: `${parent}/tenants/t`, url, etag: stale },
       { code: Code.InvalidArgument, fields: ["fqn"] },
     ],
-    ["a stale etag", { fqn, url, etag: '"x"' }, { code: Code.Aborted, reason: "ETAG_MISMATCH" }],
+    ["a stale etag", { fqn, url, etag: stale }, { code: Code.Aborted, reason: "ETAG_MISMATCH" }],
     [
       "a name that is not there",
-      { fqn: `${fqn}-2`, url, etag: '"x"' },
+      { fqn: `${fqn}-2`, url, etag: stale },
       { code: Code.NotFound, reason: "NOT_FOUND" },
     ],
   ])("with %s is refused and changes nothing", async (_what, request, expected) => {
@@ -149,6 +151,24 @@ describe("update", () => {
     expect(await refused(extensions.updateWasmExtension(request))).toMatchObject(expected);
     expect(store.state.revision).toBe(revision);
   });
+
+  test.each([
+    "x",
+    '"x"',
+    "GIc73bzDiK8=",
+    'W/"GIc73bzDiK8="',
+    '""',
+    `\\"GIc73bzDiK8=\\"`,
+    '"GIc73bzDiK8=\n"',
+  ])(
+    "with %j, which is not an etag of this server, is refused and says what one looks like",
+    async (etag) => {
+      const { extensions } = await withAuth();
+      const said = await refused(extensions.updateWasmExtension({ fqn, url, etag }));
+      expect(said).toMatchObject({ code: Code.InvalidArgument, fields: ["etag"] });
+      expect(said.message).toContain('such as "GIc73bzDiK8="');
+    },
+  );
 });
 
 describe("delete", () => {

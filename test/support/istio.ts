@@ -16,7 +16,7 @@ export interface Manifest {
     readonly url: string;
     readonly phase?: string;
     readonly priority?: number;
-    readonly pluginName: string;
+    readonly pluginName?: string;
     readonly imagePullSecret?: string;
     readonly vmConfig?: { env?: { name: string; value?: string; valueFrom?: string }[] };
     readonly match?: { mode?: string; ports?: { number: number }[] }[];
@@ -65,7 +65,7 @@ const rules: readonly [string, (manifest: Manifest) => boolean][] = [
   ],
   ["label values of 63", (all) => labels(all).every(([, value]) => value.length <= 63)],
   ["a secret name of 253", ({ spec }) => (spec.imagePullSecret ?? "x").length <= 253],
-  ["a plugin name of 256", ({ spec }) => spec.pluginName.length <= 256],
+  ["no plugin name, which would be Envoy's root_id", ({ spec }) => spec.pluginName === undefined],
   ["256 variables", (all) => env(all).length <= 256],
   ["variable names", (all) => env(all).every(({ name }) => name !== "" && name.length <= 256)],
   [

@@ -87,7 +87,7 @@ describe("each refusal has a remedy of its own:", () => {
     expect(await refusal({ body: "{" })).toContain("send valid JSON");
   });
   test("a field that there is not", async () => {
-    expect(await refusal({ body: '{"x":1}' })).toContain("proto");
+    expect(await refusal({ body: '{"x":1}' })).toContain("write one of fqn");
   });
   test("half an envelope", async () => {
     const body = grpc.wrap("abc").subarray(0, 6);

@@ -107,7 +107,9 @@ async function expectRefusals(
     reason: "NOT_FOUND",
     metadata: { fqn: `${fqn}-2` },
   });
-  expect(await refused(client.updateWasmExtension({ fqn, url, etag: '"old"' }))).toMatchObject({
+  expect(
+    await refused(client.updateWasmExtension({ fqn, url, etag: '"AAAAAAAAAAA="' })),
+  ).toMatchObject({
     code: Code.Aborted,
     reason: "ETAG_MISMATCH",
   });

@@ -54,6 +54,36 @@ describe("JSON that is no message of its type names the field", () => {
     expect(names).toEqual(path === "" ? [] : path.replaceAll(/\[\d+\]/g, "").split("."));
   });
 
+  test.each([
+    [
+      "a misspelt phase",
+      extension({ phase: "AUTHX" }),
+      "write one of UNSPECIFIED_PHASE, AUTHN, AUTHZ, STATS",
+    ],
+    ["a phase in lower case", extension({ phase: "authz" }), "AUTHN, AUTHZ"],
+    ["a fraction for a phase", extension({ phase: 1.5 }), "AUTHN, AUTHZ"],
+    [
+      "a policy that is Kubernetes' own",
+      extension({ imagePullPolicy: "Never" }),
+      "write one of UNSPECIFIED_POLICY, IfNotPresent, Always",
+    ],
+    [
+      "a source in a list",
+      extension({ vmConfig: { env: [{ name: "A", valueFrom: "FILE" }] } }),
+      "write one of INLINE, HOST",
+    ],
+    [
+      "a mode of another message",
+      extension({ match: { mode: "INBOUND" } }),
+      "write one of UNDEFINED, CLIENT, SERVER, CLIENT_AND_SERVER",
+    ],
+    ["an unknown key", extension({ vmConfig: { environment: [] } }), "write one of env"],
+    ["an unknown key at the top", { extension: {} }, "write one of parent, name, wasmExtension"],
+  ])("%s lists the names that there are", async (_what, body, remedy) => {
+    const { message } = said(await errorOf(JSON.stringify(body)));
+    expect(message).toMatch(new RegExp(`^the request cannot be read: .*; .*${remedy}`));
+  });
+
   test("no JSON at all names none", async () => {
     expect(said(await errorOf("{")).fields).toEqual([""]);
   });

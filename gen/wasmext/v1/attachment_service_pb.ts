@@ -223,7 +223,8 @@ export const AttachmentService: GenService<{
    *
    * Without an etag it creates; with the current one it replaces. A replacement
    * that changes nothing keeps the etag. INVALID_ARGUMENT when a rule is
-   * violated or an extension belongs to another organization,
+   * violated, the etag is not of the form that this server gives, or an
+   * extension belongs to another organization,
    * FAILED_PRECONDITION when an extension does not exist or the target's tenant
    * may not use it, ABORTED when the set exists and the etag is not the current
    * one, or an etag is sent and the set does not exist.

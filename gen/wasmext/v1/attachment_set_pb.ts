@@ -16,16 +16,18 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file wasmext/v1/attachment_set.proto.
  */
 export const file_wasmext_v1_attachment_set: GenFile = /*@__PURE__*/
-  fileDesc("Ch93YXNtZXh0L3YxL2F0dGFjaG1lbnRfc2V0LnByb3RvEgp3YXNtZXh0LnYxIo4BChBXb3JrbG9hZFNlbGVjdG9yEhEKCW5hbWVzcGFjZRgBIAEoCRI4CgZsYWJlbHMYAiADKAsyKC53YXNtZXh0LnYxLldvcmtsb2FkU2VsZWN0b3IuTGFiZWxzRW50cnkaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASK/BgoNQXR0YWNobWVudFNldBKKBQoDZnFuGAEgASgJQvwE+kK6AnK3AjK0Al5vcmdhbml6YXRpb25zL1thLXowLTldKFstYS16MC05XXswLDYxfVthLXowLTldKT8vdGVuYW50cy9bYS16MC05XShbLWEtejAtOV17MCw2MX1bYS16MC05XSk/L3dvcmtzcGFjZXMvW2EtejAtOV0oWy1hLXowLTldezAsNjF9W2EtejAtOV0pPy8oZ2F0ZXdheWdyb3Vwcy9bYS16MC05XShbLWEtejAtOV17MCw2MX1bYS16MC05XSk/LyhpbmdyZXNzZ2F0ZXdheXN8ZWdyZXNzZ2F0ZXdheXMpL1thLXowLTldKFstYS16MC05XXswLDYxfVthLXowLTldKT98c2VjdXJpdHlncm91cHMvW2EtejAtOV0oWy1hLXowLTldezAsNjF9W2EtejAtOV0pPykkuki6AnK3AjK0Al5vcmdhbml6YXRpb25zL1thLXowLTldKFstYS16MC05XXswLDYxfVthLXowLTldKT8vdGVuYW50cy9bYS16MC05XShbLWEtejAtOV17MCw2MX1bYS16MC05XSk/L3dvcmtzcGFjZXMvW2EtejAtOV0oWy1hLXowLTldezAsNjF9W2EtejAtOV0pPy8oZ2F0ZXdheWdyb3Vwcy9bYS16MC05XShbLWEtejAtOV17MCw2MX1bYS16MC05XSk/LyhpbmdyZXNzZ2F0ZXdheXN8ZWdyZXNzZ2F0ZXdheXMpL1thLXowLTldKFstYS16MC05XXswLDYxfVthLXowLTldKT98c2VjdXJpdHlncm91cHMvW2EtejAtOV0oWy1hLXowLTldezAsNjF9W2EtejAtOV0pPykkEjcKEXdvcmtsb2FkX3NlbGVjdG9yGAIgASgLMhwud2FzbWV4dC52MS5Xb3JrbG9hZFNlbGVjdG9yEloKCWV4dGVuc2lvbhgDIAMoCzIzLnRldHJhdGVpby5hcGkudHNiLnR5cGVzLnYyLldhc21FeHRlbnNpb25BdHRhY2htZW50QhL6QgaSAQMQ6Ae6SAaSAQMQ6AcSDAoEZXRhZxgEIAEoCUI7Cg5kZXYud2FzbWV4dC52MVABWid3YXNtZXh0LmRldi9nZW4vZ28vd2FzbWV4dC92MTt3YXNtZXh0djFiBnByb3RvMw", [file_buf_validate_validate, file_tetrateio_api_tsb_types_v2_types, file_validate_validate]);
+  fileDesc("Ch93YXNtZXh0L3YxL2F0dGFjaG1lbnRfc2V0LnByb3RvEgp3YXNtZXh0LnYxIuYEChBXb3JrbG9hZFNlbGVjdG9yEm8KCW5hbWVzcGFjZRgBIAEoCUJc+kIrcikyJF5bYS16MC05XShbLWEtejAtOV17MCw2MX1bYS16MC05XSk/JNABAbpIK9gBAXImMiReW2EtejAtOV0oWy1hLXowLTldezAsNjF9W2EtejAtOV0pPyQSsQMKBmxhYmVscxgCIAMoCzIoLndhc21leHQudjEuV29ya2xvYWRTZWxlY3Rvci5MYWJlbHNFbnRyeUL2AvpCtwGaAbMBInlydxi9AjJyXihbYS16MC05XShbLWEtejAtOV0qW2EtejAtOV0pPyhcLlthLXowLTldKFstYS16MC05XSpbYS16MC05XSk/KSovKT9bQS1aYS16MC05XShbLUEtWmEtejAtOV8uXXswLDYxfVtBLVphLXowLTldKT8kKjZyNDIyXihbQS1aYS16MC05XShbLUEtWmEtejAtOV8uXXswLDYxfVtBLVphLXowLTldKT8pPyS6SLcBmgGzASJ5cncYvQIycl4oW2EtejAtOV0oWy1hLXowLTldKlthLXowLTldKT8oXC5bYS16MC05XShbLWEtejAtOV0qW2EtejAtOV0pPykqLyk/W0EtWmEtejAtOV0oWy1BLVphLXowLTlfLl17MCw2MX1bQS1aYS16MC05XSk/JCo2cjQyMl4oW0EtWmEtejAtOV0oWy1BLVphLXowLTlfLl17MCw2MX1bQS1aYS16MC05XSk/KT8kGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEivwYKDUF0dGFjaG1lbnRTZXQSigUKA2ZxbhgBIAEoCUL8BPpCugJytwIytAJeb3JnYW5pemF0aW9ucy9bYS16MC05XShbLWEtejAtOV17MCw2MX1bYS16MC05XSk/L3RlbmFudHMvW2EtejAtOV0oWy1hLXowLTldezAsNjF9W2EtejAtOV0pPy93b3Jrc3BhY2VzL1thLXowLTldKFstYS16MC05XXswLDYxfVthLXowLTldKT8vKGdhdGV3YXlncm91cHMvW2EtejAtOV0oWy1hLXowLTldezAsNjF9W2EtejAtOV0pPy8oaW5ncmVzc2dhdGV3YXlzfGVncmVzc2dhdGV3YXlzKS9bYS16MC05XShbLWEtejAtOV17MCw2MX1bYS16MC05XSk/fHNlY3VyaXR5Z3JvdXBzL1thLXowLTldKFstYS16MC05XXswLDYxfVthLXowLTldKT8pJLpIugJytwIytAJeb3JnYW5pemF0aW9ucy9bYS16MC05XShbLWEtejAtOV17MCw2MX1bYS16MC05XSk/L3RlbmFudHMvW2EtejAtOV0oWy1hLXowLTldezAsNjF9W2EtejAtOV0pPy93b3Jrc3BhY2VzL1thLXowLTldKFstYS16MC05XXswLDYxfVthLXowLTldKT8vKGdhdGV3YXlncm91cHMvW2EtejAtOV0oWy1hLXowLTldezAsNjF9W2EtejAtOV0pPy8oaW5ncmVzc2dhdGV3YXlzfGVncmVzc2dhdGV3YXlzKS9bYS16MC05XShbLWEtejAtOV17MCw2MX1bYS16MC05XSk/fHNlY3VyaXR5Z3JvdXBzL1thLXowLTldKFstYS16MC05XXswLDYxfVthLXowLTldKT8pJBI3ChF3b3JrbG9hZF9zZWxlY3RvchgCIAEoCzIcLndhc21leHQudjEuV29ya2xvYWRTZWxlY3RvchJaCglleHRlbnNpb24YAyADKAsyMy50ZXRyYXRlaW8uYXBpLnRzYi50eXBlcy52Mi5XYXNtRXh0ZW5zaW9uQXR0YWNobWVudEIS+kIGkgEDEOgHukgGkgEDEOgHEgwKBGV0YWcYBCABKAlCOwoOZGV2Lndhc21leHQudjFQAVond2FzbWV4dC5kZXYvZ2VuL2dvL3dhc21leHQvdjE7d2FzbWV4dHYxYgZwcm90bzM", [file_buf_validate_validate, file_tetrateio_api_tsb_types_v2_types, file_validate_validate]);
 
 /**
- * Selects the workloads of a target in a Kubernetes cluster.
+ * Selects the workloads of a target in a Kubernetes cluster. What Kubernetes
+ * cannot have is refused.
  *
  * @generated from message wasmext.v1.WorkloadSelector
  */
 export type WorkloadSelector = Message<"wasmext.v1.WorkloadSelector"> & {
   /**
-   * The namespace of the workloads. Optional here; an export to Istio needs it.
+   * The namespace of the workloads, a DNS label. Optional here; an export to
+   * Istio needs it.
    *
    * @generated from field: string namespace = 1;
    */
@@ -33,7 +35,11 @@ export type WorkloadSelector = Message<"wasmext.v1.WorkloadSelector"> & {
 
   /**
    * The labels that the workloads have, all of them. When empty: every workload
-   * of the namespace.
+   * of the namespace. A key is `[prefix/]name`: the name has 1 to 63 letters,
+   * digits, hyphens, underscores and dots, with a letter or digit at both ends,
+   * and the prefix is a DNS subdomain of at most 253 characters (the server holds
+   * it to that length, which the pattern leaves open). A value is empty or as the
+   * name of a key.
    *
    * @generated from field: map<string, string> labels = 2;
    */
@@ -86,7 +92,7 @@ export type AttachmentSet = Message<"wasmext.v1.AttachmentSet"> & {
   /**
    * The version of the stored set, an opaque string. Set by the server and
    * different after each change. Empty to create a set, the current one to
-   * replace it.
+   * replace it. One that does not have the form of this server's is refused.
    *
    * @generated from field: string etag = 4;
    */

@@ -1,14 +1,16 @@
-import { toJsonString } from "@bufbuild/protobuf";
+import { toJson } from "@bufbuild/protobuf";
 import { WorkloadMode } from "../../../gen/tetrateio/api/tsb/types/v2/types_pb.ts";
 import type { AttachmentSet } from "../../../gen/wasmext/v1/attachment_set_pb.ts";
+import { ConfigSource } from "../../../gen/wasmext/v1/chain_pb.ts";
 import { type WasmPlugin, WasmPluginSchema } from "../../../gen/wasmext/v1/wasm_plugin_pb.ts";
 import { attachmentSetsUnder } from "../../catalog/attachment-reads.ts";
 import { resolveChain } from "../../catalog/chain.ts";
 import { exportTooLarge, notExportable, type Precondition } from "../../catalog/errors.ts";
 import type { State } from "../../catalog/state.ts";
 import { targetOf } from "../../catalog/target.ts";
-import { problemsOfPlugin } from "./limits.ts";
+import { type PluginOrigin, problemsOfPlugin } from "./limits.ts";
 import { pluginName } from "./plugin-name.ts";
+import { storedSize } from "./stored-size.ts";
 import {
   namespaceOf,
   occurrencesIn,
@@ -39,11 +41,11 @@ export function* exportIstio(state: State, parent: string): Generator<void, Wasm
   const problems = new Map<string, Precondition>();
   const plugins: WasmPlugin[] = [];
   let exportBytes = 0;
-  for (const { plugin, target, extension } of pluginsUnder(state, parent)) {
-    const bytes = Buffer.byteLength(toJsonString(WasmPluginSchema, plugin));
-    exportBytes += bytes;
+  for (const { plugin, origin } of pluginsUnder(state, parent)) {
+    const size = storedSize(toJson(WasmPluginSchema, plugin));
+    exportBytes += size.manifest;
     plugins.push(plugin);
-    for (const problem of problemsOfPlugin(plugin, { target, extension, bytes })) {
+    for (const problem of problemsOfPlugin(plugin, { ...origin, size })) {
       // What is wrong with a set, or with an extension, is wrong with each of its plugins.
       problems.set(`${problem.subject} ${problem.description}`, problem);
     }
@@ -63,8 +65,7 @@ export function* exportIstio(state: State, parent: string): Generator<void, Wasm
 
 interface Exported {
   readonly plugin: WasmPlugin;
-  readonly target: string;
-  readonly extension: string;
+  readonly origin: Omit<PluginOrigin, "size">;
 }
 
 function* pluginsUnder(state: State, parent: string): Generator<Exported> {
@@ -95,6 +96,10 @@ function* pluginsOf(
       name: pluginName(target, link.fqn, occurrence),
       priority: written(namespace, link.fqn, occurrence),
     });
-    yield { plugin, target, extension: link.fqn };
+    const config =
+      link.configSource === ConfigSource.ATTACHMENT
+        ? { subject: target, field: `extension[${link.position}].config` }
+        : { subject: link.fqn, field: "config" };
+    yield { plugin, origin: { target, extension: link.fqn, config } };
   }
 }

@@ -3,81 +3,88 @@
  * Istio's webhook, and of Kubernetes names, as far as the catalog does not have them itself.
  * https://istio.io/latest/docs/reference/config/proxy_extensions/wasm-plugin/
  */
+import { create } from "@bufbuild/protobuf";
 import { EnvValueSource } from "../../../gen/tetrateio/api/tsb/extension/v2/wasm_extension_pb.ts";
+import { WorkloadSelectorSchema } from "../../../gen/wasmext/v1/attachment_set_pb.ts";
 import type { WasmPlugin } from "../../../gen/wasmext/v1/wasm_plugin_pb.ts";
 import type { Precondition } from "../../catalog/errors.ts";
 import { excerpt } from "../../catalog/field-problem.ts";
-import { segment } from "../../catalog/fqn.ts";
+import { type OciReference, parseOciReference } from "../../catalog/oci-reference.ts";
+import { isWorkloadSelector, maxSubdomain } from "../../catalog/workload-selector.ts";
 import { isGoUrl } from "./go-url.ts";
+import { problemsOfTexts } from "./readable-text.ts";
+import type { StoredSize } from "./stored-size.ts";
 
 const max = {
   variables: 256,
   variableName: 256,
   variableValue: 2048,
   labels: 4096,
-  dnsSubdomain: 253,
   /** What etcd takes in one request by default, in bytes; Kubernetes keeps its objects there. */
   objectBytes: 1.5 * 1024 * 1024,
+  /** What the server adds to an object, and the request around it, take at most, in bytes. */
+  addedBytes: 4 * 1024,
+  /** How many texts of a configuration are named. */
+  texts: 20,
 } as const;
 
-const namespacePattern = new RegExp(`^${segment}$`);
-const labelName = /^[A-Za-z0-9](?:[-\w.]{0,61}[A-Za-z0-9])?$/;
 const dnsSubdomain = /^[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)*$/;
 
-/**
- * Finds what Istio or Kubernetes cannot hold of a plugin, with the object that is at fault.
- *
- * @param bytes - the size of the manifest in JSON
- */
-export function problemsOfPlugin(
-  plugin: WasmPlugin,
-  { target, extension, bytes }: { target: string; extension: string; bytes: number },
-): Precondition[] {
+/** Where a plugin comes from. */
+export interface PluginOrigin {
+  /** The fqn of its target. */
+  readonly target: string;
+  /** The fqn of its extension. */
+  readonly extension: string;
+  /** The object that has its configuration, and the field. */
+  readonly config: { readonly subject: string; readonly field: string };
+  /** How much it takes in Kubernetes. */
+  readonly size: StoredSize;
+}
+
+/** Finds what Istio or Kubernetes cannot hold of a plugin, with the object that is at fault. */
+export function problemsOfPlugin(plugin: WasmPlugin, origin: PluginOrigin): Precondition[] {
+  const { target, extension, config } = origin;
   return [
     ...problemsOfPlace(plugin).map((description) => ({ subject: target, description })),
-    ...problemsOfModule(plugin, bytes).map((description) => ({ subject: extension, description })),
+    ...problemsOfModule(plugin).map((description) => ({ subject: extension, description })),
+    ...problemsOfConfig(plugin, origin).map((description) => ({
+      subject: config.subject,
+      description,
+    })),
   ];
 }
 
 /** Finds what is wrong with where a target's plugins go, in fields of its attachment set. */
 function problemsOfPlace({ metadata, spec }: WasmPlugin): string[] {
   const namespace = metadata?.namespace ?? "";
-  const labels = Object.entries(spec?.selector?.matchLabels ?? {});
+  const labels = spec?.selector?.matchLabels ?? {};
+  const count = Object.keys(labels).length;
   return [
     ...problemsIf(
       namespace === "",
       "workload_selector.namespace is not set; set it to the Kubernetes namespace of the workloads",
     ),
     ...problemsIf(
-      namespace !== "" && !namespacePattern.test(namespace),
-      `workload_selector.namespace ${excerpt(namespace)} is no Kubernetes namespace; write 1 to 63 lower-case letters, digits and hyphens`,
+      count > max.labels,
+      `workload_selector.labels has ${count} labels, and Istio holds ${max.labels}; select by fewer`,
     ),
     ...problemsIf(
-      labels.length > max.labels,
-      `workload_selector.labels has ${labels.length} labels, and Istio holds ${max.labels}; select by fewer`,
+      !isWorkloadSelector(create(WorkloadSelectorSchema, { namespace, labels })),
+      "workload_selector is not one that Kubernetes can have; write it anew with SetAttachments",
     ),
-    ...labels.flatMap(([key, value]) => [
-      ...problemsIf(
-        !isLabelKey(key),
-        `workload_selector.labels has the key ${excerpt(key)}, which no Kubernetes label has; write [prefix/]name, the name of at most 63 letters, digits, '-', '_' and '.'`,
-      ),
-      ...problemsIf(
-        value !== "" && !labelName.test(value),
-        `workload_selector.labels[${excerpt(key)}] is ${excerpt(value)}, which no Kubernetes label is; write at most 63 letters, digits, '-', '_' and '.'`,
-      ),
-    ]),
   ];
 }
 
 /** Finds what is wrong with what a plugin runs, in fields of its extension. */
-function problemsOfModule(plugin: WasmPlugin, bytes: number): string[] {
-  const { url = "", imagePullSecret = "", vmConfig } = plugin.spec ?? {};
+function problemsOfModule({ spec }: WasmPlugin): string[] {
+  const { url = "", imagePullSecret = "", vmConfig } = spec ?? {};
   const env = vmConfig?.env ?? [];
   return [
     ...problemsOfUrl(url),
     ...problemsIf(
       imagePullSecret !== "" && !isDnsSubdomain(imagePullSecret),
-      `image_pull_secret ${excerpt(imagePullSecret)} is no name of a Kubernetes secret; write at most ${max.dnsSubdomain} lower-case letters, digits, '-' and '.'`,
+      `image_pull_secret ${excerpt(imagePullSecret)} is no name of a Kubernetes secret; write at most ${maxSubdomain} lower-case letters, digits, '-' and '.'`,
     ),
     ...problemsIf(
       env.length > max.variables,
@@ -92,45 +99,68 @@ function problemsOfModule(plugin: WasmPlugin, bytes: number): string[] {
         valueFrom === EnvValueSource.INLINE && lengthOf(value) > max.variableValue,
         `vm_config.env[${index}].value, of ${excerpt(name)}, has ${lengthOf(value)} characters, and Istio holds ${max.variableValue}; shorten it, or put it into config`,
       ),
+      ...problemsOfTexts(value, `vm_config.env[${index}].value`),
     ]),
+  ];
+}
+
+/** Finds what is wrong with the configuration, and with the size that mostly comes from it. */
+function problemsOfConfig({ spec }: WasmPlugin, { config, size }: PluginOrigin): string[] {
+  const bytes = size.manifest + size.managedFields + max.addedBytes;
+  return [
+    ...problemsOfTexts(spec?.pluginConfig ?? {}, config.field).take(max.texts),
     ...problemsIf(
       bytes > max.objectBytes,
-      `makes an object of ${bytes} bytes, and Kubernetes stores ${max.objectBytes}; shorten config`,
+      `makes an object of ${bytes} bytes in Kubernetes, ${size.managedFields} of them for the names of its fields, which server-side apply keeps a second time, and at most ${max.objectBytes} are stored; shorten ${config.field}, or give it fewer keys`,
     ),
   ];
 }
 
 function problemsOfUrl(url: string): string[] {
-  if (url.startsWith("oci://") && !isGoUrl(url)) {
-    return [
-      `url ${excerpt(url)} has no registry host before its tag or digest, and Istio cannot read it; write it, such as oci://docker.io/library/name:tag`,
-    ];
+  const problem = problemOfUrl(url);
+  return [
+    ...problemsIf(problem !== undefined, `url ${excerpt(url)} ${problem ?? ""}`),
+    ...problemsOfTexts(url, "url"),
+  ];
+}
+
+function problemOfUrl(url: string): string | undefined {
+  if (url.startsWith("oci://")) {
+    return isGoUrl(url)
+      ? problemOfImage(parseOciReference(url.slice("oci://".length)))
+      : "has no registry host before its tag or digest, and Istio cannot read it; write it, such as oci://docker.io/library/name:tag";
   }
   // Istio takes what stands behind file:// for the name of the file as it is.
   if (url.startsWith("file://") && !/^file:\/\/\/[^?#%]+$/.test(url)) {
-    return [
-      `url ${excerpt(url)} is more than a path, and Istio takes all of it for one; write file:///path/module.wasm`,
-    ];
+    return "is more than a path, and Istio takes all of it for one; write file:///path/module.wasm";
   }
-  return problemsIf(
-    !isGoUrl(url),
-    `url ${excerpt(url)} cannot be read by Istio; percent-encode what is not plain`,
+  return isGoUrl(url) ? undefined : "cannot be read by Istio; percent-encode what is not plain";
+}
+
+/** What Istio's agent reads otherwise than the grammar of image references has it, or not at all. */
+function problemOfImage(image: OciReference | undefined): string | undefined {
+  const { host, repository = "", digest } = image ?? {};
+  if (digest !== undefined && !digest.startsWith("sha256:")) {
+    return "has a digest that is not sha256, and Istio's agent reads no other; write @sha256: and its 64 hex digits";
+  }
+  if (host !== undefined && !/[.:]/.test(host)) {
+    return `has the host ${excerpt(host)}, which Istio's agent takes for a part of the repository; write one with a dot or a port`;
+  }
+  // The agent takes all that precedes a slash and has a dot for a host, my_host.io as well.
+  const name = repository.slice(
+    host === undefined && /^[^/]*\./.test(repository) ? repository.indexOf("/") + 1 : 0,
   );
+  return name.length < 2
+    ? `has the repository ${excerpt(name)}, and Istio's agent reads none of one character; push it under a longer name`
+    : undefined;
 }
 
 function problemsIf(isWrong: boolean, description: string): string[] {
   return isWrong ? [description] : [];
 }
 
-function isLabelKey(key: string): boolean {
-  const [name = "", prefix, ...more] = key.split("/").toReversed();
-  return (
-    more.length === 0 && labelName.test(name) && (prefix === undefined || isDnsSubdomain(prefix))
-  );
-}
-
 function isDnsSubdomain(text: string): boolean {
-  return text.length <= max.dnsSubdomain && dnsSubdomain.test(text);
+  return text.length <= maxSubdomain && dnsSubdomain.test(text);
 }
 
 /** Characters as Kubernetes counts them: code points. */

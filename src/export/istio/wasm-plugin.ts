@@ -49,7 +49,6 @@ export function wasmPluginOf(link: ChainLink, place: PluginPlace): WasmPlugin {
       imagePullPolicy: link.imagePullPolicy,
       imagePullSecret: link.imagePullSecret,
       ...(link.config && { pluginConfig: link.config }),
-      pluginName: name,
       phase: link.phase,
       priority,
       ...(link.vmConfig && { vmConfig: withoutHostValues(link.vmConfig) }),

@@ -102,7 +102,7 @@ function unreadableJson(schema: DescMessage, text: string, problem: string) {
   const [first] = findUnreadable(schema, json);
   return first === undefined
     ? unreadable(problem, remedy)
-    : unreadable(first.problem, remedy, formatPath(first.path));
+    : unreadable(first.problem.slice(0, maxQuoted), first.remedy ?? remedy, formatPath(first.path));
 }
 
 /** How much of what a parser says is passed on, in characters: it may quote the whole request. */

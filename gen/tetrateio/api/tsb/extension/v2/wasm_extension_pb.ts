@@ -122,8 +122,9 @@ export type WasmExtension = Message<"tetrateio.api.tsb.extension.v2.WasmExtensio
 
   /**
    * The version of the stored extension, an opaque string. Set by the server
-   * and different after each change. An update has to send the current one; a
-   * create request's is ignored.
+   * and different after each change. An update has to send the current one; one
+   * that does not have the form of this server's is refused. A create request's
+   * is ignored.
    *
    * @generated from field: string etag = 2;
    */
@@ -222,7 +223,8 @@ export type WasmExtension = Message<"tetrateio.api.tsb.extension.v2.WasmExtensio
    * Where the module is: `oci://` an image reference, `http://` or `https://` a
    * .wasm file on a host, `file://` a .wasm file in the proxy's container. A
    * value without a scheme becomes `oci://` and that value. Either this or
-   * `image` is required.
+   * `image` is required. A variable such as `${TAG}` or `{{ .Values.tag }}` is
+   * refused: nothing replaces it.
    *
    * @generated from field: string url = 14;
    */

@@ -210,8 +210,9 @@ export const WasmExtensions: GenService<{
    *
    * The request's `fqn` says which one, its `etag` has to be the current one.
    * An update that changes nothing keeps the etag. INVALID_ARGUMENT when a rule
-   * is violated or the etag is empty, NOT_FOUND when there is none of that name,
-   * ABORTED when the etag is not the current one: read, and try again.
+   * is violated, or the etag is empty or not of the form that this server gives;
+   * NOT_FOUND when there is none of that name; ABORTED when the etag is not the
+   * current one: read, and try again.
    *
    * @generated from rpc tetrateio.api.tsb.extension.v2.WasmExtensions.UpdateWasmExtension
    */
