@@ -45,7 +45,8 @@ export default defineConfig({
           name: "clients",
           include: ["test/clients-generated/**/*.test.ts"],
           deps,
-          testTimeout: 240_000,
+          // With empty caches, gRPC and CEL for Go are compiled: three minutes of one core.
+          testTimeout: 480_000,
         },
       },
       // `npm run test:package`: needs the package registry.
