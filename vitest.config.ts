@@ -47,6 +47,7 @@ export default defineConfig({
           deps,
           // With empty caches, gRPC and CEL for Go are compiled: three minutes of one core.
           testTimeout: 480_000,
+          hookTimeout: 60_000,
         },
       },
       // `npm run test:package`: needs the package registry.
