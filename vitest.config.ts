@@ -13,7 +13,12 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["test/**/*.test.ts"],
-          exclude: ["test/browser/**", "test/curl/**", "test/package/**"],
+          exclude: [
+            "test/browser/**",
+            "test/clients-generated/**",
+            "test/curl/**",
+            "test/package/**",
+          ],
           // No test changes what others share, so modules are loaded once a worker.
           isolate: false,
           deps,
@@ -33,6 +38,17 @@ export default defineConfig({
       // `npm run test:curl`: needs curl.
       {
         test: { name: "curl", include: ["test/curl/**/*.test.ts"], deps, testTimeout: 60_000 },
+      },
+      // `npm run test:clients`: needs Go, Python and the package registries.
+      {
+        test: {
+          name: "clients",
+          include: ["test/clients-generated/**/*.test.ts"],
+          deps,
+          // With empty caches, gRPC and CEL for Go are compiled: three minutes of one core.
+          testTimeout: 480_000,
+          hookTimeout: 60_000,
+        },
       },
       // `npm run test:package`: needs the package registry.
       {
