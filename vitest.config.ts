@@ -13,7 +13,7 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["test/**/*.test.ts"],
-          exclude: ["test/browser/**", "test/curl/**", "test/package/**"],
+          exclude: ["test/browser/**", "test/conformance/**", "test/curl/**", "test/package/**"],
           // No test changes what others share, so modules are loaded once a worker.
           isolate: false,
           deps,
@@ -33,6 +33,18 @@ export default defineConfig({
       // `npm run test:curl`: needs curl.
       {
         test: { name: "curl", include: ["test/curl/**/*.test.ts"], deps, testTimeout: 60_000 },
+      },
+      // `npm run test:conformance`: needs Go, and the Go module proxy when run for the first time.
+      {
+        test: {
+          name: "conformance",
+          include: ["test/conformance/**/*.test.ts"],
+          globalSetup: "test/conformance/go-tools.ts",
+          deps,
+          // Some cases measure time, so they do not share the cores.
+          fileParallelism: false,
+          testTimeout: 30_000,
+        },
       },
       // `npm run test:package`: needs the package registry.
       {
