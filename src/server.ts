@@ -6,9 +6,11 @@ import { createMemoryJournal } from "./journal/memory.ts";
 import { defaultBookmarkIntervalMs } from "./rpc/catalog.ts";
 import { rpcError } from "./rpc/errors.ts";
 import { createRoutes } from "./routes.ts";
-import { createOriginPolicy } from "./transport/cors.ts";
+import { createAccessPolicy } from "./transport/request/access.ts";
+import { createOriginPolicy } from "./transport/request/cors.ts";
+import type { UnreadLimits } from "./transport/answer/unread-answers.ts";
 import { createListener } from "./transport/listener.ts";
-import { createPort, type TlsOptions } from "./transport/port.ts";
+import { createPort, type TlsOptions } from "./transport/connection/port.ts";
 
 /** What a server needs to know. */
 export interface ServerOptions {
@@ -18,6 +20,8 @@ export interface ServerOptions {
   readonly port: number;
   /** Origins whose pages may call; see `createOriginPolicy` for what an empty list means. */
   readonly allowedOrigins: readonly string[];
+  /** Names that requests may be for, besides those of loopback; see `createAccessPolicy`. */
+  readonly allowedHosts?: readonly string[];
   /** The greatest message, in bytes. */
   readonly maxMessageBytes: number;
   /** Speaks TLS only, if given. */
@@ -25,8 +29,8 @@ export interface ServerOptions {
   readonly logger: Logger;
   /** How long a request may take to arrive, in ms. Default: 30 s. */
   readonly requestTimeoutMs?: number;
-  /** How long a client may take to read the answer of a unary call, in ms. Default: 5 min. */
-  readonly answerTimeoutMs?: number;
+  /** How much may wait to be read, and for how long. Default: `defaultUnreadLimits`. */
+  readonly unread?: Partial<UnreadLimits>;
   /** How long a connection may take to show its protocol, in ms. Default: 10 s. */
   readonly prefaceTimeoutMs?: number;
   /** After how long without a message a watch sends a bookmark, in ms. Default: 25 s. */
@@ -55,12 +59,18 @@ export function createServer(options: ServerOptions): Server {
   const bookmarkIntervalMs = options.bookmarkIntervalMs ?? defaultBookmarkIntervalMs;
   const journal = createMemoryJournal(store);
   const shutdown = new AbortController();
+  const isAllowedOrigin = createOriginPolicy(options.allowedOrigins, options.host);
   const listener = createListener({
     routes: createRoutes({ store, journal, bookmarkIntervalMs }, shutdown.signal),
     maxMessageBytes: options.maxMessageBytes,
     requestTimeoutMs: options.requestTimeoutMs ?? 30_000,
-    answerTimeoutMs: options.answerTimeoutMs ?? 5 * 60_000,
-    isAllowedOrigin: createOriginPolicy(options.allowedOrigins, options.host),
+    unread: options.unread,
+    access: createAccessPolicy({
+      host: options.host,
+      allowedHosts: options.allowedHosts ?? [],
+      isAllowedOrigin,
+    }),
+    isAllowedOrigin,
     shutdown: shutdown.signal,
     logger: options.logger,
     now: () => performance.now(),
@@ -69,6 +79,7 @@ export function createServer(options: ServerOptions): Server {
     listener,
     tls: options.tls,
     prefaceTimeoutMs: options.prefaceTimeoutMs ?? 10_000,
+    headTimeoutMs: options.requestTimeoutMs ?? 30_000,
   });
   let closed: Promise<void> | undefined;
   const closeOnce = (): Promise<void> => {

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import type { Logger } from "pino";
 import { createServer, type Server } from "./server.ts";
-import type { TlsOptions } from "./transport/port.ts";
+import type { TlsOptions } from "./transport/connection/port.ts";
 import { Failure } from "./cli/failure.ts";
 import { reachWarning, type ServeOptions } from "./cli/commands/serve.ts";
 
@@ -32,6 +32,7 @@ function buildServer(options: ServeOptions, logger: Logger): Server {
       host: options.host,
       port: options.port,
       allowedOrigins: options.allowOrigin,
+      allowedHosts: options.allowHost,
       maxMessageBytes: options.maxMessageBytes,
       tls,
       logger,

@@ -10,10 +10,10 @@ const maxStructLevels = 64;
  * How many items the lists and maps of a message may have, all together. No use comes near, and each
  * item costs checks, and more if it is wrong.
  */
-const maxItems = 20_000;
+const maxItems = 10_000;
 
 /** How many values the Structs of a message may hold, all together. */
-const maxStructValues = 100_000;
+const maxStructValues = 20_000;
 
 /**
  * Finds what every message is refused for, whatever its type: strings that are not well-formed

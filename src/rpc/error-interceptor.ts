@@ -1,58 +1,66 @@
-import { ConnectError, type Interceptor } from "@connectrpc/connect";
+import { Code, ConnectError, type Interceptor } from "@connectrpc/connect";
 import { CatalogError } from "../catalog/errors.ts";
-import { type Call, callKey } from "./call.ts";
-import { connectErrorOf, internalError } from "./errors.ts";
-import { inOurForm } from "./unreadable.ts";
+import { type CallReport, callReportKey } from "./call-report.ts";
+import { connectErrorOf, hasErrorInfo, internalError, rpcError } from "./errors.ts";
 
-/** Turns whatever a service raises into an RPC error with details. Goes outermost. */
+/** Turns whatever a service raises into an RPC error with details, and reports it. Goes outermost. */
 export const errorInterceptor: Interceptor = (next) => async (request) => {
-  const call = request.contextValues.get(callKey);
-  if (call !== undefined) {
-    call.reachedService = true;
-  }
+  const report = request.contextValues.get(callReportKey);
   try {
     // The caller has given up already; what it no longer waits for must not happen.
     if (request.signal.aborted) {
       throw ConnectError.from(request.signal.reason);
     }
-    if (!request.stream) {
-      return await next(request);
-    }
-    const response = await next({ ...request, message: readable(request.message) });
+    const response = await next(request);
     return response.stream
-      ? { ...response, message: withErrors(response.message, call) }
+      ? { ...response, message: withErrors(response.message, report) }
       : response;
   } catch (error) {
-    throw outgoing(error, call);
+    throw outgoing(error, report);
   }
 };
 
-/** Messages of a request stream are read while the service runs; what they lack is not its fault. */
-async function* readable<T>(messages: AsyncIterable<T>): AsyncGenerator<T> {
+async function* withErrors<T>(messages: AsyncIterable<T>, report: CallReport): AsyncGenerator<T> {
   try {
     yield* messages;
   } catch (error) {
-    throw inOurForm(ConnectError.from(error), false);
+    throw outgoing(error, report);
   }
 }
 
-async function* withErrors<T>(messages: AsyncIterable<T>, call?: Call): AsyncGenerator<T> {
-  try {
-    yield* messages;
-  } catch (error) {
-    throw outgoing(error, call);
+function outgoing(raised: unknown, report: CallReport): ConnectError {
+  const error = toRpcError(raised);
+  report(error.code, error.code === Code.Internal ? raised : undefined);
+  return error;
+}
+
+/** The one place where what a service raises becomes an RPC error. */
+function toRpcError(raised: unknown): ConnectError {
+  if (raised instanceof CatalogError) {
+    return connectErrorOf(raised);
+  }
+  if (!(raised instanceof ConnectError)) {
+    return internalError(raised);
+  }
+  if (hasErrorInfo(raised)) {
+    return raised;
+  }
+  // What Connect raises itself once a request has been read: the caller gave up, or time is over.
+  switch (raised.code) {
+    case Code.Canceled:
+    case Code.DeadlineExceeded:
+    case Code.Unavailable:
+      return rpcError(raised.code, reasons[raised.code], raised.rawMessage);
+    // A connection that breaks; nobody is left to read this.
+    case Code.Aborted:
+      return rpcError(Code.Canceled, reasons[Code.Canceled], raised.rawMessage);
+    default:
+      return internalError(raised);
   }
 }
 
-function outgoing(error: unknown, call: Call | undefined): ConnectError {
-  if (error instanceof CatalogError) {
-    return connectErrorOf(error);
-  }
-  if (error instanceof ConnectError) {
-    return inOurForm(error, true);
-  }
-  if (call !== undefined) {
-    call.failure = error;
-  }
-  return internalError(error);
-}
+const reasons = {
+  [Code.Canceled]: "CANCELED",
+  [Code.DeadlineExceeded]: "DEADLINE_EXCEEDED",
+  [Code.Unavailable]: "UNAVAILABLE",
+} as const;

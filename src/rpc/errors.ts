@@ -95,6 +95,15 @@ export function unreadableRequest(reason: string, message: string, field: string
   ]);
 }
 
+/** The same error with headers, for protocols that say more in them. */
+export function withHeaders(
+  { rawMessage, code, details, cause }: ConnectError,
+  headers: Readonly<Record<string, string>>,
+): ConnectError {
+  const outgoing = details.filter((detail) => "desc" in detail);
+  return new ConnectError(rawMessage, code, headers, outgoing, cause);
+}
+
 /** Tells whether an error already says why in the form that every error has. */
 export function hasErrorInfo(error: ConnectError): boolean {
   return error.findDetails(ErrorInfoSchema).length > 0;

@@ -10,19 +10,34 @@ export async function untilAborted(signal: AbortSignal): Promise<ConnectError> {
   return ConnectError.from(signal.reason);
 }
 
-/** The messages of a request, until a signal is aborted: then raises the reason. */
+/**
+ * The messages of a request, until a signal is aborted: then raises the reason. Each wait has a promise
+ * of its own, since one that lasts as long as the stream would keep every message in memory.
+ */
 export async function* endedBy<T>(
   signal: AbortSignal,
   messages: AsyncIterable<T>,
 ): AsyncGenerator<T> {
   const iterator = messages[Symbol.asyncIterator]();
-  const aborted = untilAborted(signal).then((reason) => Promise.reject(reason));
-  aborted.catch(() => undefined);
-  for (;;) {
-    const next = await Promise.race([iterator.next(), aborted]);
-    if (next.done === true) {
-      return;
+  let wait: PromiseWithResolvers<IteratorResult<T, unknown>> | undefined;
+  const abort = (): void => {
+    wait?.reject(ConnectError.from(signal.reason));
+  };
+  signal.addEventListener("abort", abort);
+  try {
+    for (;;) {
+      wait = Promise.withResolvers();
+      if (signal.aborted) {
+        abort();
+      }
+      iterator.next().then(wait.resolve, wait.reject);
+      const next = await wait.promise;
+      if (next.done === true) {
+        return;
+      }
+      yield next.value;
     }
-    yield next.value;
+  } finally {
+    signal.removeEventListener("abort", abort);
   }
 }

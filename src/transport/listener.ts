@@ -1,3 +1,12 @@
+/*
+ * The way of a request: may it be answered at all, which method is it for, what does it say of itself,
+ * what does it send; then Connect serves it, and the answer is written as fast as it is read. What is
+ * refused before Connect is answered by `refuse`; after that, nothing is left to refuse but by services.
+ *
+ *   request/   what a request says and sends, read and checked before it is handed over
+ *   answer/    how answers and refusals are written, and what waits to be read
+ *   connection/  one port for all versions of HTTP
+ */
 import { constants } from "node:http2";
 import {
   Code,
@@ -5,49 +14,60 @@ import {
   type ConnectRouter,
   createConnectRouter,
   createContextValues,
+  type Interceptor,
 } from "@connectrpc/connect";
 import {
   compressionBrotli,
   compressionGzip,
   universalRequestFromNodeRequest,
-  universalResponseToNodeResponse,
 } from "@connectrpc/connect-node";
 import type { UniversalHandler, UniversalServerRequest } from "@connectrpc/connect/protocol";
 import type { Logger } from "pino";
-import { type Call, callKey, newCall } from "../rpc/call.ts";
+import { type CallReport, callReportKey } from "../rpc/call-report.ts";
 import { errorInterceptor } from "../rpc/error-interceptor.ts";
 import { internalError } from "../rpc/errors.ts";
-import { observeCall } from "../rpc/observe-call.ts";
 import { binaryOptions, jsonOptions } from "../wire/options.ts";
-import { logWhenEnded } from "./call-log.ts";
-import { applyCors, type OriginPolicy } from "./cors.ts";
-import { clampDeadline } from "./deadline.ts";
-import { withGrpcMessage } from "./grpc-message.ts";
+import { logWhenEnded } from "./answer/call-log.ts";
+import { refuse } from "./answer/refuse.ts";
+import { respond } from "./answer/respond.ts";
+import { endUnfinishedRequest } from "./answer/unfinished-request.ts";
 import {
+  createUnreadAnswers,
+  defaultUnreadLimits,
+  type UnreadAnswers,
+  type UnreadLimits,
+} from "./answer/unread-answers.ts";
+import { AnswerCut, writeAnswer } from "./answer/write-answer.ts";
+import {
+  abandon,
+  isGone,
   type NodeListener,
   type NodeRequest,
   type NodeResponse,
   pathOf,
-  respond,
 } from "./node-http.ts";
-import { invalidHost, problemOfQuery, unknownMethod, unsupported } from "./refusals.ts";
-import { refuse } from "./refuse.ts";
-import { messageBody, streamBody } from "./request-body.ts";
-import { inSlices } from "./slices.ts";
-import { endUnfinishedRequest } from "./unfinished-request.ts";
-import { unreadableField } from "./unreadable-json.ts";
-import { checkWire, envelopeBytes } from "./wire-check.ts";
+import type { AccessPolicy } from "./request/access.ts";
+import { callShape } from "./request/call-shape.ts";
+import { applyCors, type OriginPolicy } from "./request/cors.ts";
+import { setTimeoutOf, timeoutOf } from "./request/deadline.ts";
+import { readRequest } from "./request/read-request.ts";
+import { deadlineExceeded } from "./request/read-errors.ts";
+import { invalidHost, Refusal, unknownMethod } from "./request/refusals.ts";
 
 /** What a listener needs. */
 export interface ListenerOptions {
   /** The services. */
   readonly routes: (router: ConnectRouter) => void;
+  /** What stands around every service. Default: what gives all errors their details. */
+  readonly interceptors?: Interceptor[];
   /** The greatest message, before and after decompression, in bytes. */
   readonly maxMessageBytes: number;
   /** How long the request of a unary call may take to arrive, in ms. */
   readonly requestTimeoutMs: number;
-  /** How long a client may take to read the answer of a unary call, in ms. */
-  readonly answerTimeoutMs: number;
+  /** How much may wait to be read, and for how long. Default: `defaultUnreadLimits`. */
+  readonly unread?: Partial<UnreadLimits> | undefined;
+  /** Which requests are answered at all. */
+  readonly access: AccessPolicy;
   /** Which web pages may call. */
   readonly isAllowedOrigin: OriginPolicy;
   /** Is aborted when the server goes down; its reason ends open streams. */
@@ -61,197 +81,135 @@ const compressions = [compressionGzip, compressionBrotli];
 
 /** Creates the listener for HTTP requests: the services in all three protocols, and health pages. */
 export function createListener(options: ListenerOptions): NodeListener {
-  const { shutdown, isAllowedOrigin } = options;
+  const { access, logger, now } = options;
   const handlers = handlersByPath(options);
+  const unread = createUnreadAnswers({ ...defaultUnreadLimits, ...options.unread }, now);
   return (request, response) => {
     // A peer that goes away while an answer is written is no error of ours.
     response.on("error", () => undefined);
-    if (applyCors(request, response, isAllowedOrigin)) {
+    const barred = access(request);
+    if (barred === undefined && servesPage(request, response, options)) {
       return;
     }
-    const path = pathOf(request);
-    if (path === "/healthz" || path === "/readyz") {
-      servePage(response, path === "/readyz" && shutdown.aborted ? 503 : 200);
-      return;
-    }
-    const call = newCall();
-    logWhenEnded(options.logger, call, request, response, options.now);
+    const report = logWhenEnded(logger, request, response, now);
     endUnfinishedRequest(request, response);
-    const handler = handlers.get(path);
-    if (handler === undefined) {
-      refuseCall(call, request, response, 404, unknownMethod(path));
-      return;
-    }
-    serve(handler, call, request, response, options).catch((error: unknown) => {
-      giveUp(call, request, response, error);
-    });
+    const served =
+      barred === undefined
+        ? serve(handlers, report, request, response, unread, options)
+        : Promise.reject(barred);
+    served.catch((error: unknown) => endCall(error, report, request, response));
   };
 }
 
 function handlersByPath(options: ListenerOptions): ReadonlyMap<string, UniversalHandler> {
-  const isUnary = ({ method }: UniversalHandler): boolean => method.methodKind === "unary";
-  // What is under way when the server goes down is answered; streams would never end, and are ended.
-  const handlers = [
-    ...createHandlers(options, undefined).filter(isUnary),
-    ...createHandlers(options, options.shutdown).filter((handler) => !isUnary(handler)),
-  ];
-  return new Map(handlers.map((handler) => [handler.requestPath, handler]));
-}
-
-function createHandlers(
-  options: ListenerOptions,
-  shutdownSignal: AbortSignal | undefined,
-): readonly UniversalHandler[] {
   const router = createConnectRouter({
-    interceptors: [errorInterceptor],
-    requestGate: observeCall,
+    interceptors: options.interceptors ?? [errorInterceptor],
     acceptCompression: compressions,
     readMaxBytes: options.maxMessageBytes,
-    ...(shutdownSignal && { shutdownSignal }),
     jsonOptions,
     binaryOptions,
   });
   options.routes(router);
-  return router.handlers;
+  return new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
 }
 
 async function serve(
-  handler: UniversalHandler,
-  call: Call,
+  handlers: ReadonlyMap<string, UniversalHandler>,
+  report: CallReport,
   request: NodeRequest,
   response: NodeResponse,
+  unread: UnreadAnswers,
   options: ListenerOptions,
 ): Promise<void> {
-  const universal = universalRequest(handler, call, request, response, options);
-  if (universal === undefined) {
-    refuseCall(call, request, response, 400, invalidHost());
-    return;
+  const path = pathOf(request);
+  const handler = handlers.get(path);
+  if (handler === undefined) {
+    throw unknownMethod(path);
   }
-  const unreadable = problemOfQuery(universal);
-  if (unreadable !== undefined) {
-    refuseCall(call, request, response, 400, unreadable);
-    return;
+  const { method } = handler;
+  const shape = callShape(handler, request);
+  const universal = universalRequest(request, response, report);
+  const { header } = universal;
+  const startedAt = options.now();
+  const timeoutMs = timeoutOf(shape.protocol, header);
+  const limits = { ...options, compressions };
+  const body = await readRequest(request, header, method, shape, timeoutMs, limits);
+  if (timeoutMs !== undefined) {
+    const leftMs = timeoutMs - (options.now() - startedAt);
+    if (leftMs <= 0) {
+      throw deadlineExceeded();
+    }
+    setTimeoutOf(shape.protocol, header, leftMs);
   }
-  const answer = await handler(universal);
-  if (answer.body === undefined) {
-    // Connect leaves the body of a refusal by method or content type empty.
-    answer.header?.forEach((value, name) => response.setHeader(name, value));
-    refuseCall(
-      call,
-      request,
-      response,
-      answer.status,
-      unsupported(handler, request, answer.status),
-    );
-    return;
+  if (shape.contentType === undefined) {
+    header.delete("content-type");
+  } else {
+    header.set("content-type", shape.contentType);
   }
-  if (handler.method.methodKind === "unary") {
-    cutOffAfter(response, options.answerTimeoutMs);
-  }
-  const { trailer } = answer;
-  const body = inSlices(answer.body);
-  await universalResponseToNodeResponse(
-    { ...answer, body: trailer === undefined ? body : withGrpcMessage(body, trailer) },
-    response,
-  );
+  const isWhole = method.methodKind === "unary";
+  // What is under way when the server goes down is answered; streams would never end, and are ended.
+  const signal = isWhole ? universal.signal : AbortSignal.any([universal.signal, options.shutdown]);
+  const answer = await handler({ ...universal, signal, body });
+  await writeAnswer(answer, response, { unread, isWhole, report });
 }
 
 function universalRequest(
-  { method }: UniversalHandler,
-  call: Call,
   request: NodeRequest,
   response: NodeResponse,
-  { requestTimeoutMs, maxMessageBytes }: ListenerOptions,
-): UniversalServerRequest | undefined {
-  const contextValues = createContextValues().set(callKey, call);
-  let universal: UniversalServerRequest;
+  report: CallReport,
+): UniversalServerRequest {
+  const contextValues = createContextValues().set(callReportKey, report);
   try {
-    universal = universalRequestFromNodeRequest(request, response, undefined, contextValues);
+    return universalRequestFromNodeRequest(request, response, undefined, contextValues);
   } catch {
-    return undefined;
+    throw invalidHost();
   }
-  clampDeadline(universal.header);
-  const isStream =
-    method.methodKind === "bidi_streaming" || method.methodKind === "client_streaming";
-  if (isStream) {
-    return { ...universal, body: streamBody(request) };
-  }
-  const contentType = (universal.header.get("content-type") ?? "").toLowerCase();
-  const isGrpc = contentType.startsWith("application/grpc");
-  const encoding = universal.header.get(isGrpc ? "grpc-encoding" : "content-encoding");
-  const inspect = async (body: Buffer): Promise<void> => {
-    if (contentType.includes("json")) {
-      call.findUnreadableField = () => unreadableField(method.input, body, isGrpc);
-    }
-    const raw = { method, contentType, encoding: encoding ?? undefined, body };
-    await checkWire(raw, compressions, maxMessageBytes);
-  };
-  const maxBytes = maxMessageBytes + envelopeBytes;
-  return {
-    ...universal,
-    body: messageBody(request, { timeoutMs: requestTimeoutMs, maxBytes, inspect }),
-  };
 }
 
-function refuseCall(
-  call: Call,
+/** Ends a call that no service has answered: the peer has gone away, it is refused, or we have failed. */
+async function endCall(
+  raised: unknown,
+  report: CallReport,
   request: NodeRequest,
   response: NodeResponse,
-  status: number,
-  error: ConnectError,
-): void {
-  call.code = error.code;
-  refuse(request, response, status, error, jsonOptions);
-}
-
-/** Ends a call whose answer could not be written: the peer has gone away, or we have failed. */
-function giveUp(call: Call, request: NodeRequest, response: NodeResponse, error: unknown): void {
-  if (response.destroyed || response.writableEnded) {
+): Promise<void> {
+  const refusal =
+    raised instanceof Refusal
+      ? raised
+      : new Refusal(raised instanceof ConnectError ? raised : internalError(raised));
+  const { code } = refusal.error;
+  if (raised instanceof AnswerCut || isGone(response)) {
+    report(Code.Canceled);
     return;
   }
-  if (isPeerGone(error)) {
-    call.code ??= Code.Canceled;
-    abandon(response, constants.NGHTTP2_CANCEL);
+  report(code, code === Code.Internal ? raised : undefined);
+  if (response.headersSent) {
+    abandon(response, constants.NGHTTP2_INTERNAL_ERROR);
     return;
   }
-  call.failure ??= error;
-  if (!response.headersSent) {
-    refuseCall(call, request, response, 500, internalError(error));
-  } else {
+  try {
+    await refuse(request, response, refusal);
+  } catch (error) {
+    report(Code.Internal, error);
     abandon(response, constants.NGHTTP2_INTERNAL_ERROR);
   }
 }
 
-/** An answer that is not read stays in memory, so it is not kept for a reader for ever. */
-function cutOffAfter(response: NodeResponse, timeoutMs: number): void {
-  const timer = setTimeout(() => {
-    abandon(response, constants.NGHTTP2_CANCEL);
-  }, timeoutMs).unref();
-  response.once("close", () => {
-    clearTimeout(timer);
-  });
-}
-
-/** Tells a connection that has ended from a failure of ours, which alone belongs into the log. */
-function isPeerGone(error: unknown): boolean {
-  const { code, cause } = ConnectError.from(error);
-  const nodeCode = (cause as NodeJS.ErrnoException | undefined)?.code ?? "";
-  return (
-    code === Code.Aborted ||
-    code === Code.Canceled ||
-    /^(?:ECONNRESET|EPIPE|ERR_STREAM_|ERR_HTTP2_)/.test(nodeCode)
-  );
-}
-
-function abandon(response: NodeResponse, http2Code: number): void {
-  if ("stream" in response) {
-    response.stream.close(http2Code);
-  } else {
-    response.destroy();
+/** Answers what is not a call: preflights of browsers, and health pages. */
+function servesPage(
+  request: NodeRequest,
+  response: NodeResponse,
+  { isAllowedOrigin, shutdown }: ListenerOptions,
+): boolean {
+  if (applyCors(request, response, isAllowedOrigin)) {
+    return true;
   }
-}
-
-function servePage(response: NodeResponse, status: number): void {
-  const body = status === 200 ? "ok\n" : "going down\n";
-  respond(response, status, { "Content-Type": "text/plain; charset=utf-8" }, body);
+  const path = pathOf(request);
+  if (path !== "/healthz" && path !== "/readyz") {
+    return false;
+  }
+  const isServing = path === "/healthz" || !shutdown.aborted;
+  const body = isServing ? "ok\n" : "going down\n";
+  respond(response, isServing ? 200 : 503, { "Content-Type": "text/plain; charset=utf-8" }, body);
+  return true;
 }

@@ -11,20 +11,76 @@ export type NodeResponse = ServerResponse | Http2ServerResponse;
 export type NodeListener = (request: NodeRequest, response: NodeResponse) => void;
 
 /** The path of a request, without its query. */
-export function pathOf({ url = "" }: { readonly url?: string | undefined }): string {
-  return url.split("?", 1)[0] ?? "";
+export function pathOf(request: { readonly url?: string | undefined }): string {
+  return splitTarget(request.url).path.split("?", 1)[0] ?? "";
 }
 
-/** Answers a request as a whole; headers that were set before stay. */
-export function respond(
+/** The parameters in the query of a request. */
+export function queryOf({ url = "" }: { readonly url?: string | undefined }): URLSearchParams {
+  const at = url.indexOf("?");
+  return new URLSearchParams(at === -1 ? "" : url.slice(at));
+}
+
+/** The hosts that a request says it is for: in its target, its authority and its Host header. */
+export function hostsOf(request: NodeRequest): string[] {
+  const authority = "stream" in request ? request.authority : undefined;
+  const hosts = [splitTarget(request.url).authority, authority, request.headers.host];
+  return hosts.filter((host) => host !== undefined);
+}
+
+/** A target in absolute form (RFC 9112, section 3.2.2) begins with a scheme and an authority. */
+function splitTarget(url = ""): { authority?: string; path: string } {
+  const [head, authority] = /^https?:\/\/([^/?#]*)/i.exec(url) ?? [];
+  if (head === undefined || authority === undefined) {
+    return { path: url };
+  }
+  const path = url.slice(head.length);
+  return { authority, path: path.startsWith("/") ? path : `/${path}` };
+}
+
+/** Tells whether nothing can be written to a response any more. */
+export function isGone(response: NodeResponse): boolean {
+  return "stream" in response
+    ? response.stream.destroyed || response.stream.closed
+    : response.destroyed;
+}
+
+/** The connection that a response goes to, to tell it from others. */
+export function connectionOf({ req }: NodeResponse): object {
+  return "stream" in req ? (req.stream.session ?? req) : req.socket;
+}
+
+/** Ends a response at once, with a code of HTTP/2; HTTP/1.1 has none, and loses its connection. */
+export function abandon(response: NodeResponse, http2Code: number): void {
+  if ("stream" in response) {
+    response.stream.close(http2Code);
+  } else {
+    response.destroy();
+  }
+}
+
+/** Says what the head of an answer holds; it goes out with the first bytes of the body. */
+export function setHead(
   response: NodeResponse,
   status: number,
   headers: Readonly<Record<string, string>>,
-  body = "",
 ): void {
   response.statusCode = status;
   for (const [name, value] of Object.entries(headers)) {
     response.setHeader(name, value);
   }
-  response.end(body);
+}
+
+/** Writes a part of a body; returns false if the client has to read before there is room for more. */
+export function writePart(response: NodeResponse, part: Uint8Array): boolean {
+  return "stream" in response ? response.write(part) : response.write(part);
+}
+
+/** Sends the head of an answer at once. */
+export function flushHead(response: NodeResponse): void {
+  if ("stream" in response) {
+    response.writeHead(response.statusCode);
+  } else {
+    response.flushHeaders();
+  }
 }

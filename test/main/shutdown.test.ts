@@ -103,7 +103,7 @@ describe("SIGTERM", () => {
     const body = JSON.stringify({ parent, name: "late", wasmExtension: { url: "oci://x" } });
     const socket = connect(Number(port), hostname);
     socket.write(
-      `POST /${WasmExtensions.typeName}/CreateWasmExtension HTTP/1.1\r\nHost: x\r\n` +
+      `POST /${WasmExtensions.typeName}/CreateWasmExtension HTTP/1.1\r\nHost: localhost\r\n` +
         `Content-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n`,
     );
     socket.write(body.slice(0, 10));

@@ -16,7 +16,7 @@ const watchPath = "/grpc.health.v1.Health/Watch";
 const grpcHeaders = { ":method": "POST", "content-type": grpc.contentType, te: "trailers" };
 
 test("connections that are reset while they send a body", async () => {
-  const head = `POST ${createPath} HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{`;
+  const head = `POST ${createPath} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{`;
   await Promise.all(
     Array.from({ length: many }, async () => {
       const socket = connectTcp({ host: "127.0.0.1", port: target.port });
@@ -31,7 +31,7 @@ test("connections that are reset with open streams", async () => {
   await Promise.all(
     Array.from({ length: 10 }, async () => {
       const socket = connectTcp({ host: "127.0.0.1", port: target.port });
-      const session = connectHttp2("http://a", { createConnection: () => socket });
+      const session = connectHttp2("http://localhost", { createConnection: () => socket });
       session.on("error", () => undefined);
       const answered = Array.from({ length: 20 }, async () => {
         const stream = session.request({ ...grpcHeaders, ":path": watchPath });

@@ -36,8 +36,8 @@ describe("a connection is ended", () => {
     ["garbage", "garbage\r\n\r\n"],
     ["a greeting in TLS", Buffer.from([22, 3, 1, 0, 5, 1, 2, 3, 4, 5])],
     ["HTTP/1.1 without a Host", post("1.1")],
-    ["two lengths", post("1.1", "Host: a", "Transfer-Encoding: chunked")],
-    ["a header with a NUL", post("1.1", "Host: a", "X-A: \0")],
+    ["two lengths", post("1.1", "Host: localhost", "Transfer-Encoding: chunked")],
+    ["a header with a NUL", post("1.1", "Host: localhost", "X-A: \0")],
   ])("that sends %s", async (_, bytes) => {
     expect(await status(bytes)).toBe("HTTP/1.1 400 Bad Request");
   });
@@ -46,7 +46,7 @@ describe("a connection is ended", () => {
     ["1000 headers", Array.from({ length: 1000 }, (_, index) => `x-${index}: y`)],
     ["a header of 20,000 bytes", [`x: ${"y".repeat(20_000)}`]],
   ])("that sends %s", async (_, headers) => {
-    expect(await status(post("1.1", "Host: a", ...headers))).toContain("HTTP/1.1 431");
+    expect(await status(post("1.1", "Host: localhost", ...headers))).toContain("HTTP/1.1 431");
   });
 
   async function status(bytes: Uint8Array | string): Promise<string | undefined> {
@@ -56,10 +56,10 @@ describe("a connection is ended", () => {
 
 test.each([
   ["HTTP/1.0 without a Host", post("1.0")],
-  ["a Host with spaces", post("1.1", "Host: a b", "Connection: close")],
+  ["a Host with spaces", post("1.1", "Host: localhost x", "Connection: close")],
   ["a Host that is half an address", post("1.1", "Host: [::1", "Connection: close")],
   ["an empty Host", post("1.1", "Host:", "Connection: close")],
-  ["a Host with a port that is none", post("1.1", "Host: a:99999", "Connection: close")],
+  ["a Host with a port that is none", post("1.1", "Host: localhost:99999", "Connection: close")],
 ])("%s is refused", async (_, bytes) => {
   const [head = "", body = ""] = (await overTcp(target.port, bytes)).toString().split("\r\n\r\n");
   expect(head).toContain("HTTP/1.1 400");

@@ -13,7 +13,7 @@ const path = `/${WasmExtensions.typeName}/ListWasmExtension`;
 const body = JSON.stringify({ parent });
 
 async function serveLargeList() {
-  const server = await startServer({ answerTimeoutMs: 200 });
+  const server = await startServer({ unread: { answerMs: 200 } });
   onTestFinished(() => server.close());
   const client = createClient(WasmExtensions, createGrpcTransport({ baseUrl: server.url }));
   for (let index = 0; index < 8; index++) {
@@ -21,7 +21,7 @@ async function serveLargeList() {
     await client.createWasmExtension({ parent, name: `e${index}`, wasmExtension });
   }
   const isLogged = (): boolean =>
-    server.log.some(({ method, code }) => method === path && code === "canceled");
+    server.log.some(({ method, code }) => method === path && code === "resource_exhausted");
   return { server, isLogged };
 }
 
@@ -46,7 +46,7 @@ test("an answer that is not read is given up, over HTTP/1.1", async () => {
   socket.on("error", () => undefined);
   socket.pause();
   socket.write(
-    `POST ${path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n` +
+    `POST ${path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n` +
       `Content-Length: ${body.length}\r\n\r\n${body}`,
   );
   await until(isLogged, "the call was given up");

@@ -1,6 +1,6 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import { wholeNumber } from "../whole-number.ts";
-import { isLoopback } from "../../transport/loopback.ts";
+import { isLoopback } from "../../transport/connection/loopback.ts";
 
 /** The options of `wasmext serve`, as commander hands them over. */
 export interface ServeOptions {
@@ -8,6 +8,7 @@ export interface ServeOptions {
   readonly port: number;
   readonly store: string;
   readonly allowOrigin: readonly string[];
+  readonly allowHost: readonly string[];
   readonly maxMessageBytes: number;
   readonly tlsCert?: string;
   readonly tlsKey?: string;
@@ -46,6 +47,15 @@ export function serveCommand(run: (options: ServeOptions) => Promise<void>): Com
       )
         .default([], "pages on loopback while the server is on loopback")
         .argParser(origins),
+    )
+    .addOption(
+      option(
+        "--allow-host <name>",
+        "name that requests may be for while the server is on loopback; repeat it, or separate several by commas",
+        "ALLOW_HOST",
+      )
+        .default([], "names and addresses of loopback")
+        .argParser(hosts),
     )
     .addOption(
       option("--max-message-bytes <bytes>", "greatest message", "MAX_MESSAGE_BYTES")
@@ -92,6 +102,18 @@ function nonEmpty(text: string): string {
     throw new InvalidArgumentError("It has to be a name or an address; 0.0.0.0 is every IPv4 one.");
   }
   return text;
+}
+
+function hosts(text: string, before: readonly string[]): string[] {
+  const added = text.split(",").map((entry) => entry.trim());
+  for (const entry of added) {
+    if (!/^(?:[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?\.?|\[[0-9a-f:.]+\])$/i.test(entry)) {
+      throw new InvalidArgumentError(
+        "A host is a name or an address without a port, such as catalog.test or [::1].",
+      );
+    }
+  }
+  return [...before, ...added];
 }
 
 function origins(text: string, before: readonly string[]): string[] {

@@ -8,15 +8,3 @@
 export function grpcMessage(encoded: string): string {
   return decodeURIComponent(encoded).replaceAll(/[^\x20-\x24\x26-\x7e]+/g, encodeURIComponent);
 }
-
-/** The body of an answer; when it has ended, the message in the trailer is brought to that form. */
-export async function* withGrpcMessage(
-  body: AsyncIterable<Uint8Array>,
-  trailer: Headers,
-): AsyncGenerator<Uint8Array> {
-  yield* body;
-  const message = trailer.get("grpc-message");
-  if (message !== null) {
-    trailer.set("grpc-message", grpcMessage(message));
-  }
-}

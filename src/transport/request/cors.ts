@@ -1,6 +1,7 @@
 import { cors } from "@connectrpc/connect";
-import { isLoopback } from "./loopback.ts";
-import { type NodeRequest, type NodeResponse, respond } from "./node-http.ts";
+import { isLoopback } from "../connection/loopback.ts";
+import { respond } from "../answer/respond.ts";
+import type { NodeRequest, NodeResponse } from "../node-http.ts";
 
 /** How long browsers may remember a preflight's answer; Chromium allows 2 hours at most. */
 const maxAgeSeconds = 7200;

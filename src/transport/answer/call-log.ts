@@ -1,21 +1,24 @@
 import { Code } from "@connectrpc/connect";
 import { codeToString } from "@connectrpc/connect/protocol-connect";
 import type { Logger } from "pino";
-import type { Call } from "../rpc/call.ts";
-import { type NodeRequest, type NodeResponse, pathOf } from "./node-http.ts";
+import type { CallReport } from "../../rpc/call-report.ts";
+import { type NodeRequest, type NodeResponse, pathOf } from "../node-http.ts";
 
-/** Writes one line when a call has ended: which, how, how long it took, and who called. */
+/**
+ * Writes one line when a call has ended: which, how, how long it took, and who called. Returns what to
+ * call with the error that it ends with; the first one counts.
+ */
 export function logWhenEnded(
   logger: Logger,
-  call: Call,
   request: NodeRequest,
   response: NodeResponse,
   now: () => number,
-): void {
+): CallReport {
   const startedAt = now();
   const { remoteAddress, remotePort } = request.socket;
+  let ended: { code: Code; failure: unknown } | undefined;
   response.once("close", () => {
-    const code = call.code ?? (response.writableFinished ? undefined : Code.Canceled);
+    const code = ended?.code ?? (response.writableFinished ? undefined : Code.Canceled);
     const line = {
       method: pathOf(request).slice(0, maxMethodLength),
       code: code === undefined ? "ok" : codeToString(code),
@@ -23,13 +26,16 @@ export function logWhenEnded(
       peer: `${remoteAddress ?? "unknown"}:${remotePort ?? 0}`,
       http: request.httpVersion,
     };
-    if (call.failure === undefined) {
+    if (ended?.failure === undefined) {
       logger.info(line, "call");
     } else {
-      logger.error({ ...line, err: call.failure }, "call failed");
+      logger.error({ ...line, err: ended.failure }, "call failed");
     }
   });
+  return (code, failure) => {
+    ended ??= { code, failure };
+  };
 }
 
-/** Longer paths are no method of ours; a line in a log should stay a line. */
+/** Longer paths are not methods of ours; a line in a log should stay a line. */
 const maxMethodLength = 200;

@@ -20,7 +20,7 @@ import {
 import { createServer as createHttpsServer } from "node:https";
 import { type AddressInfo, Server as NetServer, type Socket } from "node:net";
 import { chooseProtocol } from "./choose-protocol.ts";
-import type { NodeListener, NodeResponse } from "./node-http.ts";
+import type { NodeListener, NodeResponse } from "../node-http.ts";
 
 /** A private key and its certificate chain, both in PEM. */
 export interface TlsOptions {
@@ -35,6 +35,8 @@ export interface PortOptions {
   readonly tls?: TlsOptions | undefined;
   /** How long a connection may take to show its protocol, in ms. */
   readonly prefaceTimeoutMs: number;
+  /** How long the head of a request may take to arrive, in ms. */
+  readonly headTimeoutMs: number;
 }
 
 /** A port that serves HTTP/1.1 and HTTP/2. */
@@ -57,6 +59,12 @@ const maxStreamId = 2 ** 31 - 1;
 /** How many streams one HTTP/2 connection may have open at once. */
 const maxConcurrentStreams = 1000;
 
+/**
+ * How much Node may hold for one HTTP/2 connection, in MB, before it refuses further streams. Each open
+ * stream may have a slice of its answer there, of 16 KiB, and Node's own bookkeeping.
+ */
+const maxSessionMemory = 64;
+
 /** How long an HTTP/2 connection without a stream is kept, in ms. */
 const idleMs = 5 * 60_000;
 
@@ -67,7 +75,8 @@ const drainMs = 500;
 const lingerMs = 500;
 
 /** Creates a port; it listens nowhere yet. Raises if key and certificate are unusable. */
-export function createPort({ listener, tls, prefaceTimeoutMs }: PortOptions): Port {
+export function createPort(options: PortOptions): Port {
+  const { listener, tls, prefaceTimeoutMs, headTimeoutMs } = options;
   const sockets = new Set<Socket>();
   const undecided = new Set<Socket>();
   const sessions = new Set<ServerHttp2Session>();
@@ -89,7 +98,10 @@ export function createPort({ listener, tls, prefaceTimeoutMs }: PortOptions): Po
     listener(request, response);
   };
 
-  const http2 = createHttp2Server({ settings: { maxConcurrentStreams } }, tracked);
+  const http2 = createHttp2Server(
+    { settings: { maxConcurrentStreams }, maxSessionMemory },
+    tracked,
+  );
   http2.on("session", (session) => {
     sessions.add(session);
     session.once("close", () => sessions.delete(session));
@@ -101,13 +113,20 @@ export function createPort({ listener, tls, prefaceTimeoutMs }: PortOptions): Po
   // A broken peer ends its own session; Node reports that here, and has closed the session itself.
   http2.on("sessionError", () => undefined);
 
+  const http1Options = {
+    ...keepAlive,
+    headersTimeout: headTimeoutMs,
+    // Bodies have a time limit of their own, which ends with an answer.
+    requestTimeout: 0,
+    connectionsCheckingInterval: Math.min(1000, headTimeoutMs),
+  };
   const http1 =
     tls === undefined
-      ? createHttpServer(keepAlive, tracked)
+      ? createHttpServer(http1Options, tracked)
       : createHttpsServer(
           {
             ...tls,
-            ...keepAlive,
+            ...http1Options,
             ALPNProtocols: ["h2", "http/1.1"],
             handshakeTimeout: prefaceTimeoutMs,
           },

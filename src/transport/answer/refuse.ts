@@ -1,0 +1,123 @@
+import { setImmediate, setTimeout } from "node:timers/promises";
+import type { ConnectError } from "@connectrpc/connect";
+import { encodeEnvelope } from "@connectrpc/connect/protocol";
+import {
+  codeToHttpStatus,
+  createEndStreamSerialization,
+  endStreamFlag,
+  errorToJson,
+} from "@connectrpc/connect/protocol-connect";
+import { setTrailerStatus } from "@connectrpc/connect/protocol-grpc";
+import { jsonOptions } from "../../wire/options.ts";
+import { isGone, type NodeRequest, type NodeResponse, setHead, writePart } from "../node-http.ts";
+import { protocolOf } from "../request/call-shape.ts";
+import type { Refusal } from "../request/refusals.ts";
+import { grpcMessage } from "./grpc-message.ts";
+import { respond } from "./respond.ts";
+import { refuseRest } from "./unfinished-request.ts";
+
+const endStream = createEndStreamSerialization(jsonOptions);
+
+/**
+ * Answers a request with an error in the protocol of its content type, before a service has begun to
+ * answer: a gRPC status for gRPC and gRPC-Web, else the JSON error of Connect, which people can read
+ * as well.
+ */
+export async function refuse(
+  request: NodeRequest,
+  response: NodeResponse,
+  refusal: Refusal,
+): Promise<void> {
+  const { body, ...answer } = answerOf(request, refusal);
+  const own = {
+    ...Object.fromEntries(refusal.error.metadata),
+    ...refusal.headers,
+    ...answer.headers,
+  };
+  const isUnfinished = request.httpVersionMajor === 1 && !(await hasArrived(request));
+  if (isGone(response)) {
+    return;
+  }
+  if (!isUnfinished) {
+    respond(response, answer.status, own, body);
+    if (body.length === 0) {
+      refuseRest(request, response);
+    }
+    return;
+  }
+  // What is left of the request would be taken for the next one. The answer is whole by its length,
+  // so the client can read it while the rest of what it sends is thrown away.
+  setHead(response, answer.status, {
+    ...own,
+    "Content-Length": String(body.length),
+    Connection: "close",
+  });
+  writePart(response, body);
+  await discardRest(request);
+  response.end();
+}
+
+interface RefusedAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Uint8Array;
+}
+
+function answerOf(request: NodeRequest, { error, httpStatus }: Refusal): RefusedAnswer {
+  const contentType = request.headers["content-type"] ?? "";
+  const protocol = protocolOf(request);
+  // What is no call of Connect at all is refused with a status of HTTP, whatever its content type.
+  switch (protocol === "connect-stream" && httpStatus !== undefined ? "connect" : protocol) {
+    case "grpc":
+    case "grpc-web":
+      return { ...noBody, headers: { ...grpcStatus(error), "Content-Type": contentType } };
+    case "connect-stream": {
+      const end = endStream.serialize({ metadata: new Headers(), error });
+      const headers = { "Content-Type": contentType };
+      return { status: 200, headers, body: encodeEnvelope(endStreamFlag, end) };
+    }
+    case "connect":
+    case "connect-get": {
+      const body = Buffer.from(JSON.stringify(errorToJson(error, jsonOptions)));
+      const status = httpStatus ?? codeToHttpStatus(error.code);
+      return { status, headers: { "Content-Type": "application/json" }, body };
+    }
+  }
+}
+
+const noBody = { status: 200, body: Buffer.alloc(0) };
+
+function grpcStatus(error: ConnectError): Record<string, string> {
+  const status = setTrailerStatus(new Headers(), error);
+  status.set("grpc-message", grpcMessage(status.get("grpc-message") ?? ""));
+  return Object.fromEntries(status);
+}
+
+/** Tells whether a request has arrived as a whole; what has, may still wait to be parsed. */
+async function hasArrived(request: NodeRequest): Promise<boolean> {
+  if (!request.complete) {
+    await setImmediate();
+  }
+  return request.complete;
+}
+
+/** How long, and how much, a client may go on sending what nobody reads. */
+const discardMs = 1_000;
+const discardBytes = 16 * 1024 * 1024;
+
+async function discardRest(request: NodeRequest): Promise<void> {
+  const over = new AbortController();
+  let bytes = 0;
+  const enough = (): void => {
+    over.abort();
+  };
+  request.on("data", (chunk: Uint8Array) => {
+    bytes += chunk.byteLength;
+    if (bytes > discardBytes) {
+      enough();
+    }
+  });
+  request.once("end", enough);
+  request.once("close", enough);
+  await setTimeout(discardMs, undefined, { signal: over.signal }).catch(() => undefined);
+}

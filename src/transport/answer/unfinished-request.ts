@@ -1,0 +1,29 @@
+import { constants } from "node:http2";
+import type { NodeRequest, NodeResponse } from "../node-http.ts";
+
+/**
+ * Ends an HTTP/2 stream that has been answered before its request was complete: the client is told
+ * that no more is wanted (RFC 9113, section 8.1). Node would leave the stream open until the client
+ * ends it, and count it against the connection.
+ */
+export function endUnfinishedRequest(request: NodeRequest, response: NodeResponse): void {
+  if ("stream" in response) {
+    // The trailers are the last of an answer. Node sends them in another listener of this event.
+    response.stream.once("wantTrailers", () => {
+      refuseRest(request, response);
+    });
+  }
+}
+
+/** The same for an answer whose end has been written, and that has no trailers. */
+export function refuseRest(request: NodeRequest, response: NodeResponse): void {
+  if (!("stream" in response) || !("stream" in request)) {
+    return;
+  }
+  const { stream } = response;
+  setImmediate(() => {
+    if (!stream.destroyed && !stream.readableEnded) {
+      stream.close(constants.NGHTTP2_NO_ERROR);
+    }
+  });
+}

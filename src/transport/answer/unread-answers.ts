@@ -1,0 +1,179 @@
+/*
+ * What waits to be read: answers are in memory until their clients read them, and a client may take
+ * its time, or never read at all.
+ *
+ * 1. What one connection leaves unread is bounded; one answer alone always passes.
+ * 2. What all connections leave unread is bounded. The one that leaves the most loses its oldest.
+ * 3. What is not read any further for `stallMs` is given up, and an answer of one message as a whole
+ *    after `answerMs`.
+ */
+import type { NodeResponse } from "../node-http.ts";
+import { connectionOf, isGone } from "../node-http.ts";
+
+/** How much may wait to be read, and for how long. */
+export interface UnreadLimits {
+  /** On one connection, in bytes. */
+  readonly connectionBytes: number;
+  /** On all connections together, in bytes. */
+  readonly totalBytes: number;
+  /** How long a client may read nothing of what waits for it, in ms. */
+  readonly stallMs: number;
+  /** How long a client may take to read an answer of one message, in ms. */
+  readonly answerMs: number;
+}
+
+/** The limits of a server, unless it is told others. */
+export const defaultUnreadLimits: UnreadLimits = {
+  connectionBytes: 64 * 1024 * 1024,
+  totalBytes: 256 * 1024 * 1024,
+  stallMs: 60_000,
+  answerMs: 5 * 60_000,
+};
+
+/** Something that waits to be read. */
+export interface Waiting {
+  readonly response: NodeResponse;
+  readonly bytes: number;
+  /** Whether this is an answer of one message, which can still be refused with an error. */
+  readonly isWhole: boolean;
+  /** Gives it up. */
+  readonly end: () => void;
+}
+
+/** Something that waits to be read, while it does. */
+export interface Hold {
+  /** Says that the client has read some of it. */
+  progress(): void;
+  /** Says that it does not wait any more. */
+  release(): void;
+}
+
+/** All that waits to be read. */
+export interface UnreadAnswers {
+  /** How many bytes wait. */
+  readonly bytes: number;
+  /** Begins to hold something; returns undefined if there is no room for it. */
+  hold(waiting: Waiting): Hold | undefined;
+}
+
+interface Entry extends Waiting {
+  readonly since: number;
+  readAt: number;
+}
+
+/** What one connection leaves unread. */
+interface Pile {
+  bytes: number;
+  /** In the order in which they began to wait. */
+  readonly entries: Set<Entry>;
+}
+
+/**
+ * Creates an empty record.
+ *
+ * @param now - milliseconds since any fixed time
+ */
+export function createUnreadAnswers(limits: UnreadLimits, now: () => number): UnreadAnswers {
+  const piles = new Map<object, Pile>();
+  let total = 0;
+  let sweeper: NodeJS.Timeout | undefined;
+  const sweepMs = Math.max(10, Math.min(1000, limits.stallMs / 4, limits.answerMs / 4));
+
+  function add(entry: Entry): void {
+    const connection = connectionOf(entry.response);
+    const pile = piles.get(connection) ?? { bytes: 0, entries: new Set() };
+    piles.set(connection, pile);
+    pile.entries.add(entry);
+    pile.bytes += entry.bytes;
+    total += entry.bytes;
+    sweeper ??= setInterval(sweep, sweepMs).unref();
+  }
+
+  function remove(entry: Entry): void {
+    const connection = connectionOf(entry.response);
+    const pile = piles.get(connection);
+    if (pile?.entries.delete(entry) !== true) {
+      return;
+    }
+    pile.bytes -= entry.bytes;
+    total -= entry.bytes;
+    if (pile.entries.size === 0) {
+      piles.delete(connection);
+    }
+    if (piles.size === 0) {
+      clearInterval(sweeper);
+      sweeper = undefined;
+    }
+  }
+
+  function giveUp(entry: Entry): void {
+    remove(entry);
+    entry.end();
+  }
+
+  function sweep(): void {
+    const at = now();
+    for (const { entries } of piles.values()) {
+      for (const entry of entries) {
+        const isStalled = at - entry.readAt >= limits.stallMs;
+        if (isStalled || (entry.isWhole && at - entry.since >= limits.answerMs)) {
+          giveUp(entry);
+        }
+      }
+    }
+  }
+
+  /** Makes room for more on a connection; returns false if there is none. */
+  function makeRoom({ response, bytes, isWhole }: Waiting): boolean {
+    const connection = connectionOf(response);
+    const own = isWhole ? bytesOf(connection) : (piles.get(connection)?.bytes ?? 0);
+    if (isWhole && own > 0 && own + bytes > limits.connectionBytes) {
+      return false;
+    }
+    while (total > 0 && total + bytes > limits.totalBytes) {
+      const [largest, pile] = largestPile();
+      const [oldest] = pile.entries;
+      if (oldest === undefined || (largest === connection ? true : pile.bytes <= own + bytes)) {
+        return false;
+      }
+      giveUp(oldest);
+    }
+    return true;
+  }
+
+  /** What waits on a connection. Its client may have given up what its writer has not let go of yet. */
+  function bytesOf(connection: object): number {
+    const pile = piles.get(connection);
+    if (pile === undefined || pile.bytes <= limits.connectionBytes / 2) {
+      return pile?.bytes ?? 0;
+    }
+    [...pile.entries].filter(({ response }) => isGone(response)).forEach(remove);
+    return pile.bytes;
+  }
+
+  function largestPile(): readonly [object, Pile] {
+    return [...piles].reduce((a, b) => (b[1].bytes > a[1].bytes ? b : a));
+  }
+
+  return {
+    get bytes() {
+      return total;
+    },
+    hold(waiting) {
+      if (!makeRoom(waiting)) {
+        return undefined;
+      }
+      const at = now();
+      const entry: Entry = { ...waiting, since: at, readAt: at };
+      add(entry);
+      return {
+        progress: () => {
+          entry.readAt = now();
+        },
+        release: () => {
+          remove(entry);
+        },
+      };
+    },
+  };
+}

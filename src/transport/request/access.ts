@@ -1,0 +1,69 @@
+import { Code } from "@connectrpc/connect";
+import { excerpt } from "../../catalog/field-problem.ts";
+import { rpcError } from "../../rpc/errors.ts";
+import { isLoopback } from "../connection/loopback.ts";
+import { hostsOf, type NodeRequest } from "../node-http.ts";
+import type { OriginPolicy } from "./cors.ts";
+import { invalidHost, Refusal } from "./refusals.ts";
+
+/** Says why a request is not answered, whatever it asks for; undefined if it may be. */
+export type AccessPolicy = (request: NodeRequest) => Refusal | undefined;
+
+/** What an access policy goes by. */
+export interface AccessOptions {
+  /** The address that the server listens on. */
+  readonly host: string;
+  /** Names that requests may be for, besides those of loopback, in any case, without a port. */
+  readonly allowedHosts: readonly string[];
+  readonly isAllowedOrigin: OriginPolicy;
+}
+
+/**
+ * Guards a server on loopback against web pages. A page can have its own name resolve to 127.0.0.1,
+ * and browsers take what it calls then for its own server; they still send that name as the Host. On
+ * other addresses a server cannot know its names, and every request may pass.
+ */
+export function createAccessPolicy(options: AccessOptions): AccessPolicy {
+  if (!isLoopback(options.host)) {
+    return () => undefined;
+  }
+  const allowed = new Set(options.allowedHosts.map((host) => bareHost(host)));
+  const isAllowedHost = (host: string): boolean => {
+    const bare = bareHost(host);
+    return isLoopback(bare) || allowed.has(bare);
+  };
+  return (request) => {
+    const hosts = hostsOf(request);
+    if (!hosts.every((host) => URL.canParse(`http://${host}`))) {
+      return invalidHost();
+    }
+    const foreign = hosts.find((host) => !isAllowedHost(host));
+    if (foreign !== undefined) {
+      return notAllowed("HOST_NOT_ALLOWED", `the host ${excerpt(foreign)}`, "--allow-host");
+    }
+    const { origin } = request.headers;
+    if (origin === undefined || options.isAllowedOrigin(origin) || isSame(origin, hosts)) {
+      return undefined;
+    }
+    return notAllowed("ORIGIN_NOT_ALLOWED", `the origin ${excerpt(origin)}`, "--allow-origin");
+  };
+}
+
+function notAllowed(reason: string, what: string, option: string): Refusal {
+  const problem = `${what} is not allowed on this server, which listens on loopback`;
+  const remedy = `call it as localhost, or start it with ${option}`;
+  return new Refusal(rpcError(Code.PermissionDenied, reason, `${problem}; ${remedy}`));
+}
+
+/** A page that this server's own names lead to. */
+function isSame(origin: string, hosts: readonly string[]): boolean {
+  return URL.canParse(origin) && hosts.includes(new URL(origin).host);
+}
+
+/** The name or address in a host, in lower case, without the port and the final dot. */
+function bareHost(host: string): string {
+  return host
+    .toLowerCase()
+    .replace(/^(\[[^\]]*\]|[^:]*):\d*$/, "$1")
+    .replace(/\.$/, "");
+}

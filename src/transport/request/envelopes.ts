@@ -1,0 +1,112 @@
+import { Code, type ConnectError } from "@connectrpc/connect";
+import { rpcError } from "../../rpc/errors.ts";
+import { messageTooLarge, unreadable } from "./read-errors.ts";
+
+/** An envelope is one byte of flags and four of length. */
+export const envelopeBytes = 5;
+
+/** The flag of a message that is compressed; requests have no other. */
+const compressedFlag = 1;
+
+/** A message as it came in its envelope. */
+export interface Enveloped {
+  readonly isCompressed: boolean;
+  readonly bytes: Uint8Array;
+}
+
+/**
+ * Takes messages out of their envelopes, from a body that comes in chunks.
+ *
+ * Raises a ConnectError if an envelope is not one, or announces more than `maxBytes`.
+ */
+export async function* openEnvelopes(
+  chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
+  maxBytes: number,
+): AsyncGenerator<Enveloped, void> {
+  let parts: Uint8Array[] = [];
+  let bytes = 0;
+  let wanted = envelopeBytes;
+  for await (const chunk of chunks) {
+    parts.push(chunk);
+    bytes += chunk.byteLength;
+    // Parts are joined only when they hold what is waited for, so that small ones cost no copies.
+    if (bytes < wanted) {
+      continue;
+    }
+    let rest = join(parts);
+    for (;;) {
+      wanted = endOfEnvelope(rest, maxBytes);
+      if (rest.length < wanted) {
+        break;
+      }
+      yield open(rest.subarray(0, wanted));
+      rest = rest.subarray(wanted);
+    }
+    parts = [rest];
+    bytes = rest.length;
+  }
+  if (bytes > 0) {
+    throw unreadable("an envelope is not complete", "send as many bytes as it announces");
+  }
+}
+
+/**
+ * Takes the one message of a call out of its envelope.
+ *
+ * Raises a ConnectError if there is none, or more than one.
+ */
+export async function openOne(body: Uint8Array, maxBytes: number): Promise<Enveloped> {
+  let only: Enveloped | undefined;
+  for await (const message of openEnvelopes([body], maxBytes)) {
+    if (only !== undefined) {
+      throw wrongNumber("more than one message");
+    }
+    only = message;
+  }
+  if (only === undefined) {
+    throw wrongNumber("no message");
+  }
+  return only;
+}
+
+/** Puts a message in an envelope, uncompressed. */
+export function envelop(message: Uint8Array): Buffer {
+  const envelope = Buffer.allocUnsafe(envelopeBytes + message.byteLength);
+  envelope.writeUInt8(0);
+  envelope.writeUInt32BE(message.byteLength, 1);
+  envelope.set(message, envelopeBytes);
+  return envelope;
+}
+
+function open(envelope: Buffer): Enveloped {
+  const flags = envelope.readUInt8();
+  if (flags > compressedFlag) {
+    throw unreadable(`an envelope has the flags ${flags}`, "send 0, or 1 for a compressed message");
+  }
+  return { isCompressed: flags === compressedFlag, bytes: envelope.subarray(envelopeBytes) };
+}
+
+/** What gRPC itself answers a call with the wrong number of messages. */
+function wrongNumber(what: string): ConnectError {
+  const text = `the request has ${what}; send one`;
+  return rpcError(Code.Unimplemented, "WRONG_NUMBER_OF_MESSAGES", text);
+}
+
+/** The end of the first envelope, as far as its header is there. */
+function endOfEnvelope(bytes: Buffer, maxBytes: number): number {
+  if (bytes.length < envelopeBytes) {
+    return envelopeBytes;
+  }
+  const length = bytes.readUInt32BE(1);
+  if (length > maxBytes) {
+    throw messageTooLarge(`a message of ${length} bytes is announced`, maxBytes);
+  }
+  return envelopeBytes + length;
+}
+
+function join(parts: readonly Uint8Array[]): Buffer {
+  const [first] = parts;
+  return parts.length === 1 && first !== undefined
+    ? Buffer.from(first.buffer, first.byteOffset, first.byteLength)
+    : Buffer.concat(parts);
+}

@@ -1,0 +1,122 @@
+/*
+ * Reads the bytes of a request's message as the service will: what is wrong with them is found here,
+ * before the call is handed over, and what would cost too much to read is refused before it is read.
+ */
+import type { DescMessage, JsonValue, Message } from "@bufbuild/protobuf";
+import { fromBinary, fromJsonString, toBinary, toJsonString } from "@bufbuild/protobuf";
+import { invalid } from "../../catalog/errors.ts";
+import { fieldProblem } from "../../catalog/field-problem.ts";
+import { connectErrorOf } from "../../rpc/errors.ts";
+import { binaryOptions, jsonOptions } from "../../wire/options.ts";
+import { findUnreadable, formatPath } from "../../wire/unreadable.ts";
+import { findUnsetValue, TooManyRecords } from "./binary-extent.ts";
+import type { Format } from "./call-shape.ts";
+import { findJsonExcess } from "./json-extent.ts";
+import { tooMany, unreadable } from "./read-errors.ts";
+
+/**
+ * How many values a request may hold, of whatever kind: somewhat more than what the rules of the
+ * catalog let pass, so that these can say what is wrong.
+ */
+export const maxValues = 25_000;
+
+/** A value of a Struct takes up to four fields in binary: its entry, key, value, and kind. */
+const maxRecords = 5 * maxValues;
+
+/** Deepest nesting of JSON: somewhat more than what the rules let pass. */
+const maxJsonLevels = 100;
+
+/** Deepest nesting in binary, where a level of a configuration takes up to three. */
+const maxBinaryLevels = 300;
+
+/** Larger JSON is not searched for the field at fault: the search costs several times the reading. */
+const maxSearchedBytes = 256 * 1024;
+
+/**
+ * Reads a message.
+ *
+ * Raises a ConnectError that says what is wrong with it, and in which field where that can be told.
+ */
+export function readMessage(schema: DescMessage, format: Format, bytes: Uint8Array): Message {
+  return format === "json" ? readJson(schema, bytes) : readBinary(schema, bytes);
+}
+
+/** Writes a message as it was read. */
+export function writeMessage(schema: DescMessage, format: Format, message: Message): Uint8Array {
+  return format === "json"
+    ? Buffer.from(toJsonString(schema, message, jsonOptions))
+    : toBinary(schema, message);
+}
+
+function readBinary(schema: DescMessage, bytes: Uint8Array): Message {
+  const remedy = "send the binary encoding of the service's proto";
+  const path = attempt(
+    () => findUnsetValue(schema, bytes, { maxRecords, maxLevels: maxBinaryLevels }),
+    (error) =>
+      error instanceof TooManyRecords
+        ? tooMany("fields", maxRecords)
+        : unreadable(messageOf(error), remedy),
+  );
+  if (path !== undefined) {
+    const text = "holds an unset value; set one of its kinds, null_value for null";
+    throw connectErrorOf(invalid([fieldProblem(path, "json_form", text)]));
+  }
+  return attempt(
+    () => fromBinary(schema, bytes, binaryOptions),
+    (error) => unreadable(messageOf(error), remedy),
+  );
+}
+
+function readJson(schema: DescMessage, bytes: Uint8Array): Message {
+  if (bytes.byteLength === 0) {
+    throw unreadable("it is empty, which is not JSON", "send {} for a message without fields");
+  }
+  const excess = findJsonExcess(bytes, maxValues, maxJsonLevels);
+  if (excess === "values") {
+    throw tooMany("values", maxValues);
+  }
+  if (excess === "nesting") {
+    throw unreadable(`it nests deeper than ${maxJsonLevels} levels`, "flatten it");
+  }
+  const text = attempt(
+    () => jsonOptions.textDecoder.decode(bytes),
+    () => unreadable("it is not UTF-8", "encode it as UTF-8"),
+  );
+  return attempt(
+    () => fromJsonString(schema, text, jsonOptions),
+    (error) => unreadableJson(schema, text, messageOf(error)),
+  );
+}
+
+function unreadableJson(schema: DescMessage, text: string, problem: string) {
+  const remedy = "compare it with the service's proto";
+  if (text.length > maxSearchedBytes) {
+    return unreadable(problem, remedy);
+  }
+  let json: JsonValue;
+  try {
+    json = JSON.parse(text) as JsonValue;
+  } catch {
+    return unreadable(problem, "send valid JSON");
+  }
+  const [first] = findUnreadable(schema, json);
+  return first === undefined
+    ? unreadable(problem, remedy)
+    : unreadable(first.problem, remedy, formatPath(first.path));
+}
+
+/** How much of what a parser says is passed on, in characters: it may quote the whole request. */
+const maxQuoted = 512;
+
+function messageOf(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  return text.slice(0, maxQuoted).toWellFormed();
+}
+
+function attempt<Result>(work: () => Result, errorOf: (error: unknown) => Error): Result {
+  try {
+    return work();
+  } catch (error) {
+    throw errorOf(error);
+  }
+}

@@ -1,0 +1,84 @@
+/* What is said to requests that reach no service. */
+import type { DescMethod } from "@bufbuild/protobuf";
+import { Code, type ConnectError } from "@connectrpc/connect";
+import { excerpt } from "../../catalog/field-problem.ts";
+import { rpcError } from "../../rpc/errors.ts";
+
+/** Is raised if a request is not served, for what it says before its body. */
+export class Refusal extends Error {
+  /** What is said in the protocol of the request. */
+  readonly error: ConnectError;
+  /** For Connect; gRPC and gRPC-Web always answer 200. Undefined: the one of the error's code. */
+  readonly httpStatus: number | undefined;
+  /** More headers of the answer. */
+  readonly headers: Readonly<Record<string, string>>;
+
+  constructor(
+    error: ConnectError,
+    httpStatus?: number,
+    headers: Readonly<Record<string, string>> = {},
+  ) {
+    super(error.rawMessage);
+    this.error = error;
+    this.httpStatus = httpStatus;
+    this.headers = headers;
+  }
+}
+
+/** Without a host there is no url that a request could be for. */
+export function invalidHost(): Refusal {
+  const problem = "the request names no valid host; send a Host header or an :authority";
+  return new Refusal(rpcError(Code.InvalidArgument, "INVALID_HOST", problem), 400);
+}
+
+/** No method has that path. */
+export function unknownMethod(path: string): Refusal {
+  const shown = excerpt(path);
+  const problem = `${shown} is not a method of this server`;
+  const remedy = "POST to /{package.Service}/{Method}; server reflection lists the services";
+  const text = `${problem}; ${remedy}`;
+  const error = rpcError(Code.Unimplemented, "UNKNOWN_METHOD", text, { path: shown });
+  return new Refusal(error, 404);
+}
+
+/** The method exists, and is not called by that HTTP method. */
+export function unsupportedHttpMethod(
+  method: DescMethod,
+  httpMethod: string,
+  allowed: readonly string[],
+): Refusal {
+  const text = `${method.name} is called with ${allowed.join(" or ")}, not ${httpMethod}`;
+  const error = rpcError(Code.Unimplemented, "UNSUPPORTED_HTTP_METHOD", text);
+  return new Refusal(error, 405, { Allow: allowed.join(", ") });
+}
+
+/** The method needs another version of HTTP. */
+export function unsupportedHttpVersion(method: DescMethod): Refusal {
+  const text = `${method.name} streams both ways; call it over HTTP/2`;
+  const error = rpcError(Code.Unimplemented, "UNSUPPORTED_HTTP_VERSION", text);
+  // Clients that expect to go on sending would wait for ever.
+  return new Refusal(error, 505, { Connection: "close" });
+}
+
+/** The query of a GET says nothing of the message in it. */
+export function unsupportedQuery(): Refusal {
+  const problem = "a GET says in its query what it sends";
+  const remedy = "add encoding=json or encoding=proto, and send no content type";
+  return unsupportedType(`${problem}; ${remedy}`);
+}
+
+/** No protocol has that content type for that method. */
+export function unsupportedContentType(method: DescMethod, contentType: string): Refusal {
+  const types =
+    method.methodKind === "unary"
+      ? "application/json, application/proto, application/grpc or application/grpc-web"
+      : "application/connect+json, application/connect+proto, application/grpc or application/grpc-web";
+  return unsupportedType(
+    `the content type ${excerpt(contentType)} is not supported; send ${types}, in UTF-8`,
+  );
+}
+
+function unsupportedType(text: string): Refusal {
+  const error = rpcError(Code.InvalidArgument, "UNSUPPORTED_CONTENT_TYPE", text);
+  return new Refusal(error, 415);
+}
