@@ -2,7 +2,9 @@ import type { AddressInfo } from "node:net";
 import type { ConnectRouter } from "@connectrpc/connect";
 import { pino } from "pino";
 import { createListener } from "../../src/transport/listener.ts";
-import { createPort, type TlsOptions } from "../../src/transport/port.ts";
+import { createPort, type TlsOptions } from "../../src/transport/connection/port.ts";
+import { createAccessPolicy } from "../../src/transport/request/access.ts";
+import { createOriginPolicy } from "../../src/transport/request/cors.ts";
 
 /** What is served for a conformance test. */
 export interface ServeOptions {
@@ -20,18 +22,25 @@ export interface Served {
 /** Serves some services as `wasmext serve` serves the catalog. */
 export async function serve({ routes, maxMessageBytes, tls }: ServeOptions): Promise<Served> {
   const shutdown = new AbortController();
+  const host = "127.0.0.1";
+  const isAllowedOrigin = createOriginPolicy([], host);
   const listener = createListener({
     routes,
     maxMessageBytes,
     requestTimeoutMs: 30_000,
-    answerTimeoutMs: 60_000,
-    isAllowedOrigin: () => true,
+    access: createAccessPolicy({ host, allowedHosts: [], isAllowedOrigin }),
+    isAllowedOrigin,
     shutdown: shutdown.signal,
     logger: pino({ level: "silent" }),
     now: () => performance.now(),
   });
-  const port = createPort({ listener, tls, prefaceTimeoutMs: 10_000 });
-  const address: AddressInfo = await port.listen(0, "127.0.0.1");
+  const port = createPort({
+    listener,
+    tls,
+    prefaceTimeoutMs: 10_000,
+    headTimeoutMs: 30_000,
+  });
+  const address: AddressInfo = await port.listen(0, host);
   return {
     port: address.port,
     close() {
