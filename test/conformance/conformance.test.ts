@@ -63,14 +63,18 @@ function nameOf({ version, protocol, tls }: Way): string {
 }
 
 function summary(reports: ReadonlyMap<string, Report>): string {
-  const rows = [...reports].map(([name, { passed, failures }]) => {
-    const bad = failures.filter((failure) => unexpected(failure).length > 0).length;
-    return `${name}: ${passed} passed, ${failures.length - bad} deviate as known, ${bad} failed`;
-  });
   const all = [...reports.values()].flatMap(({ failures }) => failures);
+  const passed = [...reports.values()].reduce((sum, report) => sum + report.passed, 0);
+  const rows = [...reports].map(([name, report]) => row(name, report));
   const reasons = knownDeviations.map((deviation) => {
     const count = all.filter((failure) => pairs(failure).some(isOf(deviation))).length;
     return `${count} cases: ${deviation.reason}`;
   });
-  return `\n${[...rows, "Known deviations:", ...reasons].join("\n")}\n`;
+  const total = row(`${passed + all.length} cases`, { passed, failures: all });
+  return `\n${[...rows, total, "Known deviations:", ...reasons].join("\n")}\n`;
+}
+
+function row(name: string, { passed, failures }: Report): string {
+  const failed = failures.filter((failure) => unexpected(failure).length > 0).length;
+  return `${name}: ${passed} passed, ${failures.length - failed} deviate as known, ${failed} failed`;
 }

@@ -42,9 +42,7 @@ async function go(...parameters: string[]): Promise<{ stdout: string }> {
     return await run("go", parameters, { cwd: goModule, env });
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") {
-      throw new Error(
-        "the conformance tests need Go 1.21 or newer; install it, see go.dev/doc/install",
-      );
+      throw new Error("the conformance tests need Go 1.21 or newer; install it first");
     }
     throw error;
   }
