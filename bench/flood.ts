@@ -1,43 +1,142 @@
 /*
- * How long others wait while the server refuses a request that is made to be expensive: the longest
- * wait of a page that does nothing, as a ratio to the longest while a small request is answered.
+ * How long others wait, and how much memory it takes, while the server refuses a request that is made
+ * to be expensive. A search over methods, formats, compressions and shapes looks for the dearest ones:
+ * random requests first, then changes to those that cost most. The server is a process of its own.
+ *
+ * Usage: node bench/flood.ts [requests to try, by default 400] [seed]
+ * WASMEXT_ROOT names another checkout to measure, to compare the two in one run.
  */
-import { pino } from "pino";
-import { createServer } from "../src/server.ts";
-import { floods, send } from "../test/support/floods.ts";
-import { extension } from "../test/support/wire.ts";
+import { once } from "node:events";
+import { Agent, request as httpRequest } from "node:http";
+import { brotliCompressSync, gzipSync } from "node:zlib";
 import { print } from "./measure.ts";
+import { startServerProcess } from "./server-process.ts";
+import { type Flood, floodOf, methods, mutated, randomFlood } from "./flood-shapes.ts";
 
-const server = createServer({
-  host: "127.0.0.1",
-  port: 0,
-  allowedOrigins: [],
-  maxMessageBytes: 4 * 1024 * 1024,
-  logger: pino({ level: "silent" }),
-});
-const { port } = await server.listen();
+const [tries = 400, seed = 1] = process.argv.slice(2).map(Number);
+const random = createRandom(seed);
+const server = await startServerProcess(process.env["WASMEXT_ROOT"]);
+const { port } = server;
+const pings = new Agent({ keepAlive: true, maxSockets: 1 });
+const floods = new Agent({ keepAlive: true, maxSockets: 1 });
 
-/** The longest wait for a page, in ms, while some work goes on. */
+interface Cost {
+  readonly flood: Flood;
+  readonly waitMs: number;
+  readonly megabytes: number;
+  readonly sentBytes: number;
+  readonly status: number;
+}
+
+// Everything is loaded and compiled before it is measured.
+for (const method of methods) {
+  for (const format of ["json", "binary"] as const) {
+    await cost({ ...randomFlood(random), method, format, scale: 0.001 });
+  }
+}
+const calm = Math.max(...(await Promise.all(Array.from({ length: 20 }, () => ping()))));
+let costs: Cost[] = [];
+for (let index = 0; index < tries; index++) {
+  const parent = costs[Math.floor(random() * Math.min(costs.length, 10))];
+  const isFirstHalf = index < tries / 2 || parent === undefined;
+  costs.push(await cost(isFirstHalf ? randomFlood(random) : mutated(parent.flood, random)));
+  costs = costs.toSorted((a, b) => b.waitMs - a.waitMs);
+}
+
+print("requests that were tried, and the seed", `${tries}, ${seed}`);
+print("longest wait of a page alone, in ms", calm.toFixed(1));
+for (const { flood, waitMs, megabytes, sentBytes, status } of costs.slice(0, 5)) {
+  const { method, format, compression, shape, scale } = flood;
+  const name = `${method.split("/")[1] ?? ""} ${format} ${compression} ${shape} x${scale.toFixed(2)}`;
+  print(name, `${waitMs.toFixed(0)} ms, ${megabytes.toFixed(0)} MB, ${sentBytes} B, ${status}`);
+}
+const dearest = costs[0];
+if (dearest !== undefined) {
+  // The figure of one run may be another's garbage; the median of several is the flood's own.
+  const again: Cost[] = [];
+  for (let index = 0; index < 9; index++) {
+    again.push(await cost(dearest.flood));
+  }
+  const waits = again.map(({ waitMs }) => waitMs).toSorted((a, b) => a - b);
+  print("the dearest again: median ms that others wait", (waits[4] ?? NaN).toFixed(0));
+  const most = Math.max(...costs.map(({ megabytes }) => megabytes));
+  print("most MB that one request took, resident", most.toFixed(0));
+  const tenAtOnce = await othersWait(() =>
+    Promise.all(Array.from({ length: 10 }, () => send(dearest.flood, new Agent()))),
+  );
+  print("ten of the dearest at once: ms that others wait", tenAtOnce.toFixed(0));
+}
+await server.stop();
+pings.destroy();
+floods.destroy();
+
+async function cost(flood: Flood): Promise<Cost> {
+  server.peakMegabytes();
+  const before = server.residentMegabytes();
+  let sent = { sentBytes: 0, status: 0 };
+  const waitMs = await othersWait(async () => {
+    sent = await send(flood, floods);
+  });
+  return { flood, waitMs, megabytes: server.peakMegabytes() - before, ...sent };
+}
+
+/** The longest wait for a page that does nothing, in ms, while some work goes on. */
 async function othersWait(work: () => Promise<unknown>): Promise<number> {
   const state = { isOver: false };
   const done = work().finally(() => (state.isOver = true));
   let longest = 0;
   do {
-    const startedAt = performance.now();
-    await (await fetch(`http://127.0.0.1:${port}/healthz`)).text();
-    longest = Math.max(longest, performance.now() - startedAt);
+    longest = Math.max(longest, await ping());
   } while (!state.isOver);
   await done;
   return longest;
 }
 
-const small = extension();
-await othersWait(() => send(port, small));
-const calm = await othersWait(() => send(port, small));
-for (const [what, flood] of Object.entries(floods)) {
-  const wasmExtension = flood();
-  const waited = await othersWait(() => send(port, wasmExtension));
-  print(`${what}: ms that others wait`, waited.toFixed(0));
-  print(`${what}: ratio to a small request`, (waited / calm).toFixed(0));
+async function ping(): Promise<number> {
+  const startedAt = performance.now();
+  const request = httpRequest({ host: "127.0.0.1", port, path: "/healthz", agent: pings });
+  request.end();
+  const [response] = (await once(request, "response")) as [NodeJS.ReadableStream];
+  response.resume();
+  await once(response, "end");
+  return performance.now() - startedAt;
 }
-await server.close();
+
+async function send(flood: Flood, agent: Agent): Promise<{ sentBytes: number; status: number }> {
+  const plain = floodOf(flood);
+  const { compression, format, method } = flood;
+  const body =
+    compression === "gzip"
+      ? gzipSync(plain, { level: 1 })
+      : compression === "br"
+        ? brotliCompressSync(plain, { params: { 1: 1 } })
+        : plain;
+  const request = httpRequest({
+    ...{ host: "127.0.0.1", port, path: method, method: "POST", agent },
+    headers: {
+      "content-type": `application/${format === "json" ? "json" : "proto"}`,
+      "content-length": String(body.byteLength),
+      ...(compression !== "identity" && { "content-encoding": compression }),
+    },
+  });
+  // What is refused by its length may be refused while it is sent.
+  request.on("error", () => undefined);
+  request.end(body);
+  const [response] = (await once(request, "response")) as [
+    NodeJS.ReadableStream & { statusCode: number },
+  ];
+  response.resume();
+  await once(response, "end");
+  return { sentBytes: body.byteLength, status: response.statusCode };
+}
+
+/** Random numbers from 0 to 1 that are the same for a seed (mulberry32). */
+function createRandom(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296;
+  };
+}

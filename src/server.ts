@@ -8,7 +8,11 @@ import { rpcError } from "./rpc/errors.ts";
 import { createRoutes } from "./routes.ts";
 import { createAccessPolicy } from "./transport/request/access.ts";
 import { createOriginPolicy } from "./transport/request/cors.ts";
-import type { UnreadLimits } from "./transport/answer/unread-answers.ts";
+import {
+  createUnreadAnswers,
+  defaultUnreadLimits,
+  type UnreadLimits,
+} from "./transport/answer/unread-answers.ts";
 import { createListener } from "./transport/listener.ts";
 import { createPort, type TlsOptions } from "./transport/connection/port.ts";
 
@@ -53,18 +57,23 @@ export interface Server {
 /** Within what time a closing server has ended, in ms: the promise is 10 s, less some for the exit. */
 const closeGraceMs = 8_000;
 
+/** After what time a closing server gives up streams whose clients do not read their end, in ms. */
+const streamGraceMs = 7_000;
+
 /** Builds a server from its parts. Raises if TLS key and certificate are unusable. */
 export function createServer(options: ServerOptions): Server {
   const store = options.store ?? createStore();
   const bookmarkIntervalMs = options.bookmarkIntervalMs ?? defaultBookmarkIntervalMs;
   const journal = createMemoryJournal(store);
   const shutdown = new AbortController();
+  const now = (): number => performance.now();
+  const unread = createUnreadAnswers({ ...defaultUnreadLimits, ...options.unread }, now);
   const isAllowedOrigin = createOriginPolicy(options.allowedOrigins, options.host);
   const listener = createListener({
     routes: createRoutes({ store, journal, bookmarkIntervalMs }, shutdown.signal),
     maxMessageBytes: options.maxMessageBytes,
     requestTimeoutMs: options.requestTimeoutMs ?? 30_000,
-    unread: options.unread,
+    unread,
     access: createAccessPolicy({
       host: options.host,
       allowedHosts: options.allowedHosts ?? [],
@@ -73,7 +82,7 @@ export function createServer(options: ServerOptions): Server {
     isAllowedOrigin,
     shutdown: shutdown.signal,
     logger: options.logger,
-    now: () => performance.now(),
+    now,
   });
   const port = createPort({
     listener,
@@ -85,7 +94,12 @@ export function createServer(options: ServerOptions): Server {
   const closeOnce = (): Promise<void> => {
     const problem = "the server is going down; connect again";
     shutdown.abort(rpcError(Code.Unavailable, "SHUTTING_DOWN", problem));
-    return port.close(closeGraceMs);
+    const timer = setTimeout(() => {
+      unread.shutDownStreams();
+    }, streamGraceMs);
+    return port.close(closeGraceMs).finally(() => {
+      clearTimeout(timer);
+    });
   };
   return {
     listen: () => port.listen(options.port, options.host),

@@ -19,9 +19,9 @@ export function validated<Desc extends DescMessage>(
   message: MessageShape<Desc>,
   semantic: () => readonly FieldProblem[] = () => [],
 ): MessageShape<Desc> {
-  const { problems: malformed, tooMany } = problemsOfForm(schema, message);
+  const { problems: malformed, excess } = problemsOfForm(schema, message);
   const problems =
-    tooMany === undefined
+    excess === undefined
       ? [...malformed, ...problemsOfRules(schema, message), ...semantic()]
       : malformed;
   if (problems.length === 0) {

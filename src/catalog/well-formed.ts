@@ -1,5 +1,12 @@
-import { type DescField, type DescMessage, type Message, ScalarType } from "@bufbuild/protobuf";
+import {
+  type DescField,
+  type DescMessage,
+  getOption,
+  type Message,
+  ScalarType,
+} from "@bufbuild/protobuf";
 import { buildPath, type PathBuilder } from "@bufbuild/protobuf/reflect";
+import { field as fieldRules } from "@bufbuild/protovalidate/gen/buf/validate/validate_pb.js";
 import type { FieldProblem } from "./errors.ts";
 import { excerpt, fieldProblem } from "./field-problem.ts";
 
@@ -16,15 +23,22 @@ const maxItems = 10_000;
 const maxStructValues = 20_000;
 
 /**
+ * Greatest length of a string that rules look at, in UTF-16 units: a name, a url, a location. Rules read
+ * such strings several times, and Unicode makes that dear. No name comes near; a url of this length
+ * is refused by most servers.
+ */
+const maxRuledString = 8_192;
+
+/**
  * Finds what every message is refused for, whatever its type: strings that are not well-formed
- * Unicode, numbers that their enum does not declare, Structs that have no JSON form, and far too many
- * items; with too many items, nothing else is looked for.
+ * Unicode, numbers that their enum does not declare, Structs that have no JSON form, and far too much:
+ * items, values, or text where a name is expected; with too much, nothing else is looked for.
  */
 export function problemsOfForm(schema: DescMessage, message: Message): FormProblems {
-  const found: FormProblems = { problems: [], items: 0, structValues: 0, tooMany: undefined };
+  const found: FormProblems = { problems: [], items: 0, structValues: 0, excess: undefined };
   visit(schema, message, () => buildPath(schema), found);
-  const { tooMany } = found;
-  return tooMany === undefined ? found : { ...found, problems: [tooMany] };
+  const { excess } = found;
+  return excess === undefined ? found : { ...found, problems: [excess] };
 }
 
 /** What is wrong with the form of a message. */
@@ -34,8 +48,8 @@ export interface FormProblems {
   items: number;
   /** The values in Structs that have been seen so far. */
   structValues: number;
-  /** Says that there are too many items. */
-  tooMany: FieldProblem | undefined;
+  /** Says what there is too much of. */
+  excess: FieldProblem | undefined;
 }
 
 /** Makes a path; most fields have no problem and need none. */
@@ -80,7 +94,7 @@ function visitItems<Key>(
   found.items += items.length;
   if (found.items > maxItems) {
     const text = `has too many items: the lists of a request may have ${maxItems} in all; send fewer`;
-    found.tooMany ??= fieldProblem(whole().toPath(), "max_items", text);
+    found.excess ??= fieldProblem(whole().toPath(), "max_items", text);
     return;
   }
   for (const [key, item] of items) {
@@ -93,7 +107,7 @@ function visitValue(field: DescField, value: unknown, at: PathMaker, found: Form
     const problem = problemOfJson(value, "$", 1, found);
     if (found.structValues > maxStructValues) {
       const text = `holds too many values: a request may have ${maxStructValues} in all; send fewer`;
-      found.tooMany ??= fieldProblem(at().toPath(), "max_values", text);
+      found.excess ??= fieldProblem(at().toPath(), "max_values", text);
     } else if (problem !== undefined) {
       found.problems.push(fieldProblem(at().toPath(), "json_form", problem));
     }
@@ -104,9 +118,32 @@ function visitValue(field: DescField, value: unknown, at: PathMaker, found: Form
       const text = `${String(value)} is no value of ${field.enum.name}; send one of ${field.enum.values.map(({ name }) => name).join(", ")}`;
       found.problems.push(fieldProblem(at().toPath(), "enum_defined", text));
     }
-  } else if (field.scalar === ScalarType.STRING && !(value as string).isWellFormed()) {
+  } else if (field.scalar === ScalarType.STRING) {
+    visitString(field, value as string, at, found);
+  }
+}
+
+function visitString(field: DescField, value: string, at: PathMaker, found: FormProblems): void {
+  if (value.length > maxRuledString && hasRules(field)) {
+    const text = `is too long: it has ${value.length} characters, and ${maxRuledString} are read`;
+    found.excess ??= fieldProblem(at().toPath(), "max_length", `${text}; shorten it`);
+  } else if (!value.isWellFormed()) {
     found.problems.push(notUnicode(at));
   }
+}
+
+const ruled = new WeakMap<DescField, boolean>();
+
+/** Tells whether the proto has rules for the text of a field, or of the items of one. */
+function hasRules(field: DescField): boolean {
+  let known = ruled.get(field);
+  if (known === undefined) {
+    const { type } = getOption(field, fieldRules);
+    const text = type.case === "repeated" ? type.value.items?.type : type;
+    known = text?.case === "string";
+    ruled.set(field, known);
+  }
+  return known;
 }
 
 function notUnicode(at: PathMaker): FieldProblem {

@@ -31,12 +31,7 @@ import { logWhenEnded } from "./answer/call-log.ts";
 import { refuse } from "./answer/refuse.ts";
 import { respond } from "./answer/respond.ts";
 import { endUnfinishedRequest } from "./answer/unfinished-request.ts";
-import {
-  createUnreadAnswers,
-  defaultUnreadLimits,
-  type UnreadAnswers,
-  type UnreadLimits,
-} from "./answer/unread-answers.ts";
+import type { UnreadAnswers } from "./answer/unread-answers.ts";
 import { AnswerCut, writeAnswer } from "./answer/write-answer.ts";
 import {
   abandon,
@@ -64,8 +59,8 @@ export interface ListenerOptions {
   readonly maxMessageBytes: number;
   /** How long the request of a unary call may take to arrive, in ms. */
   readonly requestTimeoutMs: number;
-  /** How much may wait to be read, and for how long. Default: `defaultUnreadLimits`. */
-  readonly unread?: Partial<UnreadLimits> | undefined;
+  /** What waits to be read. */
+  readonly unread: UnreadAnswers;
   /** Which requests are answered at all. */
   readonly access: AccessPolicy;
   /** Which web pages may call. */
@@ -83,7 +78,6 @@ const compressions = [compressionGzip, compressionBrotli];
 export function createListener(options: ListenerOptions): NodeListener {
   const { access, logger, now } = options;
   const handlers = handlersByPath(options);
-  const unread = createUnreadAnswers({ ...defaultUnreadLimits, ...options.unread }, now);
   return (request, response) => {
     // A peer that goes away while an answer is written is no error of ours.
     response.on("error", () => undefined);
@@ -95,7 +89,7 @@ export function createListener(options: ListenerOptions): NodeListener {
     endUnfinishedRequest(request, response);
     const served =
       barred === undefined
-        ? serve(handlers, report, request, response, unread, options)
+        ? serve(handlers, report, request, response, options)
         : Promise.reject(barred);
     served.catch((error: unknown) => endCall(error, report, request, response));
   };
@@ -118,7 +112,6 @@ async function serve(
   report: CallReport,
   request: NodeRequest,
   response: NodeResponse,
-  unread: UnreadAnswers,
   options: ListenerOptions,
 ): Promise<void> {
   const path = pathOf(request);
@@ -150,7 +143,7 @@ async function serve(
   // What is under way when the server goes down is answered; streams would never end, and are ended.
   const signal = isWhole ? universal.signal : AbortSignal.any([universal.signal, options.shutdown]);
   const answer = await handler({ ...universal, signal, body });
-  await writeAnswer(answer, response, { unread, isWhole, report });
+  await writeAnswer(answer, response, { unread: options.unread, isWhole, report });
 }
 
 function universalRequest(

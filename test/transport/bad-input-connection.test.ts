@@ -87,6 +87,21 @@ describe.each(dialects)("$name: a request that is never complete", (dialect) => 
   });
 });
 
+test("a head that never ends is given up in time", async () => {
+  const answer = await overTcp(target.port, "POST / HTTP/1.1\r\nHost: localhost\r\nX: ", {
+    patienceMs: 2_000,
+  });
+  expect(answer.toString()).toContain("HTTP/1.1 408");
+});
+
+test("a body that never ends is answered, and its connection ended", async () => {
+  const answer = await overTcp(target.port, post("1.1", "Host: localhost").slice(0, -1), {
+    patienceMs: 3_000,
+  });
+  expect(answer.toString()).toContain("HTTP/1.1 504");
+  expect(answer.toString()).toContain("Connection: close");
+});
+
 describe("over HTTP/2, nothing stays open", () => {
   const patienceMs = 500;
 

@@ -1,55 +1,167 @@
 import { once } from "node:events";
-import { connect as connectHttp2 } from "node:http2";
+import { type ClientHttp2Stream, connect as connectHttp2, constants } from "node:http2";
 import { connect } from "node:net";
 import { createClient } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
-import { expect, onTestFinished, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { Health } from "../../gen/health/v1/health_pb.ts";
 import { WasmExtensions } from "../../gen/tetrateio/api/tsb/extension/v2/wasm_service_pb.ts";
-import { startServer } from "../support/server.ts";
+import { WatchService } from "../../gen/wasmext/v1/watch_service_pb.ts";
+import { grpc } from "../support/dialects.ts";
+import { type ServerOptions } from "../../src/server.ts";
+import { type RunningServer, startServer } from "../support/server.ts";
 import { until } from "../support/stream.ts";
+import { field } from "../support/wire.ts";
 
 const parent = "organizations/acme";
 const path = `/${WasmExtensions.typeName}/ListWasmExtension`;
+const watchPath = `/${WatchService.typeName}/Watch`;
 const body = JSON.stringify({ parent });
+const mebibyte = 1024 * 1024;
 
-async function serveLargeList() {
-  const server = await startServer({ unread: { answerMs: 200 } });
+/** A server whose list is 8 MiB, or four times as large as is said. */
+async function serveLargeList(
+  unread: ServerOptions["unread"] = {},
+  descriptionBytes = 2 * mebibyte,
+): Promise<RunningServer> {
+  const server = await startServer({ unread });
   onTestFinished(() => server.close());
   const client = createClient(WasmExtensions, createGrpcTransport({ baseUrl: server.url }));
-  for (let index = 0; index < 8; index++) {
-    const wasmExtension = { url: "oci://x", description: "x".repeat(2 * 1024 * 1024) };
+  for (let index = 0; index < 4; index++) {
+    const wasmExtension = { url: "oci://x", description: "x".repeat(descriptionBytes) };
     await client.createWasmExtension({ parent, name: `e${index}`, wasmExtension });
   }
-  const isLogged = (): boolean =>
-    server.log.some(({ method, code }) => method === path && code === "resource_exhausted");
-  return { server, isLogged };
+  return server;
 }
 
-test("an answer that is not read is given up, over HTTP/2", async () => {
-  const { server, isLogged } = await serveLargeList();
-  const session = connectHttp2(server.url);
-  const stream = session.request({
-    ":method": "POST",
-    ":path": path,
-    "content-type": "application/json",
+function logged(server: RunningServer, method: string): unknown[] {
+  return server.log.filter((line) => line["method"] === method).map(({ code }) => code);
+}
+
+/** A connection over HTTP/2 whose client has no room for what it is sent. */
+function connectWithoutRoom(server: RunningServer) {
+  const session = connectHttp2(server.url, { settings: { initialWindowSize: 0 } });
+  session.on("error", () => undefined);
+  onTestFinished(() => {
+    session.destroy();
   });
-  stream.end(body);
-  stream.on("error", () => undefined);
-  await once(stream, "response");
-  await until(isLogged, "the call was given up");
-  session.destroy();
+  return {
+    call(path: string, contentType: string, message: Uint8Array | string): ClientHttp2Stream {
+      const stream = session.request({
+        ":method": "POST",
+        ":path": path,
+        "content-type": contentType,
+        te: "trailers",
+      });
+      stream.on("error", () => undefined);
+      stream.end(message);
+      return stream;
+    },
+  };
+}
+
+/** Sends requests over HTTP/1.1 on a connection that is not read. */
+function sendUnread(server: RunningServer, requests: number) {
+  const socket = connect(server.port, "127.0.0.1");
+  onTestFinished(() => {
+    socket.destroy();
+  });
+  socket.on("error", () => undefined);
+  // Reads as much as a socket buffers, so that it can be told that an answer has begun.
+  socket.on("readable", () => undefined);
+  const request =
+    `POST ${path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n` +
+    `Content-Length: ${body.length}\r\n\r\n${body}`;
+  socket.write(request.repeat(requests));
+  return socket;
+}
+
+describe("an answer that is not read is given up", () => {
+  const isGivenUp = (server: RunningServer) => (): boolean =>
+    logged(server, path).includes("resource_exhausted");
+
+  test.each([
+    ["as a whole", { answerMs: 200 }],
+    ["for standing still", { stallMs: 200 }],
+  ])("%s, over HTTP/2", async (_what, limits) => {
+    const server = await serveLargeList(limits);
+    const stream = connectWithoutRoom(server).call(path, "application/json", body);
+    await until(isGivenUp(server), "the call was given up");
+    await until(() => stream.closed, "the client was told");
+    // What gRPC takes for RESOURCE_EXHAUSTED.
+    expect(stream.rstCode).toBe(constants.NGHTTP2_ENHANCE_YOUR_CALM);
+  });
+
+  test("over HTTP/1.1", async () => {
+    const server = await serveLargeList({ answerMs: 200 });
+    sendUnread(server, 1);
+    await until(isGivenUp(server), "the call was given up");
+    expect(server.log.filter(({ level }) => level === 50)).toEqual([]);
+  });
 });
 
-test("an answer that is not read is given up, over HTTP/1.1", async () => {
-  const { server, isLogged } = await serveLargeList();
-  const socket = connect(server.port, "127.0.0.1");
-  socket.on("error", () => undefined);
-  socket.pause();
-  socket.write(
-    `POST ${path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n` +
-      `Content-Length: ${body.length}\r\n\r\n${body}`,
-  );
-  await until(isLogged, "the call was given up");
-  socket.destroy();
+describe("answers that are not read are refused from some size on", () => {
+  const limits = { connectionBytes: 20 * mebibyte };
+
+  test("on one HTTP/2 connection", async () => {
+    const server = await serveLargeList(limits);
+    const connection = connectWithoutRoom(server);
+    const calls = Array.from({ length: 6 }, () => connection.call(path, "application/json", body));
+    const heads = await Promise.all(calls.map((stream) => once(stream, "response")));
+    const statuses = heads.map(([head]) => (head as Record<string, number>)[":status"]);
+    expect(statuses.toSorted()).toEqual([200, 200, 429, 429, 429, 429]);
+  });
+
+  test("pipelined over HTTP/1.1", async () => {
+    const server = await serveLargeList(limits);
+    const socket = sendUnread(server, 6);
+    await until(() => socket.bytesRead > 0, "the first answer has begun");
+    let received = "";
+    socket.removeAllListeners("readable");
+    socket.on("data", (chunk: Buffer) => (received += chunk.toString("latin1")));
+    socket.resume();
+    await until(() => received.split("HTTP/1.1 ").length === 7, "all answers have come");
+    const statuses = [...received.matchAll(/HTTP\/1\.1 (\d+)/g)].map(([, status]) => status);
+    expect(statuses.filter((status) => status === "429").length).toBeGreaterThan(0);
+    expect(statuses[0]).toBe("200");
+  });
+});
+
+test("a client that goes away in the middle of an answer over HTTP/1.1 is no failure", async () => {
+  const server = await serveLargeList();
+  const socket = sendUnread(server, 1);
+  await until(() => socket.bytesRead > 0, "the answer has begun");
+  socket.resetAndDestroy();
+  await until(() => logged(server, path).includes("canceled"), "the call was logged");
   expect(server.log.filter(({ level }) => level === 50)).toEqual([]);
+});
+
+describe("watches that nobody reads", () => {
+  const watchRequest = grpc.wrap(field(1, parent));
+
+  test("leave their connection usable, 500 of them", async () => {
+    const server = await serveLargeList({}, 32 * 1024);
+    const connection = connectWithoutRoom(server);
+    const watches = Array.from({ length: 500 }, () =>
+      connection.call(watchPath, "application/grpc", watchRequest),
+    );
+    await Promise.all(watches.map((stream) => once(stream, "response")));
+    const check = connection.call(
+      `/${Health.typeName}/Check`,
+      "application/grpc+json",
+      grpc.wrap("{}"),
+    );
+    const [head] = (await once(check, "response")) as [Record<string, unknown>];
+    expect(head[":status"]).toBe(200);
+    expect(check.rstCode).toBe(constants.NGHTTP2_NO_ERROR);
+  });
+
+  test("end", async () => {
+    const server = await serveLargeList({ stallMs: 100 });
+    const stream = connectWithoutRoom(server).call(watchPath, "application/grpc", watchRequest);
+    await until(() => stream.closed, "the watch ended");
+    expect(stream.rstCode).toBe(constants.NGHTTP2_ENHANCE_YOUR_CALM);
+    await until(() => logged(server, watchPath).length > 0, "the watch was logged");
+    expect(logged(server, watchPath)).toEqual(["resource_exhausted"]);
+  });
 });

@@ -36,8 +36,10 @@ export interface Waiting {
   readonly bytes: number;
   /** Whether this is an answer of one message, which can still be refused with an error. */
   readonly isWhole: boolean;
-  /** Gives it up. */
+  /** Gives it up, because it is not read. */
   readonly end: () => void;
+  /** Gives it up, because the server goes down. */
+  readonly shutDown: () => void;
 }
 
 /** Something that waits to be read, while it does. */
@@ -54,6 +56,8 @@ export interface UnreadAnswers {
   readonly bytes: number;
   /** Begins to hold something; returns undefined if there is no room for it. */
   hold(waiting: Waiting): Hold | undefined;
+  /** Gives up all messages of streams, because the server goes down. */
+  shutDownStreams(): void;
 }
 
 interface Entry extends Waiting {
@@ -158,6 +162,13 @@ export function createUnreadAnswers(limits: UnreadLimits, now: () => number): Un
   return {
     get bytes() {
       return total;
+    },
+    shutDownStreams() {
+      const entries = [...piles.values()].flatMap((pile) => [...pile.entries]);
+      for (const entry of entries.filter(({ isWhole }) => !isWhole)) {
+        remove(entry);
+        entry.shutDown();
+      }
     },
     hold(waiting) {
       if (!makeRoom(waiting)) {

@@ -76,7 +76,12 @@ async function writeChunk(
     report(Code.ResourceExhausted);
     abandon(response, constants.NGHTTP2_ENHANCE_YOUR_CALM);
   };
-  const hold = unread.hold({ response, bytes: chunk.byteLength, isWhole, end });
+  const shutDown = (): void => {
+    report(Code.Unavailable);
+    // What gRPC takes for UNAVAILABLE; no status can pass a client that does not read.
+    abandon(response, constants.NGHTTP2_REFUSED_STREAM);
+  };
+  const hold = unread.hold({ response, bytes: chunk.byteLength, isWhole, end, shutDown });
   if (hold === undefined) {
     if (!response.headersSent) {
       throw unreadAnswers();

@@ -1,0 +1,99 @@
+import { Writable } from "node:stream";
+import { beforeEach, describe, expect, test } from "vitest";
+import {
+  createUnreadAnswers,
+  type Hold,
+  type UnreadAnswers,
+} from "../../src/transport/answer/unread-answers.ts";
+import type { NodeResponse } from "../../src/transport/node-http.ts";
+
+const limits = { connectionBytes: 100, totalBytes: 250, stallMs: 1_000, answerMs: 5_000 };
+
+/** A response as far as it is looked at: which connection it is on, and whether it is gone. */
+function responseOn(connection: object): NodeResponse & Writable {
+  return Object.assign(new Writable(), { req: { socket: connection } }) as never;
+}
+
+describe("what waits to be read", () => {
+  let nowMs: number;
+  let unread: UnreadAnswers;
+  let ended: string[];
+  const [a, b, c] = [{}, {}, {}];
+
+  beforeEach(() => {
+    nowMs = 0;
+    ended = [];
+    unread = createUnreadAnswers(limits, () => nowMs);
+  });
+
+  function hold(name: string, connection: object, bytes: number, isWhole = true): Hold | undefined {
+    const response = responseOn(connection);
+    const end = (): void => void ended.push(name);
+    const shutDown = (): void => void ended.push(`${name} shut down`);
+    return unread.hold({ response, bytes, isWhole, end, shutDown });
+  }
+
+  test("is bounded for a connection", () => {
+    expect(hold("first", a, 60)).toBeDefined();
+    expect(hold("second", a, 60)).toBeUndefined();
+    expect(hold("other connection", b, 60)).toBeDefined();
+    expect(hold("small", a, 40)).toBeDefined();
+    expect(unread.bytes).toBe(160);
+    expect(ended).toEqual([]);
+  });
+
+  test("may be one answer alone, however large", () => {
+    expect(hold("large", a, 1_000)).toBeDefined();
+    expect(hold("next", a, 1)).toBeUndefined();
+  });
+
+  test("is no more when it has been read", () => {
+    hold("first", a, 100)?.release();
+    expect(unread.bytes).toBe(0);
+    expect(hold("second", a, 100)).toBeDefined();
+  });
+
+  test("is bounded in all: the connection that holds most loses its oldest", () => {
+    hold("a1", a, 60);
+    hold("a2", a, 40);
+    hold("b1", b, 90);
+    expect(hold("c1", c, 61)).toBeDefined();
+    expect(ended).toEqual(["a1"]);
+    expect(unread.bytes).toBe(191);
+  });
+
+  test("is refused to the connection that holds most itself", () => {
+    hold("a1", a, 100);
+    hold("b1", b, 99);
+    expect(hold("c1", c, 120)).toBeUndefined();
+    expect(ended).toEqual([]);
+  });
+
+  test("counts messages of streams, and does not refuse them for their connection alone", () => {
+    for (let index = 0; index < 4; index++) {
+      expect(hold(`stream ${index}`, a, 50, false)).toBeDefined();
+    }
+    expect(unread.bytes).toBe(200);
+    expect(hold("unary", a, 10)).toBeUndefined();
+    expect(hold("honest", b, 100)).toBeDefined();
+    expect(ended).toEqual(["stream 0"]);
+  });
+
+  test("of streams is given up when the server goes down", () => {
+    hold("unary", a, 10);
+    hold("stream", a, 10, false);
+    unread.shutDownStreams();
+    expect(ended).toEqual(["stream shut down"]);
+    expect(unread.bytes).toBe(10);
+  });
+
+  test("of a client that is gone does not count against its connection", () => {
+    const response = responseOn(a);
+    const none = (): void => undefined;
+    unread.hold({ response, bytes: 100, isWhole: true, end: none, shutDown: none });
+    expect(hold("next", a, 50)).toBeUndefined();
+    response.destroy();
+    expect(hold("next", a, 50)).toBeDefined();
+    expect(unread.bytes).toBe(50);
+  });
+});
