@@ -2,6 +2,10 @@ import type { AddressInfo } from "node:net";
 import type { ConnectRouter } from "@connectrpc/connect";
 import { pino } from "pino";
 import { createListener } from "../../src/transport/listener.ts";
+import {
+  createUnreadAnswers,
+  defaultUnreadLimits,
+} from "../../src/transport/answer/unread-answers.ts";
 import { createPort, type TlsOptions } from "../../src/transport/connection/port.ts";
 import { createAccessPolicy } from "../../src/transport/request/access.ts";
 import { createOriginPolicy } from "../../src/transport/request/cors.ts";
@@ -24,15 +28,17 @@ export async function serve({ routes, maxMessageBytes, tls }: ServeOptions): Pro
   const shutdown = new AbortController();
   const host = "127.0.0.1";
   const isAllowedOrigin = createOriginPolicy([], host);
+  const now = (): number => performance.now();
   const listener = createListener({
     routes,
     maxMessageBytes,
     requestTimeoutMs: 30_000,
+    unread: createUnreadAnswers(defaultUnreadLimits, now),
     access: createAccessPolicy({ host, allowedHosts: [], isAllowedOrigin }),
     isAllowedOrigin,
     shutdown: shutdown.signal,
     logger: pino({ level: "silent" }),
-    now: () => performance.now(),
+    now,
   });
   const port = createPort({
     listener,
