@@ -56,7 +56,7 @@ const oneWay = layers.slice(0, -1).map((layer, index) => ({
 }));
 
 export default tseslint.config(
-  { ignores: ["gen/", "node_modules/", "coverage/", "dist/", ".generated/"] },
+  { ignores: ["gen/", "node_modules/", "coverage/", "dist/", ".generated/", ".cache/"] },
   {
     files: ["**/*.ts"],
     extends: [tseslint.configs.strictTypeChecked, tseslint.configs.stylisticTypeChecked],

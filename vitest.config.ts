@@ -16,6 +16,7 @@ export default defineConfig({
           exclude: [
             "test/browser/**",
             "test/clients-generated/**",
+            "test/conformance/**",
             "test/curl/**",
             "test/package/**",
           ],
@@ -48,6 +49,18 @@ export default defineConfig({
           // With empty caches, gRPC and CEL for Go are compiled: three minutes of one core.
           testTimeout: 480_000,
           hookTimeout: 60_000,
+        },
+      },
+      // `npm run test:conformance`: needs Go, and the Go module proxy when run for the first time.
+      {
+        test: {
+          name: "conformance",
+          include: ["test/conformance/**/*.test.ts"],
+          globalSetup: "test/conformance/go-tools.ts",
+          deps,
+          // Some cases measure time, so they do not share the cores.
+          fileParallelism: false,
+          testTimeout: 30_000,
         },
       },
       // `npm run test:package`: needs the package registry.

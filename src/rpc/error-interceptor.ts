@@ -45,11 +45,13 @@ function toRpcError(raised: unknown): ConnectError {
   if (hasErrorInfo(raised)) {
     return raised;
   }
-  // What Connect raises itself once a request has been read: the caller gave up, or time is over.
+  // What Connect raises itself once a request has been read.
   switch (raised.code) {
     case Code.Canceled:
     case Code.DeadlineExceeded:
     case Code.Unavailable:
+    // A method that the proto has, and the service does not.
+    case Code.Unimplemented:
       return rpcError(raised.code, reasons[raised.code], raised.rawMessage);
     // A connection that breaks; nobody is left to read this.
     case Code.Aborted:
@@ -63,4 +65,5 @@ const reasons = {
   [Code.Canceled]: "CANCELED",
   [Code.DeadlineExceeded]: "DEADLINE_EXCEEDED",
   [Code.Unavailable]: "UNAVAILABLE",
+  [Code.Unimplemented]: "UNIMPLEMENTED",
 } as const;

@@ -11,24 +11,34 @@ import {
   toBinary,
 } from "@bufbuild/protobuf";
 import { FileDescriptorProtoSchema } from "@bufbuild/protobuf/wkt";
+import { file_buf_validate_validate } from "@bufbuild/protovalidate/gen/buf/validate/validate_pb.js";
 import { Code, type ServiceImpl } from "@connectrpc/connect";
 import {
   type ServerReflection,
   type ServerReflectionRequest,
   type ServerReflectionResponseSchema,
 } from "../../gen/grpc/reflection/v1/reflection_pb.ts";
+import { file_google_rpc_error_details } from "../../gen/google/rpc/error_details_pb.ts";
+import { file_google_rpc_status } from "../../gen/google/rpc/status_pb.ts";
 import { endedBy } from "./until-aborted.ts";
 
 type Answer = NonNullable<
   MessageInitShape<typeof ServerReflectionResponseSchema>["messageResponse"]
 >;
 
+/** What the errors of all services carry; no service names these types. */
+const errorFiles = [
+  file_google_rpc_status,
+  file_google_rpc_error_details,
+  file_buf_validate_validate,
+];
+
 /**
- * The service `grpc.reflection.v1.ServerReflection` over the descriptors of some services. The
- * version v1alpha differs in its name alone, so the value serves both.
+ * The service `grpc.reflection.v1.ServerReflection` over the descriptors of some services and of
+ * their errors. The version v1alpha differs in its name alone, so the value serves both.
  */
 export function reflection(services: readonly DescService[]): ServiceImpl<typeof ServerReflection> {
-  const files = withImports(services.map(({ file }) => file));
+  const files = withImports([...services.map(({ file }) => file), ...errorFiles]);
   const registry = createRegistry(...files.values());
   return {
     async *serverReflectionInfo(requests, { signal }) {

@@ -1,4 +1,4 @@
-import { setImmediate, setTimeout } from "node:timers/promises";
+import { setImmediate } from "node:timers/promises";
 import type { ConnectError } from "@connectrpc/connect";
 import { encodeEnvelope } from "@connectrpc/connect/protocol";
 import {
@@ -14,7 +14,7 @@ import { protocolOf } from "../request/call-shape.ts";
 import type { Refusal } from "../request/refusals.ts";
 import { grpcMessage } from "./grpc-message.ts";
 import { respond } from "./respond.ts";
-import { refuseRest } from "./unfinished-request.ts";
+import { discardRest, refuseRest } from "./unfinished-request.ts";
 
 const endStream = createEndStreamSerialization(jsonOptions);
 
@@ -99,25 +99,4 @@ async function hasArrived(request: NodeRequest): Promise<boolean> {
     await setImmediate();
   }
   return request.complete;
-}
-
-/** How long, and how much, a client may go on sending what nobody reads. */
-const discardMs = 1_000;
-const discardBytes = 16 * 1024 * 1024;
-
-async function discardRest(request: NodeRequest): Promise<void> {
-  const over = new AbortController();
-  let bytes = 0;
-  const enough = (): void => {
-    over.abort();
-  };
-  request.on("data", (chunk: Uint8Array) => {
-    bytes += chunk.byteLength;
-    if (bytes > discardBytes) {
-      enough();
-    }
-  });
-  request.once("end", enough);
-  request.once("close", enough);
-  await setTimeout(discardMs, undefined, { signal: over.signal }).catch(() => undefined);
 }

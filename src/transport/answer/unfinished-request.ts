@@ -1,4 +1,5 @@
 import { constants } from "node:http2";
+import { setTimeout } from "node:timers/promises";
 import type { NodeRequest, NodeResponse } from "../node-http.ts";
 
 /**
@@ -26,4 +27,29 @@ export function refuseRest(request: NodeRequest, response: NodeResponse): void {
       stream.close(constants.NGHTTP2_NO_ERROR);
     }
   });
+}
+
+/** How long, and how much, a client may go on sending what nobody reads. */
+const discardMs = 1_000;
+const discardBytes = 16 * 1024 * 1024;
+
+/**
+ * Throws away what a client still sends over HTTP/1.1, until it has sent all, or enough. Ending the
+ * connection before would make its system drop the answer.
+ */
+export async function discardRest(request: NodeRequest): Promise<void> {
+  const over = new AbortController();
+  let bytes = 0;
+  const enough = (): void => {
+    over.abort();
+  };
+  request.on("data", (chunk: Uint8Array) => {
+    bytes += chunk.byteLength;
+    if (bytes > discardBytes) {
+      enough();
+    }
+  });
+  request.once("end", enough);
+  request.once("close", enough);
+  await setTimeout(discardMs, undefined, { signal: over.signal }).catch(() => undefined);
 }

@@ -5,6 +5,7 @@ import type { CallReport } from "../../rpc/call-report.ts";
 import { rpcError } from "../../rpc/errors.ts";
 import { abandon, flushHead, isGone, type NodeResponse, setHead, writePart } from "../node-http.ts";
 import { grpcMessage } from "./grpc-message.ts";
+import { discardRest } from "./unfinished-request.ts";
 import type { Hold, UnreadAnswers } from "./unread-answers.ts";
 
 /** Is raised if nothing more can be said to a client: it is gone, or has left too much unread. */
@@ -30,32 +31,45 @@ export async function writeAnswer(
   response: NodeResponse,
   options: WriteOptions,
 ): Promise<void> {
+  const writeHead = (): void => {
+    setHead(response, status, toNodeHeaders(header));
+    if (isUnfinished(response)) {
+      // What is left of the request would be taken for the next one.
+      response.setHeader("Connection", "close");
+    }
+  };
   const chunks = (body ?? noBody)[Symbol.asyncIterator]();
   try {
     for (let next = await chunks.next(); next.done !== true; next = await chunks.next()) {
       if (isGone(response)) {
         throw new AnswerCut();
       }
-      await writeChunk(next.value, response, options, () => {
-        setHead(response, status, toNodeHeaders(header));
-      });
+      await writeChunk(next.value, response, options, writeHead);
     }
     if (isGone(response)) {
       throw new AnswerCut();
     }
     if (!response.headersSent) {
-      setHead(response, status, toNodeHeaders(header));
+      writeHead();
       // Without that, Node would end the answer with its head, and leave out the trailers.
       flushHead(response);
     }
     if (trailer !== undefined) {
       response.addTrailers(toNodeHeaders(inGrpcForm(trailer)));
     }
+    if (isUnfinished(response)) {
+      await discardRest(response.req);
+    }
     response.end();
   } finally {
     // Tells the service that nothing more is wanted, wherever it is.
     await chunks.return?.();
   }
+}
+
+/** Tells whether a client is still sending what has been answered already; HTTP/2 can say so. */
+function isUnfinished({ req }: NodeResponse): boolean {
+  return req.httpVersionMajor === 1 && !req.complete;
 }
 
 /** How much is handed to a connection at once, in bytes: a frame of HTTP/2. */
