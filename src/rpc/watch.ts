@@ -1,5 +1,6 @@
 import { create } from "@bufbuild/protobuf";
 import { Code, ConnectError, type ServiceImpl } from "@connectrpc/connect";
+import { ErrorInfoSchema } from "../../gen/google/rpc/error_details_pb.ts";
 import {
   type WatchRequest,
   WatchRequestSchema,
@@ -7,6 +8,7 @@ import {
   WatchResponseSchema,
   type WatchService,
 } from "../../gen/wasmext/v1/watch_service_pb.ts";
+
 import { organizationOf } from "../catalog/fqn.ts";
 import type { Amount } from "../catalog/history.ts";
 import type { State } from "../catalog/state.ts";
@@ -22,6 +24,7 @@ import {
 import { createBell, ringOnChange } from "./bell.ts";
 import type { Catalog } from "./catalog.ts";
 import { rpcError } from "./errors.ts";
+import { inOurForm } from "./unreadable.ts";
 
 /** The service `wasmext.v1.WatchService` over a catalog. */
 export function watchService({
@@ -34,23 +37,26 @@ export function watchService({
       const organization = organizationOf(parent);
       const bell = createBell();
       const leave = ringOnChange(store.commitWatchers, organization, bell, signal);
+      // The revision to resume from: 0 until the present state is complete.
+      let next = startRevision;
       try {
-        // The first revision that has not been sent.
-        let next = startRevision === 0n ? yield* presentState(store, parent) : startRevision;
         checkStart(store, request, organization);
+        if (next === 0n) {
+          next = yield* presentState(store, parent, signal);
+        }
         let bookmarkDue = performance.now() + bookmarkIntervalMs;
         // One that resumes may have far to go; it is slow only if it falls behind after that.
         let hasCaughtUp = false;
         for (;;) {
           if (signal.aborted) {
-            throw ConnectError.from(signal.reason);
+            throw aborted(signal, next);
           }
           checkKept(store, organization, next);
           const entry = store.history.first(organization, next);
           if (entry !== undefined) {
             const isFarBehind = exceedsBacklog(store.history.since(entry));
             if (isFarBehind && hasCaughtUp) {
-              throw tooSlow(next, "it has fallen too far behind", "resume from it");
+              throw tooSlow(next, next, "it has fallen too far behind");
             }
             hasCaughtUp ||= !isFarBehind;
             next = entry.revision + 1n;
@@ -81,13 +87,20 @@ export function watchService({
 }
 
 /** Sends the present state in parts, and a bookmark; returns the first revision after it. */
-function* presentState(store: Store, parent: string): Generator<WatchResponse, bigint> {
+function* presentState(
+  store: Store,
+  parent: string,
+  signal: AbortSignal,
+): Generator<WatchResponse, bigint> {
   const { revision } = store.state;
   let state: State | undefined = store.state;
   let position: StatePosition | undefined;
   do {
+    if (signal.aborted) {
+      throw aborted(signal, 0n);
+    }
     if (state === undefined) {
-      throw tooSlow(revision, "the state that it began with is no longer kept", "begin with 0");
+      throw tooSlow(revision, 0n, "the state that it began with is no longer kept");
     }
     const { events, next }: StatePart = statePart(state, parent, position);
     if (next !== undefined) {
@@ -116,6 +129,7 @@ function checkStart(
     throw rpcError(Code.OutOfRange, "OTHER_INCARNATION", `${problem}; ${remedy}`, {
       parent,
       incarnation: store.incarnation,
+      next_revision: "0",
     });
   }
   const oldest = store.history.oldest(organization);
@@ -125,13 +139,14 @@ function checkStart(
     throw rpcError(Code.OutOfRange, "REVISION_NOT_KEPT", `${problem}; ${remedy}`, {
       parent,
       oldest_revision: String(oldest),
+      next_revision: "0",
     });
   }
 }
 
 function checkKept(store: Store, organization: string, next: bigint): void {
   if (next < store.history.oldest(organization)) {
-    throw tooSlow(next, "what it has not read is no longer kept", "begin with 0");
+    throw tooSlow(next, 0n, "what it has not read is no longer kept");
   }
 }
 
@@ -142,9 +157,26 @@ function exceedsBacklog({ commits, bytes }: Amount): boolean {
   return commits > maxBacklog.commits || bytes > maxBacklog.bytes;
 }
 
-function tooSlow(next: bigint, what: string, remedy: string): ConnectError {
-  const problem = `the reader is too slow: it has not read revision ${next}, and ${what}`;
+/**
+ * The reader has not kept up.
+ *
+ * @param unread - the revision that it has not read
+ * @param next - the revision from which it can resume without missing anything; 0 for none
+ */
+function tooSlow(unread: bigint, next: bigint, what: string): ConnectError {
+  const problem = `the reader is too slow: it has not read revision ${unread}, and ${what}`;
+  const remedy = next === 0n ? "begin with start_revision 0" : "resume from it";
   return rpcError(Code.ResourceExhausted, "READER_TOO_SLOW", `${problem}; ${remedy}`, {
+    next_revision: String(next),
+  });
+}
+
+/** The error of a call that was aborted, with the revision from which the watch can resume. */
+function aborted({ reason: cause }: AbortSignal, next: bigint): ConnectError {
+  const error = inOurForm(ConnectError.from(cause), true);
+  const [info] = error.findDetails(ErrorInfoSchema);
+  return rpcError(error.code, info?.reason ?? "ABORTED", error.rawMessage, {
+    ...info?.metadata,
     next_revision: String(next),
   });
 }

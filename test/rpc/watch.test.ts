@@ -172,6 +172,7 @@ describe("Watch", () => {
     expect(said(await endOf(resume(createAcme())))).toMatchObject({
       code: Code.OutOfRange,
       reason: "OTHER_INCARNATION",
+      metadata: { next_revision: "0" },
     });
   });
 
@@ -200,7 +201,7 @@ describe("Watch", () => {
     expect({ code, reason, metadata }).toEqual({
       code: Code.OutOfRange,
       reason: "REVISION_NOT_KEPT",
-      metadata: { parent: acme, oldest_revision: "3" },
+      metadata: { parent: acme, oldest_revision: "3", next_revision: "0" },
     });
     expect(message).toContain("3");
     expect(await watch(catalog, acme, 3n).next()).toMatchObject({ revision: 3n });

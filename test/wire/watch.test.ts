@@ -71,12 +71,19 @@ describe.each(Object.entries(transports))("over %s", (_name, transportTo) => {
 
   test("a server that goes down ends watches with UNAVAILABLE", async () => {
     const { server, store } = await serve();
-    const commits = watch(transportTo(server.url));
+    const transport = transportTo(server.url);
+    const commits = watch(transport);
+    await commits.next();
+    await create(transport, "a");
     await commits.next();
     const closed = server.close();
     const end = await commits.next().catch((error: unknown) => ConnectError.from(error));
-    const { code, reason } = said(end as ConnectError);
-    expect({ code, reason }).toEqual({ code: Code.Unavailable, reason: "SHUTTING_DOWN" });
+    const { code, reason, metadata } = said(end as ConnectError);
+    expect({ code, reason, metadata }).toEqual({
+      code: Code.Unavailable,
+      reason: "SHUTTING_DOWN",
+      metadata: { next_revision: "2" },
+    });
     await closed;
     expect(store.commitWatchers.size).toBe(0);
   });
