@@ -2,7 +2,7 @@ import type { AddressInfo } from "node:net";
 import { Code } from "@connectrpc/connect";
 import type { Logger } from "pino";
 import { createStore, type Store } from "./catalog/store.ts";
-import { createMemoryJournal } from "./journal/memory.ts";
+import { openMemoryJournal } from "./journal/memory.ts";
 import { defaultBookmarkIntervalMs } from "./rpc/catalog.ts";
 import { rpcError } from "./rpc/errors.ts";
 import { createRoutes } from "./routes.ts";
@@ -53,7 +53,7 @@ const closeGraceMs = 8_000;
 export function createServer(options: ServerOptions): Server {
   const store = options.store ?? createStore();
   const bookmarkIntervalMs = options.bookmarkIntervalMs ?? defaultBookmarkIntervalMs;
-  const journal = createMemoryJournal(store);
+  const journal = openMemoryJournal(store);
   const shutdown = new AbortController();
   const listener = createListener({
     routes: createRoutes({ store, journal, bookmarkIntervalMs }, shutdown.signal),

@@ -10,6 +10,7 @@ import { attachmentListing } from "../catalog/listings.ts";
 import { listPage } from "../catalog/pages.ts";
 import { validated } from "../catalog/validate.ts";
 import type { Catalog } from "./catalog.ts";
+import { writeOptions } from "./write-options.ts";
 
 /** The service `wasmext.v1.AttachmentService` over a catalog. */
 export function attachmentService({
@@ -17,18 +18,20 @@ export function attachmentService({
   journal,
 }: Catalog): ServiceImpl<typeof AttachmentService> {
   return {
-    setAttachments: async (request) => ({
-      attachmentSet: await journal.write(setAttachments(request)),
-    }),
+    async setAttachments(request, context) {
+      const { message } = await journal.write(setAttachments(request), writeOptions(context));
+      return { attachmentSet: message };
+    },
     getAttachments(request) {
       const { fqn } = validated(GetAttachmentsRequestSchema, request);
-      return { attachmentSet: getAttachments(store.state, fqn) };
+      return { attachmentSet: getAttachments(store.state, fqn).message };
     },
     listAttachments(request) {
       const valid = validated(ListAttachmentsRequestSchema, request);
-      const { items: attachmentSets, nextPageToken } = listPage(store, attachmentListing, valid);
-      return { attachmentSets, nextPageToken };
+      const { items, nextPageToken } = listPage(store, attachmentListing, valid);
+      return { attachmentSets: items.map(({ message }) => message), nextPageToken };
     },
-    deleteAttachments: (request) => journal.write(deleteAttachments(request)),
+    deleteAttachments: (request, context) =>
+      journal.write(deleteAttachments(request), writeOptions(context)),
   };
 }

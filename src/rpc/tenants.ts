@@ -13,8 +13,8 @@ export function tenants({ store }: Catalog): ServiceImpl<typeof Tenants> {
   return {
     listWasmExtensions(request) {
       const valid = validated(ListTenantExtensionsRequestSchema, request);
-      const { items: extensions, nextPageToken } = listPage(store, extensionListing, valid);
-      return { extensions, nextPageToken };
+      const { items, nextPageToken } = listPage(store, extensionListing, valid);
+      return { extensions: items.map(({ message }) => message), nextPageToken };
     },
   };
 }

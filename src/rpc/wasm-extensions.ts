@@ -10,21 +10,27 @@ import { getExtension } from "../catalog/extension-reads.ts";
 import { createExtension, deleteExtension, updateExtension } from "../catalog/extension-writes.ts";
 import { validated } from "../catalog/validate.ts";
 import type { Catalog } from "./catalog.ts";
+import { writeOptions } from "./write-options.ts";
 
 /** The service `tetrateio.api.tsb.extension.v2.WasmExtensions` over a catalog. */
 export function wasmExtensions({ store, journal }: Catalog): ServiceImpl<typeof WasmExtensions> {
   return {
-    createWasmExtension: (request) => journal.write(createExtension(request)),
+    async createWasmExtension(request, context) {
+      return (await journal.write(createExtension(request), writeOptions(context))).message;
+    },
     getWasmExtension(request) {
       const { fqn } = validated(GetWasmExtensionRequestSchema, request);
-      return getExtension(store.state, fqn);
+      return getExtension(store.state, fqn).message;
     },
-    updateWasmExtension: (request) => journal.write(updateExtension(request)),
+    async updateWasmExtension(request, context) {
+      return (await journal.write(updateExtension(request), writeOptions(context))).message;
+    },
     listWasmExtension(request) {
       const valid = validated(ListWasmExtensionRequestSchema, request);
-      const { items: extensions, nextPageToken } = listPage(store, extensionListing, valid);
-      return { extensions, nextPageToken };
+      const { items, nextPageToken } = listPage(store, extensionListing, valid);
+      return { extensions: items.map(({ message }) => message), nextPageToken };
     },
-    deleteWasmExtension: (request) => journal.write(deleteExtension(request)),
+    deleteWasmExtension: (request, context) =>
+      journal.write(deleteExtension(request), writeOptions(context)),
   };
 }

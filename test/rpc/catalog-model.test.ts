@@ -28,6 +28,7 @@ import {
 } from "../support/model.ts";
 import { read, type Reader } from "../support/stream.ts";
 import { createReplica, follow, type Replica } from "../support/watched.ts";
+import { storedExtensions, storedSets } from "../support/stored.ts";
 
 type Step =
   | { readonly kind: "put" | "delete"; readonly extension: ModelExtension }
@@ -106,7 +107,7 @@ async function take(catalog: InMemory, model: ModelCatalog, step: Step): Promise
     case "put": {
       const { organization: parent, name, phase, priority, allowedIn } = step.extension;
       const fqn = fqnOf(step.extension);
-      const etag = store.state.extensions.get(fqn)?.etag;
+      const etag = storedExtensions(store).get(fqn)?.etag;
       const body = {
         url: "oci://example/x:1",
         phase,
@@ -136,7 +137,7 @@ async function take(catalog: InMemory, model: ModelCatalog, step: Step): Promise
         config,
         ports,
       }));
-      const etag = store.state.attachmentSets.get(target)?.etag ?? "";
+      const etag = storedSets(store).get(target)?.etag ?? "";
       const extension = set.map((attachment) => ({
         fqn: attachment.fqn,
         match: matchOf(attachment),
@@ -196,10 +197,10 @@ function compareReplica({ scope, replica }: Watch, { store }: InMemory, model: M
   );
   expect([...replica.attachmentSets.keys()].sort()).toEqual(sets.sort());
   for (const [fqn, extension] of replica.extensions) {
-    expect(extension).toEqual(store.state.extensions.get(fqn));
+    expect(extension).toEqual(storedExtensions(store).get(fqn));
   }
   for (const [fqn, attachmentSet] of replica.attachmentSets) {
-    expect(attachmentSet).toEqual(store.state.attachmentSets.get(fqn));
+    expect(attachmentSet).toEqual(storedSets(store).get(fqn));
     expect(attachmentSet.extension.map((each) => each.fqn)).toEqual(
       model.sets.get(fqn)?.map((each) => each.fqn),
     );

@@ -192,7 +192,7 @@ describe("Watch", () => {
   });
 
   test("before the kept history is OUT_OF_RANGE, naming the oldest revision", async () => {
-    const store = createStore({ maxCommits: 3, maxBytes: 1e9 });
+    const store = createStore({ history: { maxCommits: 3 } });
     const catalog = createAcme({ store });
     for (const name of ["a", "b", "c", "d", "e"]) {
       await catalog.put(name);
@@ -208,7 +208,7 @@ describe("Watch", () => {
   });
 
   test("what other organizations do takes no history away from one that is quiet", async () => {
-    const store = createStore({ maxCommits: 3, maxBytes: 1e9 });
+    const store = createStore({ history: { maxCommits: 3 } });
     const catalog = createAcme({ store });
     const reader = watch(catalog, acme);
     await present(reader);
@@ -238,11 +238,11 @@ describe("Watch", () => {
     const catalog = createAcme();
     const readers = [acme, red, blue].map((parent) => watch(catalog, parent));
     await Promise.all(readers.map(present));
-    expect(catalog.store.commitWatchers.size).toBe(3);
+    expect(catalog.store.commitNotifier.size).toBe(3);
     readers.forEach((reader) => {
       reader.cancel();
     });
-    await until(() => catalog.store.commitWatchers.size === 0, "all watchers have left");
+    await until(() => catalog.store.commitNotifier.size === 0, "all watchers have left");
   });
 });
 
@@ -300,7 +300,7 @@ describe("WatchChain", () => {
     await catalog.remove("a");
     expect(await next()).toEqual([]);
     reader.cancel();
-    await until(() => catalog.store.chainWatchers.size === 0, "all watchers have left");
+    await until(() => catalog.store.chainNotifier.size === 0, "all watchers have left");
   });
 
   test("shows only what the asked traffic passes", async () => {

@@ -9,6 +9,7 @@ import { startServer } from "../support/server.ts";
 import { openStalledWatch } from "../support/stalled-watch.ts";
 import { read } from "../support/stream.ts";
 import { createReplica, follow } from "../support/watched.ts";
+import { storedExtensions } from "../support/stored.ts";
 
 const parent = "organizations/acme";
 
@@ -65,11 +66,11 @@ test("a reader that does not read ends with RESOURCE_EXHAUSTED, resumes, and mis
     follow(replica, response);
   }
   expect(revisions).toEqual(Array.from({ length: commits }, (_, index) => BigInt(index + 1)));
-  expect(replica.extensions).toEqual(new Map(store.state.extensions.entries()));
+  expect(replica.extensions).toEqual(storedExtensions(store));
 }, 30_000);
 
 test("a reader that wants what is no longer kept is told so, and begins again", async () => {
-  const { store, url, watch, commit } = await serve({ maxCommits: 50, maxBytes: 1e9 });
+  const { store, url, watch, commit } = await serve({ history: { maxCommits: 50 } });
   const slow = await openStalledWatch(url, parent);
   const commits = 200;
   for (let index = 1; index <= commits; index++) {
@@ -92,5 +93,5 @@ test("a reader that wants what is no longer kept is told so, and begins again", 
     follow(replica, response);
   }
   expect(response.revision).toBe(BigInt(commits));
-  expect(replica.extensions).toEqual(new Map(store.state.extensions.entries()));
+  expect(replica.extensions).toEqual(storedExtensions(store));
 });

@@ -60,11 +60,11 @@ describe.each(Object.entries(transports))("over %s", (_name, transportTo) => {
     expect((await chains.next()).chain?.links).toEqual([]);
     await create(transport, "a");
     expect(await commits.next()).toMatchObject({ revision: 1n, events: [{}] });
-    expect([store.commitWatchers.size, store.chainWatchers.size]).toEqual([1, 1]);
+    expect([store.commitNotifier.size, store.chainNotifier.size]).toEqual([1, 1]);
     commits.cancel();
     chains.cancel();
     await until(
-      () => store.commitWatchers.size === 0 && store.chainWatchers.size === 0,
+      () => store.commitNotifier.size === 0 && store.chainNotifier.size === 0,
       "the watchers have left",
     );
   });
@@ -85,7 +85,7 @@ describe.each(Object.entries(transports))("over %s", (_name, transportTo) => {
       metadata: { next_revision: "2" },
     });
     await closed;
-    expect(store.commitWatchers.size).toBe(0);
+    expect(store.commitNotifier.size).toBe(0);
   });
 });
 
@@ -128,7 +128,7 @@ test("1,000 watchers see 100 commits each: all, in order, none twice", async () 
       }
     }
   });
-  await until(() => store.commitWatchers.size === 1_000, "all watchers have joined");
+  await until(() => store.commitNotifier.size === 1_000, "all watchers have joined");
   const writer = createGrpcTransport({ baseUrl: server.url });
   for (let index = 1; index <= 100; index++) {
     await create(writer, `e${index}`);
