@@ -18,7 +18,9 @@ export function getAttachments(state: State, target: string): Stored<AttachmentS
 
 /** Tells whether a target is under a parent; a security group is under itself. */
 export function isUnder(parent: string, target: string): boolean {
-  return target === parent || target.startsWith(`${parent}/`);
+  return (
+    target.startsWith(parent) && (target.length === parent.length || target[parent.length] === "/")
+  );
 }
 
 /**

@@ -1,4 +1,5 @@
 import type { Change, Detachment } from "./commit.ts";
+import { finished } from "./turns.ts";
 import { apply, findAttachments, findExtension, type State } from "./state.ts";
 
 /**
@@ -32,13 +33,7 @@ export interface Decision<Answer> {
 
 /** Decides a plan without a pause: for tries, and for tests. */
 export function decideNow<Answer>(plan: Plan<Answer>, state: State): Decision<Answer> {
-  const work = plan.decide(state);
-  for (;;) {
-    const step = work.next();
-    if (step.done === true) {
-      return step.value;
-    }
-  }
+  return finished(plan.decide(state));
 }
 
 /**

@@ -178,7 +178,8 @@ function replacedWeight(before: State, { organization, changes }: Commit): numbe
   if (held === undefined) {
     return 0;
   }
-  const extensionTrees = 3 * pathWeight(held.extensions.size);
+  // One tree by fqn, and two in execution order, in which an extension may move to another place.
+  const extensionTrees = 5 * pathWeight(held.extensions.size);
   const attachmentTrees = pathWeight(held.attachmentSets.size) + pathWeight(held.targets.size);
   let weight = 0;
   for (const change of changes) {

@@ -17,6 +17,7 @@ import { compareExecution, compareText, type ExecutionKey, firstExecutionKey } f
 import { usableUnder } from "./scope.ts";
 import { SortedMap } from "./sorted-map.ts";
 import type { Stored } from "./stored.ts";
+import { finished } from "./turns.ts";
 
 /** All that the catalog holds at one revision. */
 export interface State {
@@ -67,21 +68,51 @@ export function stateWithin(state: State, fqn: string): State {
   return { revision: state.revision, organizations };
 }
 
+/** Changes of one organization. */
+interface Changes {
+  /** The organization's fqn. */
+  readonly organization: string;
+  readonly changes: readonly Change[];
+}
+
+/** What an organization holds after changes, made ahead of the commit. */
+export interface Prepared {
+  /** What it held before; undefined if that was nothing. */
+  readonly base: Organization | undefined;
+  readonly next: Organization;
+}
+
 /** The state after changes of one organization. */
 export function apply(
   state: State,
-  {
-    revision,
-    organization: fqn,
-    changes,
-  }: {
-    readonly revision: bigint;
-    readonly organization: string;
-    readonly changes: readonly Change[];
-  },
+  { revision, organization, changes }: Changes & { readonly revision: bigint },
+  prepared?: Prepared,
 ): State {
-  const next = cloned(state.organizations.get(fqn));
-  for (const change of changes) {
+  const base = state.organizations.get(organization);
+  const next =
+    prepared?.base === base && prepared !== undefined
+      ? prepared.next
+      : finished(prepare(state, { organization, changes })).next;
+  const organizations = state.organizations.clone();
+  if (next.extensions.size === 0 && next.attachmentSets.size === 0) {
+    organizations.delete(organization);
+  } else {
+    organizations.set(organization, next);
+  }
+  return { revision, organizations };
+}
+
+/** Makes what an organization holds after changes; yields where others may run in between. */
+export function* prepare(
+  state: State,
+  { organization, changes }: Changes,
+): Generator<void, Prepared> {
+  const base = state.organizations.get(organization);
+  const next = cloned(base);
+  for (const [index, change] of changes.entries()) {
+    if (index > 0) {
+      yield;
+    }
     switch (change.kind) {
       case "put-extension":
         removeExtension(next, change.fqn);
@@ -98,13 +129,7 @@ export function apply(
         break;
     }
   }
-  const organizations = state.organizations.clone();
-  if (next.extensions.size === 0 && next.attachmentSets.size === 0) {
-    organizations.delete(fqn);
-  } else {
-    organizations.set(fqn, next);
-  }
-  return { revision, organizations };
+  return { base, next };
 }
 
 /** The extension of a name; undefined if there is none. */
@@ -224,11 +249,15 @@ function putAttachments(next: Organization, attachmentSet: Stored<AttachmentSet>
   const target = attachmentSet.message.fqn;
   const before = attachedIn(next.attachmentSets.get(target));
   const after = attachedIn(attachmentSet);
-  for (const extension of before.difference(after)) {
-    next.targets.delete({ extension, target });
+  for (const extension of before) {
+    if (!after.has(extension)) {
+      next.targets.delete({ extension, target });
+    }
   }
-  for (const extension of after.difference(before)) {
-    next.targets.set({ extension, target }, target);
+  for (const extension of after) {
+    if (!before.has(extension)) {
+      next.targets.set({ extension, target }, target);
+    }
   }
   next.attachmentSets.set(target, attachmentSet);
 }

@@ -4,7 +4,7 @@ import { createHistory, type History, type HistoryLimits, type Replaced } from "
 import { createNotifier, type Notifier } from "./notifier.ts";
 import type { Usability } from "./scope.ts";
 import { createSnapshots, type SnapshotLimits, type Snapshots } from "./snapshots.ts";
-import { apply, emptyState, findExtension, type State, targetsOf } from "./state.ts";
+import { apply, emptyState, findExtension, type Prepared, type State, targetsOf } from "./state.ts";
 import { createTurns, type Turns } from "./turns.ts";
 import { createMessageCache, type MessageCache } from "./watch/message-cache.ts";
 
@@ -16,8 +16,12 @@ export interface Sink {
   readonly turns: Turns;
   /** Becomes a catalog that was stored. */
   restore(restored: Restored): void;
-  /** Moves on to the state after a commit, whose revision has to be greater than the present one. */
-  apply(commit: Commit): void;
+  /**
+   * Moves on to the state after a commit, whose revision has to be greater than the present one.
+   *
+   * @param prepared - what `prepare` made of the changes, so that it need not be done now
+   */
+  apply(commit: Commit, prepared?: Prepared): void;
 }
 
 /** A catalog as a journal has stored it. */
@@ -124,14 +128,14 @@ export function createStore({
       commitNotifier.notifyAll();
       chainNotifier.notifyAll();
     },
-    apply(commit) {
+    apply(commit, prepared) {
       const { revision, organization, changes } = commit;
       if (revision <= present.revision || changes.length === 0) {
         throw new RangeError(`commit ${revision} does not follow ${present.revision}`);
       }
       const before = present;
       snapshots.weigh(before, commit);
-      present = apply(before, commit);
+      present = apply(before, commit, prepared);
       history.record(commit, replacedBy(before, changes));
       commitNotifier.notify(organization);
       if (chainNotifier.size > 0) {

@@ -29,6 +29,16 @@ export function createTurns(now: () => number = () => performance.now()): Turns 
   };
 }
 
+/** Runs work that yields to its end without a pause. */
+export function finished<Result>(work: Iterator<void, Result>): Result {
+  for (;;) {
+    const step = work.next();
+    if (step.done === true) {
+      return step.value;
+    }
+  }
+}
+
 /**
  * Runs work that yields to its end, and gives turns back in between. Work that fits into a turn is
  * done before this returns.

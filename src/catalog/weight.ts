@@ -13,13 +13,17 @@ const bytesHeader = 200;
 /** A number that is no small integer has an object of its own. */
 const heapNumber = 2 * word;
 const bigint = 3 * word;
-const messageHeader = 4 * word;
-/** An object with room for four properties. */
-const recordHeader = 7 * word;
-/** Up to so many keys an object has a hidden class; with more it is a hash table. */
-const maxFastKeys = 12;
-/** A place for a value, and a share of the hidden class, which other objects may have too. */
-const fastKey = 4 * word;
+const objectHeader = 3 * word;
+/** A message has room for so many fields at least. */
+const minFields = 7;
+/** A record is made with room for so many keys. */
+const minKeys = 4;
+/** Up to so many keys a record has a hidden class; with more it is a hash table. */
+const maxFastKeys = 16;
+/** A place for a value, in a record whose hidden class others have too. */
+const sharedKey = 10;
+/** A place for a value, and a part of a hidden class that nobody else has. */
+const ownKey = 145;
 /** A place in a hash table that is half empty. */
 const hashedKey = 7 * word;
 
@@ -68,19 +72,50 @@ function weighObject(value: object): number {
 
 /** Messages of a type share their keys and the name of the type. */
 function weighMessage(message: object): number {
-  let weight = messageHeader;
+  let weight = objectHeader;
+  let fields = 0;
   for (const [key, value] of Object.entries(message)) {
-    weight += word + (key === "$typeName" ? 0 : weigh(value));
+    fields++;
+    weight += key === "$typeName" ? 0 : weigh(value);
   }
-  return weight;
+  return weight + Math.max(fields, minFields) * word;
 }
 
 /** An object of a Struct, or a map. */
 function weighRecord(record: object): number {
   const entries = Object.entries(record);
-  const ofKey = entries.length <= maxFastKeys ? fastKey : hashedKey;
-  return entries.reduce(
-    (sum, [key, value]) => sum + ofKey + weighString(key) + weigh(value),
-    recordHeader,
-  );
+  let weight = objectHeader + minKeys * word;
+  for (const [, value] of entries) {
+    weight += weigh(value);
+  }
+  if (isOfRecentShape(Object.keys(record))) {
+    return weight + Math.max(0, entries.length - minKeys) * sharedKey;
+  }
+  const place = entries.length <= maxFastKeys ? ownKey : hashedKey;
+  for (const [key] of entries) {
+    weight += place + weighString(key);
+  }
+  return weight;
+}
+
+/*
+ * Records with the same keys share their hidden class and the keys, and then weigh a third. Whether there
+ * are others can only be guessed from what was weighed lately.
+ */
+const recentShapes = new Set<string>();
+const maxRecentShapes = 1_024;
+const maxShapeLength = 1_024;
+
+function isOfRecentShape(keys: readonly string[]): boolean {
+  const shape = keys.join("\0");
+  if (shape === "" || recentShapes.has(shape)) {
+    return true;
+  }
+  if (shape.length <= maxShapeLength) {
+    if (recentShapes.size >= maxRecentShapes) {
+      recentShapes.clear();
+    }
+    recentShapes.add(shape);
+  }
+  return false;
 }

@@ -1,5 +1,6 @@
 import { journalClosed } from "../catalog/errors.ts";
 import type { Sink } from "../catalog/store.ts";
+import { prepare } from "../catalog/state.ts";
 import { inTurns } from "../catalog/turns.ts";
 import type { Journal } from "./journal.ts";
 import { createQueues } from "./queues.ts";
@@ -32,15 +33,15 @@ export function createMemoryJournal({ now = Date.now }: MemoryJournalOptions = {
         const { state, turns } = opened();
         const work = plan.decide(state);
         const { changes, detached, answer } = await inTurns(work, turns, signal);
-        if (changes.length > 0) {
-          const store = opened();
-          store.apply({
-            revision: store.state.revision + 1n,
-            organization,
-            changes,
-            metadata: { time: now(), author, reason, detached },
-          });
+        if (changes.length === 0) {
+          return answer;
         }
+        const preparation = prepare(state, { organization, changes });
+        const prepared = await inTurns(preparation, turns, signal);
+        const metadata = { time: now(), author, reason, detached };
+        const store = opened();
+        const revision = store.state.revision + 1n;
+        store.apply({ revision, organization, changes, metadata }, prepared);
         return answer;
       });
     },

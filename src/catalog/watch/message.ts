@@ -6,6 +6,7 @@ import {
   type WatchResponse,
   WatchResponseSchema,
 } from "../../../gen/wasmext/v1/watch_service_pb.ts";
+import type { Change } from "../commit.ts";
 import type { SeenChange } from "./view.ts";
 
 /** What a watch sends at once: a commit, a part of the present state, or a bookmark. */
@@ -70,29 +71,64 @@ const fields = WatchResponseSchema.field;
 const eventFields = WatchEventSchema.field;
 
 function encoded(revision: bigint, incarnation: string, seen: readonly SeenChange[]): Uint8Array {
-  const writer = new BinaryWriter().tag(fields.revision.number, WireType.Varint).int64(revision);
-  for (const each of seen) {
-    const [field, value] = encodedEvent(each);
-    const length = varintSize(value.byteLength) + value.byteLength + 1;
-    writer.tag(fields.events.number, WireType.LengthDelimited).uint32(length);
-    writer.tag(field, WireType.LengthDelimited).bytes(value);
+  const head = new BinaryWriter()
+    .tag(fields.revision.number, WireType.Varint)
+    .int64(revision)
+    .tag(fields.incarnation.number, WireType.LengthDelimited)
+    .string(incarnation)
+    .finish();
+  const events = seen.map(encodedEvent);
+  const size = events.reduce((sum, event) => sum + delimitedSize(eventSize(event)), 0);
+  const bytes = new Uint8Array(head.byteLength + size);
+  bytes.set(head);
+  let at = head.byteLength;
+  const write = (field: number, length: number): void => {
+    bytes[at++] = (field << 3) | WireType.LengthDelimited;
+    let rest = length;
+    for (; rest >= 0x80; rest >>>= 7) {
+      bytes[at++] = (rest & 0x7f) | 0x80;
+    }
+    bytes[at++] = rest;
+  };
+  for (const event of events) {
+    write(fields.events.number, eventSize(event));
+    write(event.field, event.value.byteLength);
+    bytes.set(event.value, at);
+    at += event.value.byteLength;
   }
-  writer.tag(fields.incarnation.number, WireType.LengthDelimited).string(incarnation);
-  return writer.finish();
+  return bytes;
 }
 
-/** The number of the field of WatchEvent that a change sets, and the bytes of its value. */
-function encodedEvent({ change, view }: SeenChange): [number, Uint8Array] {
+/** A WatchEvent as the one field of it that is set. Its number, as that of `events`, is up to 15. */
+interface EncodedEvent {
+  readonly field: number;
+  readonly value: Uint8Array;
+}
+
+function eventSize({ value }: EncodedEvent): number {
+  return delimitedSize(value.byteLength);
+}
+
+/** What a field with a tag of one byte, a length and so many bytes takes. */
+function delimitedSize(length: number): number {
+  let size = length + 2;
+  for (let rest = length; rest >= 0x80; rest >>>= 7) {
+    size++;
+  }
+  return size;
+}
+
+function encodedEvent({ change, view }: SeenChange): EncodedEvent {
   if (view === "put" && change.kind === "put-extension") {
-    return [eventFields.extensionPut.number, change.extension.bytes];
+    return { field: eventFields.extensionPut.number, value: change.extension.bytes };
   }
   if (view === "put" && change.kind === "put-attachments") {
-    return [eventFields.attachmentSetPut.number, change.attachmentSet.bytes];
+    return { field: eventFields.attachmentSetPut.number, value: change.attachmentSet.bytes };
   }
-  const field = isOfExtension({ change, view })
+  const field = isOfExtension(change)
     ? eventFields.extensionDeleted
     : eventFields.attachmentSetDeleted;
-  return [field.number, Buffer.from(change.fqn)];
+  return { field: field.number, value: Buffer.from(change.fqn) };
 }
 
 function eventOf({ change, view }: SeenChange): WatchEvent {
@@ -104,14 +140,10 @@ function eventOf({ change, view }: SeenChange): WatchEvent {
     const { message: value } = change.attachmentSet;
     return create(WatchEventSchema, { event: { case: "attachmentSetPut", value } });
   }
-  const of = isOfExtension({ change, view }) ? "extensionDeleted" : "attachmentSetDeleted";
+  const of = isOfExtension(change) ? "extensionDeleted" : "attachmentSetDeleted";
   return create(WatchEventSchema, { event: { case: of, value: change.fqn } });
 }
 
-function isOfExtension({ change: { kind } }: SeenChange): boolean {
+function isOfExtension({ kind }: Change): boolean {
   return kind === "put-extension" || kind === "delete-extension";
-}
-
-function varintSize(value: number): number {
-  return value < 0x80 ? 1 : value < 0x4000 ? 2 : value < 0x200000 ? 3 : value < 0x10000000 ? 4 : 5;
 }

@@ -2,9 +2,9 @@
 import { isUnder } from "../attachment-reads.ts";
 import type { Change } from "../commit.ts";
 import { isInScope } from "../extension-reads.ts";
+import { tenantOf } from "../fqn.ts";
 import type { HistoryEntry } from "../history.ts";
 import type { Usability } from "../scope.ts";
-import { targetOf } from "../target.ts";
 
 /** How a scope sees a change. */
 export type View = "put" | "deleted";
@@ -24,7 +24,7 @@ export const maxScannedChanges = 16;
 /** Sorts the changes of a large commit, so that not all of them are looked at for each tenant. */
 export function changesByTenant({ changes }: HistoryEntry): ChangesByTenant {
   return Map.groupBy(changes, ({ kind, fqn }) =>
-    kind === "put-attachments" || kind === "delete-attachments" ? targetOf(fqn).tenant : "",
+    kind === "put-attachments" || kind === "delete-attachments" ? tenantOf(fqn) : "",
   );
 }
 
@@ -44,10 +44,14 @@ export function seenBy(
     scope === entry.organization || byTenant === undefined
       ? entry.changes
       : [...(byTenant.get("") ?? []), ...(byTenant.get(scope) ?? [])];
-  return changes.flatMap((change) => {
+  const seen: SeenChange[] = [];
+  for (const change of changes) {
     const view = viewOf(change, entry, scope);
-    return view === "hidden" ? [] : [{ change, view }];
-  });
+    if (view !== "hidden") {
+      seen.push({ change, view });
+    }
+  }
+  return seen;
 }
 
 function viewOf(change: Change, { replaced }: HistoryEntry, scope: string): View | "hidden" {
