@@ -6,6 +6,7 @@ import {
   type WatchResponse,
   WatchResponseSchema,
 } from "../../../gen/wasmext/v1/watch_service_pb.ts";
+import { type DelimitedField, encodeFields } from "../../wire/delimited.ts";
 import type { Change } from "../commit.ts";
 import type { SeenChange } from "./view.ts";
 
@@ -77,58 +78,24 @@ function encoded(revision: bigint, incarnation: string, seen: readonly SeenChang
     .tag(fields.incarnation.number, WireType.LengthDelimited)
     .string(incarnation)
     .finish();
-  const events = seen.map(encodedEvent);
-  const size = events.reduce((sum, event) => sum + delimitedSize(eventSize(event)), 0);
-  const bytes = new Uint8Array(head.byteLength + size);
-  bytes.set(head);
-  let at = head.byteLength;
-  const write = (field: number, length: number): void => {
-    bytes[at++] = (field << 3) | WireType.LengthDelimited;
-    let rest = length;
-    for (; rest >= 0x80; rest >>>= 7) {
-      bytes[at++] = (rest & 0x7f) | 0x80;
-    }
-    bytes[at++] = rest;
-  };
-  for (const event of events) {
-    write(fields.events.number, eventSize(event));
-    write(event.field, event.value.byteLength);
-    bytes.set(event.value, at);
-    at += event.value.byteLength;
-  }
-  return bytes;
+  const events = seen.map((each) => ({
+    number: fields.events.number,
+    value: [encodedEvent(each)],
+  }));
+  return encodeFields(events, head);
 }
 
-/** A WatchEvent as the one field of it that is set. Its number, as that of `events`, is up to 15. */
-interface EncodedEvent {
-  readonly field: number;
-  readonly value: Uint8Array;
-}
-
-function eventSize({ value }: EncodedEvent): number {
-  return delimitedSize(value.byteLength);
-}
-
-/** What a field with a tag of one byte, a length and so many bytes takes. */
-function delimitedSize(length: number): number {
-  let size = length + 2;
-  for (let rest = length; rest >= 0x80; rest >>>= 7) {
-    size++;
-  }
-  return size;
-}
-
-function encodedEvent({ change, view }: SeenChange): EncodedEvent {
+function encodedEvent({ change, view }: SeenChange): DelimitedField {
   if (view === "put" && change.kind === "put-extension") {
-    return { field: eventFields.extensionPut.number, value: change.extension.bytes };
+    return { number: eventFields.extensionPut.number, value: change.extension.bytes };
   }
   if (view === "put" && change.kind === "put-attachments") {
-    return { field: eventFields.attachmentSetPut.number, value: change.attachmentSet.bytes };
+    return { number: eventFields.attachmentSetPut.number, value: change.attachmentSet.bytes };
   }
   const field = isOfExtension(change)
     ? eventFields.extensionDeleted
     : eventFields.attachmentSetDeleted;
-  return { field: field.number, value: Buffer.from(change.fqn) };
+  return { number: field.number, value: Buffer.from(change.fqn) };
 }
 
 function eventOf({ change, view }: SeenChange): WatchEvent {
