@@ -149,3 +149,32 @@ for (const [name, config] of [
     print(`${what}, ${name}: estimate to that`, (estimated / held).toFixed(2));
   }
 }
+
+/* The history at its bound, full of commits whose memory is many times their encoded size. */
+const maxWeight = 32 * 1024 * 1024;
+const store = createStore({ history: { maxWeight } });
+const journal = openMemoryJournal(store);
+const name = "large-in-memory";
+const parent = "organizations/acme";
+let current = (
+  await journal.write(
+    createExtension(
+      create(CreateWasmExtensionRequestSchema, { parent, name, wasmExtension: { url: "oci://x" } }),
+    ),
+  )
+).message;
+const empty = heldBytes();
+for (let index = 0; index < 5_000; index++) {
+  const config = { list: times(500, () => ({})) };
+  const changed = create(WasmExtensionSchema, { ...current, priority: index, config });
+  const bytes = toBinary(WasmExtensionSchema, changed);
+  current = (await journal.write(updateExtension(fromBinary(WasmExtensionSchema, bytes)))).message;
+}
+const full = heldBytes() - empty;
+print("history of lists of empty objects: MiB of its bound", maxWeight / 2 ** 20);
+print(
+  "history of lists of empty objects: MiB by its count",
+  (store.history.weight / 2 ** 20).toFixed(1),
+);
+print("history of lists of empty objects: MiB of memory", (full / 2 ** 20).toFixed(1));
+print("history of lists of empty objects: ratio", (full / maxWeight).toFixed(2));

@@ -1,7 +1,9 @@
 /* Random writes of every kind; every list, chain and watch is compared with a plain model. */
+import { equals } from "@bufbuild/protobuf";
 import { Code } from "@connectrpc/connect";
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { type Chain, ChainSchema } from "../../gen/wasmext/v1/chain_pb.ts";
 import type { WatchResponse } from "../../gen/wasmext/v1/watch_service_pb.ts";
 import {
   anyAttachment,
@@ -179,12 +181,19 @@ async function compareReads(
     );
   }
   for (const target of targets) {
+    const asked: Chain[] = [];
     for (const port of [0, 80, 8080]) {
       const { chain } = await chains.resolveChain({ target, port });
+      asked.push(...(chain === undefined ? [] : [chain]));
       const links = chain?.links.map(
         ({ fqn, position, config }) => `${fqn}#${position} ${config?.["from"] as string}`,
       );
       expect(links).toEqual(chainOf(model, target, port));
+    }
+    // The etag says whether the same runs.
+    for (const [a, b] of asked.flatMap((one) => asked.map((another) => [one, another] as const))) {
+      const isSame = equals(ChainSchema, { ...a, etag: "" }, { ...b, etag: "" });
+      expect(a.etag === b.etag).toBe(isSame);
     }
   }
 }

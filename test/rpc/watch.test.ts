@@ -303,6 +303,22 @@ describe("WatchChain", () => {
     await until(() => catalog.store.chainNotifier.size === 0, "all watchers have left");
   });
 
+  test("is silent when the same is said in another order", async () => {
+    const catalog = createAcme();
+    await catalog.put("a", { config: { x: 1, y: { p: true, q: [1, 2] } } });
+    await catalog.attach(redIngress, [{ fqn: ext("a") }]);
+    const reader = read((options) => catalog.chains.watchChain({ target: redIngress }, options));
+    const first = (await reader.next()).chain;
+    expect(first?.etag).toMatch(/^"[A-Za-z0-9+/]{11}="$/);
+    const reordered = { y: { q: [1, 2], p: true }, x: 1 };
+    await catalog.put("a", { config: reordered, description: "of no effect on the chain" });
+    const { chain } = await catalog.chains.resolveChain({ target: redIngress });
+    expect(chain?.etag).toBe(first?.etag);
+    await catalog.put("a", { config: { ...reordered, x: 2 } });
+    expect((await reader.next()).chain?.links[0]?.config).toEqual({ ...reordered, x: 2 });
+    reader.cancel();
+  });
+
   test("shows only what the asked traffic passes", async () => {
     const catalog = createAcme();
     await catalog.put("a");

@@ -33,6 +33,8 @@ const transports: Record<string, (baseUrl: string) => Transport> = {
   gRPC: (baseUrl) => createGrpcTransport({ baseUrl }),
   "gRPC-Web over HTTP/1.1": (baseUrl) => createGrpcWebTransport({ baseUrl, httpVersion: "1.1" }),
   "Connect over HTTP/1.1": (baseUrl) => createConnectTransport({ baseUrl, httpVersion: "1.1" }),
+  "Connect in JSON over HTTP/2": (baseUrl) =>
+    createConnectTransport({ baseUrl, httpVersion: "2", useBinaryFormat: false }),
   "Connect over HTTP/2": (baseUrl) => createConnectTransport({ baseUrl, httpVersion: "2" }),
 };
 
@@ -59,7 +61,11 @@ describe.each(Object.entries(transports))("over %s", (_name, transportTo) => {
     expect(await commits.next()).toMatchObject({ bookmark: true });
     expect((await chains.next()).chain?.links).toEqual([]);
     await create(transport, "a");
-    expect(await commits.next()).toMatchObject({ revision: 1n, events: [{}] });
+    const response = await commits.next();
+    expect(response).toMatchObject({ revision: 1n, incarnation: store.incarnation });
+    expect(response.events).toMatchObject([
+      { event: { case: "extensionPut", value: { fqn: `${parent}/extensions/a`, url: "oci://x" } } },
+    ]);
     expect([store.commitNotifier.size, store.chainNotifier.size]).toEqual([1, 1]);
     commits.cancel();
     chains.cancel();

@@ -186,7 +186,7 @@ export const WatchService: GenService<{
    *   is the oldest one that is; or it is a revision of another incarnation.
    *   `next_revision` is 0.
    * - RESOURCE_EXHAUSTED: the reader has fallen behind by more than 1,000
-   *   commits or 8 MiB. `next_revision` is 0 if what it has not read is no
+   *   commits, or 32 MiB as the server holds them in memory. `next_revision` is 0 if what it has not read is no
    *   longer kept, or if it had not read all of the present state.
    * - UNAVAILABLE: the server goes down. DEADLINE_EXCEEDED: the deadline of the
    *   call is over. `next_revision` is 0 if the present state was not complete.
