@@ -49,5 +49,6 @@ export function tenantOf(target: string): string {
 
 /** The organization's fqn that any fqn begins with. */
 export function organizationOf(fqn: string): string {
-  return fqn.split("/", 2).join("/");
+  const end = fqn.indexOf("/", fqn.indexOf("/") + 1);
+  return end === -1 ? fqn : fqn.slice(0, end);
 }
