@@ -12,7 +12,7 @@ import { createExtension } from "../src/catalog/extension-writes.ts";
 import { extensionListing } from "../src/catalog/listings.ts";
 import { listPage } from "../src/catalog/pages.ts";
 import { createStore, type Store } from "../src/catalog/store.ts";
-import { createMemoryJournal } from "../src/journal/memory.ts";
+import { openMemoryJournal } from "../src/journal/memory.ts";
 import { median, megabytes, print, time } from "./measure.ts";
 
 const organization = "organizations/acme";
@@ -23,7 +23,7 @@ const large = 100_000;
 /** Fills a store: `tenantShare` extensions for the tenant, the others for tenants of their own. */
 async function filled(count: number): Promise<Store> {
   const store = createStore();
-  const journal = createMemoryJournal(store);
+  const journal = openMemoryJournal(store);
   const every = count / tenantShare;
   for (let index = 0; index < count; index++) {
     const owner = index % every === 0 ? tenant : `${organization}/tenants/t${index % 100}`;

@@ -1,6 +1,6 @@
 import { createRouterTransport, type Transport } from "@connectrpc/connect";
 import { createStore, type Store } from "./catalog/store.ts";
-import { createMemoryJournal } from "./journal/memory.ts";
+import { openMemoryJournal } from "./journal/memory.ts";
 import { createRoutes } from "./routes.ts";
 import { defaultBookmarkIntervalMs } from "./rpc/catalog.ts";
 import { errorInterceptor } from "./rpc/error-interceptor.ts";
@@ -23,7 +23,7 @@ export function createInMemoryTransport({
   bookmarkIntervalMs = defaultBookmarkIntervalMs,
 }: InMemoryOptions = {}): Transport {
   const routes = createRoutes(
-    { store, journal: createMemoryJournal(store), bookmarkIntervalMs },
+    { store, journal: openMemoryJournal(store), bookmarkIntervalMs },
     new AbortController().signal,
   );
   return createRouterTransport(routes, {

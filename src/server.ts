@@ -2,7 +2,7 @@ import type { AddressInfo } from "node:net";
 import { Code } from "@connectrpc/connect";
 import type { Logger } from "pino";
 import { createStore, type Store } from "./catalog/store.ts";
-import { createMemoryJournal } from "./journal/memory.ts";
+import { openMemoryJournal } from "./journal/memory.ts";
 import { defaultBookmarkIntervalMs } from "./rpc/catalog.ts";
 import { rpcError } from "./rpc/errors.ts";
 import { createRoutes } from "./routes.ts";
@@ -64,7 +64,7 @@ const streamGraceMs = 7_000;
 export function createServer(options: ServerOptions): Server {
   const store = options.store ?? createStore();
   const bookmarkIntervalMs = options.bookmarkIntervalMs ?? defaultBookmarkIntervalMs;
-  const journal = createMemoryJournal(store);
+  const journal = openMemoryJournal(store);
   const shutdown = new AbortController();
   const now = (): number => performance.now();
   const unread = createUnreadAnswers({ ...defaultUnreadLimits, ...options.unread }, now);
@@ -91,15 +91,15 @@ export function createServer(options: ServerOptions): Server {
     headTimeoutMs: options.requestTimeoutMs ?? 30_000,
   });
   let closed: Promise<void> | undefined;
-  const closeOnce = (): Promise<void> => {
+  const closeOnce = async (): Promise<void> => {
     const problem = "the server is going down; connect again";
     shutdown.abort(rpcError(Code.Unavailable, "SHUTTING_DOWN", problem));
     const timer = setTimeout(() => {
       unread.shutDownStreams();
     }, streamGraceMs);
-    return port.close(closeGraceMs).finally(() => {
-      clearTimeout(timer);
-    });
+    await port.close(closeGraceMs);
+    clearTimeout(timer);
+    await journal.close();
   };
   return {
     listen: () => port.listen(options.port, options.host),

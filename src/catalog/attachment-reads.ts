@@ -1,14 +1,15 @@
 import type { AttachmentSet } from "../../gen/wasmext/v1/attachment_set_pb.ts";
 import { notFound } from "./errors.ts";
-import type { State } from "./state.ts";
+import { findAttachments, organizationIn, type State } from "./state.ts";
+import type { Stored } from "./stored.ts";
 
 /**
  * Returns the attachments of a target.
  *
  * Raises a CatalogError of the kind not-found if it has none.
  */
-export function getAttachments(state: State, target: string): AttachmentSet {
-  const attachmentSet = state.attachmentSets.get(target);
+export function getAttachments(state: State, target: string): Stored<AttachmentSet> {
+  const attachmentSet = findAttachments(state, target);
   if (attachmentSet === undefined) {
     throw notFound(target);
   }
@@ -17,7 +18,9 @@ export function getAttachments(state: State, target: string): AttachmentSet {
 
 /** Tells whether a target is under a parent; a security group is under itself. */
 export function isUnder(parent: string, target: string): boolean {
-  return target === parent || target.startsWith(`${parent}/`);
+  return (
+    target.startsWith(parent) && (target.length === parent.length || target[parent.length] === "/")
+  );
 }
 
 /**
@@ -28,15 +31,16 @@ export function* attachmentSetsUnder(
   state: State,
   parent: string,
   after = "",
-): Generator<AttachmentSet, void> {
+): Generator<Stored<AttachmentSet>, void> {
   // A security group is a target itself; what is under a parent begins with its fqn and a slash.
-  const own = state.attachmentSets.get(parent);
+  const attachmentSets = organizationIn(state, parent)?.attachmentSets;
+  const own = attachmentSets?.get(parent);
   if (own !== undefined && after < parent) {
     yield own;
   }
   const prefix = `${parent}/`;
   const from = after > prefix ? after : prefix;
-  for (const [fqn, attachmentSet] of state.attachmentSets.entries(from)) {
+  for (const [fqn, attachmentSet] of attachmentSets?.entries(from) ?? []) {
     if (!fqn.startsWith(prefix)) {
       return;
     }

@@ -15,28 +15,32 @@ import { type AttachmentSet, AttachmentSetSchema } from "../../gen/wasmext/v1/at
 import { getAttachments } from "./attachment-reads.ts";
 import { problemsOfAttachments } from "./attachment-rules.ts";
 import { etagOfNothing, missingEtag, staleEtag, unusableExtension } from "./errors.ts";
+import { organizationOf } from "./fqn.ts";
 import type { Plan } from "./plan.ts";
-import { sealed } from "./sealed.ts";
-import { isUsableBy, type State } from "./state.ts";
+import { findAttachments, findExtension, isUsableBy, type State } from "./state.ts";
+import { type Stored, storedOf } from "./stored.ts";
 import { targetOf } from "./target.ts";
 import { validated } from "./validate.ts";
 
 /** Creates or replaces the attachments of a target; answers with the set as it is stored. */
-export function setAttachments(request: SetAttachmentsRequest): Plan<AttachmentSet> {
+export function setAttachments(request: SetAttachmentsRequest): Plan<Stored<AttachmentSet>> {
   validated(SetAttachmentsRequestSchema, request, () => problemsOfAttachments(request));
   const attachmentSet = request.attachmentSet ?? create(AttachmentSetSchema);
-  return (state) => {
-    const current = state.attachmentSets.get(attachmentSet.fqn);
-    checkEtag(current, attachmentSet);
-    checkUsable(state, attachmentSet);
-    if (current !== undefined && equals(AttachmentSetSchema, current, attachmentSet)) {
-      return { changes: [], answer: current };
-    }
-    const { stored, bytes } = sealed(AttachmentSetSchema, attachmentSet, state.revision);
-    return {
-      changes: [{ kind: "put-attachments", fqn: stored.fqn, attachmentSet: stored, bytes }],
-      answer: stored,
-    };
+  const { fqn } = attachmentSet;
+  return {
+    organization: organizationOf(fqn),
+    reads: [fqn, ...attachmentSet.extension.map((attachment) => attachment.fqn)],
+    *decide(state) {
+      const current = findAttachments(state, fqn);
+      checkEtag(current?.message, attachmentSet);
+      checkUsable(state, attachmentSet);
+      if (current !== undefined && equals(AttachmentSetSchema, current.message, attachmentSet)) {
+        return { changes: [], detached: [], answer: current };
+      }
+      const answer = storedOf(AttachmentSetSchema, attachmentSet, state.revision);
+      const changes = [{ kind: "put-attachments" as const, fqn, attachmentSet: answer }];
+      return { changes, detached: [], answer };
+    },
   };
 }
 
@@ -45,12 +49,14 @@ export function deleteAttachments(
   request: DeleteAttachmentsRequest,
 ): Plan<DeleteAttachmentsResponse> {
   const { fqn } = validated(DeleteAttachmentsRequestSchema, request);
-  return (state) => {
-    getAttachments(state, fqn);
-    return {
-      changes: [{ kind: "delete-attachments", fqn }],
-      answer: create(DeleteAttachmentsResponseSchema),
-    };
+  return {
+    organization: organizationOf(fqn),
+    reads: [fqn],
+    *decide(state) {
+      getAttachments(state, fqn);
+      const changes = [{ kind: "delete-attachments" as const, fqn }];
+      return { changes, detached: [], answer: create(DeleteAttachmentsResponseSchema) };
+    },
   };
 }
 
@@ -69,9 +75,9 @@ function checkEtag(current: AttachmentSet | undefined, { fqn, etag }: Attachment
 function checkUsable(state: State, { fqn: target, extension: attachments }: AttachmentSet): void {
   const { tenant } = targetOf(target);
   for (const fqn of new Set(attachments.map((attachment) => attachment.fqn))) {
-    const extension = state.extensions.get(fqn);
+    const extension = findExtension(state, fqn);
     // One answer for both, so that a tenant learns nothing of extensions that it may not use.
-    if (extension === undefined || !isUsableBy(state, tenant, extension)) {
+    if (extension === undefined || !isUsableBy(state, tenant, extension.message)) {
       throw unusableExtension(fqn, tenant);
     }
   }

@@ -1,11 +1,7 @@
-import { create, toBinary } from "@bufbuild/protobuf";
-import {
-  type WasmExtension,
-  WasmExtensionSchema,
-} from "../../gen/tetrateio/api/tsb/extension/v2/wasm_extension_pb.ts";
+import { create } from "@bufbuild/protobuf";
+import type { WasmExtension } from "../../gen/tetrateio/api/tsb/extension/v2/wasm_extension_pb.ts";
 import {
   type WasmExtensionAttachment,
-  WasmExtensionAttachmentSchema,
   WorkloadMode as Mode,
   WorkloadModeSchema,
 } from "../../gen/tetrateio/api/tsb/types/v2/types_pb.ts";
@@ -19,10 +15,11 @@ import {
   ConfigSource,
   ExclusionReason,
 } from "../../gen/wasmext/v1/chain_pb.ts";
+import { chainEtag } from "./chain-etag.ts";
 import { chainTooLarge } from "./errors.ts";
 import { compareExecution } from "./order.ts";
 import { effectivePullPolicy } from "./pull-policy.ts";
-import type { State } from "./state.ts";
+import { findAttachments, findExtension, type State } from "./state.ts";
 import { targetOf } from "./target.ts";
 import { effectiveMatch, isSelected, type Traffic } from "./traffic.ts";
 
@@ -35,17 +32,22 @@ import { effectiveMatch, isSelected, type Traffic } from "./traffic.ts";
  */
 export function resolveChain(state: State, target: string, traffic: Traffic): Chain {
   const { isGateway } = targetOf(target);
-  const addSize = sizeCounter(target);
+  const set = findAttachments(state, target);
+  // Each link repeats its extension, so a small set can make a chain that no answer can hold.
+  let bytes = set?.bytes.byteLength ?? 0;
   const links: ChainLink[] = [];
   const excluded: ChainExclusion[] = [];
-  for (const [position, attachment] of attachmentsOf(state, target).entries()) {
-    const extension = state.extensions.get(attachment.fqn);
+  for (const [position, attachment] of set?.message.extension.entries() ?? []) {
+    const extension = findExtension(state, attachment.fqn);
     if (extension === undefined) {
       // Attachments go with their extension, in one commit: see detach.ts.
       throw new Error(`${target} attaches ${attachment.fqn}, which does not exist`);
     }
-    addSize(extension, attachment);
-    const link = linkOf(extension, attachment, position);
+    bytes += extension.bytes.byteLength;
+    if (bytes > maxChainBytes) {
+      throw chainTooLarge(target, maxChainBytes);
+    }
+    const link = linkOf(extension.message, attachment, position);
     const exclusion = exclusionOf(link, isGateway, traffic);
     if (exclusion === undefined) {
       links.push(link);
@@ -54,29 +56,11 @@ export function resolveChain(state: State, target: string, traffic: Traffic): Ch
     }
   }
   links.sort((a, b) => compareExecution(a, b) || a.position - b.position);
-  return create(ChainSchema, { target, revision: state.revision, links, excluded });
+  const chain = create(ChainSchema, { target, links, excluded });
+  return Object.assign(chain, { revision: state.revision, etag: chainEtag(chain) });
 }
 
-/** Each link repeats its extension, so a small set can make a chain that no answer can hold. */
 const maxChainBytes = 16 * 1024 * 1024;
-
-/** Adds up what links hold, at most; raises a CatalogError when it is too much. */
-function sizeCounter(target: string) {
-  const sizes = new Map<WasmExtension, number>();
-  let total = 0;
-  return (extension: WasmExtension, attachment: WasmExtensionAttachment): void => {
-    const size = sizes.get(extension) ?? toBinary(WasmExtensionSchema, extension).byteLength;
-    sizes.set(extension, size);
-    total += size + toBinary(WasmExtensionAttachmentSchema, attachment).byteLength;
-    if (total > maxChainBytes) {
-      throw chainTooLarge(target, maxChainBytes);
-    }
-  };
-}
-
-function attachmentsOf(state: State, target: string): readonly WasmExtensionAttachment[] {
-  return state.attachmentSets.get(target)?.extension ?? [];
-}
 
 function linkOf(
   extension: WasmExtension,

@@ -2,47 +2,68 @@
  * Attachments go with what they attach: these are the changes that a commit makes beside its own when
  * an extension goes away, or is withdrawn from tenants. A set that loses its last attachment stays, as
  * its workload selector is the tenant's.
+ *
+ * An extension may have thousands of targets, so the work yields after each.
  */
 import type { WasmExtension } from "../../gen/tetrateio/api/tsb/extension/v2/wasm_extension_pb.ts";
 import { AttachmentSetSchema } from "../../gen/wasmext/v1/attachment_set_pb.ts";
+import type { Change, Detachment } from "./commit.ts";
 import { usableUnder } from "./scope.ts";
-import { sealed } from "./sealed.ts";
-import { type Change, type State, targetsOf } from "./state.ts";
+import { findAttachments, type State, targetsOf } from "./state.ts";
+import { storedOf } from "./stored.ts";
 import { targetOf } from "./target.ts";
 
+/** What goes with an extension. */
+export interface Cascade {
+  readonly changes: readonly Change[];
+  readonly detached: readonly Detachment[];
+}
+
 /** Removes an extension from every set that attaches it. */
-export function detachEverywhere(state: State, extension: string): Change[] {
-  return [...targetsOf(state, extension)].flatMap((target) => detach(state, target, extension));
+export function detachEverywhere(state: State, extension: string): Generator<void, Cascade> {
+  return detach(state, extension, () => true);
 }
 
 /** Removes an extension from the sets of tenants that may not use it any more. */
-export function detachWhereWithdrawn(
+export function* detachWhereWithdrawn(
   state: State,
   before: WasmExtension,
   after: WasmExtension,
-): Change[] {
+): Generator<void, Cascade> {
   const lists = usableUnder(after);
   if (lists.isSupersetOf(usableUnder(before))) {
-    return [];
+    return { changes: [], detached: [] };
   }
-  return [...targetsOf(state, after.fqn)]
-    .filter((target) => {
-      const { tenant, organization } = targetOf(target);
-      return !lists.has(tenant) && !lists.has(organization);
-    })
-    .flatMap((target) => detach(state, target, after.fqn));
+  return yield* detach(state, after.fqn, (target) => {
+    const { tenant, organization } = targetOf(target);
+    return !lists.has(tenant) && !lists.has(organization);
+  });
 }
 
-function detach(state: State, target: string, extension: string): Change[] {
-  const current = state.attachmentSets.get(target);
-  if (current === undefined) {
-    return [];
+function* detach(
+  state: State,
+  extension: string,
+  isWithdrawn: (target: string) => boolean,
+): Generator<void, Cascade> {
+  const changes: Change[] = [];
+  const detached: Detachment[] = [];
+  for (const target of targetsOf(state, extension)) {
+    const current = findAttachments(state, target)?.message;
+    if (current !== undefined && isWithdrawn(target)) {
+      const left = current.extension.filter(({ fqn }) => fqn !== extension);
+      const changed = { ...current, extension: left };
+      changes.push({
+        kind: "put-attachments",
+        fqn: target,
+        attachmentSet: storedOf(AttachmentSetSchema, changed, state.revision),
+      });
+      for (const [position, attachment] of current.extension.entries()) {
+        if (attachment.fqn === extension) {
+          detached.push({ target, position, attachment });
+        }
+      }
+    }
+    yield;
   }
-  const left = current.extension.filter(({ fqn }) => fqn !== extension);
-  const { stored, bytes } = sealed(
-    AttachmentSetSchema,
-    { ...current, extension: left },
-    state.revision,
-  );
-  return [{ kind: "put-attachments", fqn: target, attachmentSet: stored, bytes }];
+  return { changes, detached };
 }

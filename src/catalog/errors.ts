@@ -2,7 +2,15 @@ import type { Violation } from "@bufbuild/protovalidate";
 
 /** The kinds of refusal, each of which has one RPC code. */
 export type CatalogErrorKind =
-  "invalid" | "not-found" | "already-exists" | "conflict" | "failed-precondition" | "too-large";
+  | "invalid"
+  | "not-found"
+  | "already-exists"
+  | "conflict"
+  | "failed-precondition"
+  | "too-large"
+  | "out-of-range"
+  | "too-slow"
+  | "unavailable";
 
 /** What every refusal says. */
 export interface Refusal {
@@ -131,6 +139,16 @@ export function unusableExtension(extension: string, tenant: string): CatalogErr
     reason: "EXTENSION_NOT_USABLE",
     message: `${extension} does not exist, or ${tenant} may not use it; create it, or add the tenant to its allowed_in`,
     metadata: { extension, tenant },
+  });
+}
+
+/** The catalog takes no writes, since it is not open yet or is being closed. */
+export function journalClosed(): CatalogError {
+  return new CatalogError({
+    kind: "unavailable",
+    reason: "CATALOG_CLOSED",
+    message: "the catalog takes no writes now, since its server starts or stops; try again",
+    metadata: {},
   });
 }
 

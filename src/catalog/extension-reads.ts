@@ -3,15 +3,16 @@ import { notFound } from "./errors.ts";
 import { organizationOfExtension, organizationOfTenant } from "./fqn.ts";
 import { compareExecution, type ExecutionKey } from "./order.ts";
 import { mayUse, type Usability } from "./scope.ts";
-import { readList, type State } from "./state.ts";
+import { extensionsIn, findExtension, type State, usableIn } from "./state.ts";
+import type { Stored } from "./stored.ts";
 
 /**
  * Returns an extension.
  *
  * Raises a CatalogError of the kind not-found if there is none of that name.
  */
-export function getExtension(state: State, fqn: string): WasmExtension {
-  const extension = state.extensions.get(fqn);
+export function getExtension(state: State, fqn: string): Stored<WasmExtension> {
+  const extension = findExtension(state, fqn);
   if (extension === undefined) {
     throw notFound(fqn);
   }
@@ -28,14 +29,11 @@ export function extensionsOf(
   state: State,
   scope: string,
   after?: ExecutionKey,
-): Iterable<WasmExtension> {
+): Iterable<Stored<WasmExtension>> {
   const organization = organizationOfTenant(scope);
   return organization === undefined
-    ? readList(state.owned, scope, after)
-    : inExecutionOrder(
-        readList(state.usable, organization, after),
-        readList(state.usable, scope, after),
-      );
+    ? extensionsIn(state, scope, after)
+    : inExecutionOrder(usableIn(state, organization, after), usableIn(state, scope, after));
 }
 
 /** Tells whether an extension belongs to a scope as `extensionsOf` lists it. */
@@ -47,13 +45,16 @@ export function isInScope(scope: string, extension: Usability): boolean {
 
 /** Merges two lists, both in execution order and without an extension in common. */
 function* inExecutionOrder(
-  left: Iterator<WasmExtension>,
-  right: Iterator<WasmExtension>,
-): Generator<WasmExtension, void> {
+  left: Iterator<Stored<WasmExtension>>,
+  right: Iterator<Stored<WasmExtension>>,
+): Generator<Stored<WasmExtension>, void> {
   let [a, b] = [left.next(), right.next()];
   while (a.done !== true || b.done !== true) {
-    if (b.done === true || (a.done !== true && compareExecution(a.value, b.value) < 0)) {
-      yield a.value as WasmExtension;
+    if (
+      b.done === true ||
+      (a.done !== true && compareExecution(a.value.message, b.value.message) < 0)
+    ) {
+      yield a.value as Stored<WasmExtension>;
       a = left.next();
     } else {
       yield b.value;

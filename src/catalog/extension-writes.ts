@@ -18,20 +18,21 @@ import {
   DeleteWasmExtensionRequestSchema,
 } from "../../gen/tetrateio/api/tsb/extension/v2/wasm_service_pb.ts";
 import { withDefaults } from "./defaults.ts";
+import type { Change } from "./commit.ts";
 import { detachEverywhere, detachWhereWithdrawn } from "./detach.ts";
 import { alreadyExists, type FieldProblem, staleEtag } from "./errors.ts";
 import { problemOfEtag } from "./etag.ts";
 import { getExtension } from "./extension-reads.ts";
 import { problemsOfExtension } from "./extension-rules.ts";
 import { excerpt, fieldProblem } from "./field-problem.ts";
-import { extensionFqn, isExtension } from "./fqn.ts";
-import type { Plan, Planned } from "./plan.ts";
-import { sealed } from "./sealed.ts";
-import type { Change, State } from "./state.ts";
+import { extensionFqn, isExtension, organizationOf } from "./fqn.ts";
+import type { Plan } from "./plan.ts";
+import { findExtension } from "./state.ts";
+import { type Stored, storedOf } from "./stored.ts";
 import { validated } from "./validate.ts";
 
 /** Creates an extension; answers with it as it is stored. */
-export function createExtension(request: CreateWasmExtensionRequest): Plan<WasmExtension> {
+export function createExtension(request: CreateWasmExtensionRequest): Plan<Stored<WasmExtension>> {
   const { parent, name, wasmExtension } = request;
   const fqn = extensionFqn(parent, name);
   const extension = wasmExtension && withDefaults(wasmExtension);
@@ -40,11 +41,17 @@ export function createExtension(request: CreateWasmExtensionRequest): Plan<WasmE
     Object.assign(create(CreateWasmExtensionRequestSchema), request, { wasmExtension: extension }),
     () => (extension === undefined ? [] : problemsOfCreate(fqn, extension)),
   );
-  return (state) => {
-    if (state.extensions.has(fqn)) {
-      throw alreadyExists(fqn);
-    }
-    return put(state, { ...(extension ?? create(WasmExtensionSchema)), fqn });
+  return {
+    organization: organizationOf(fqn),
+    reads: [fqn],
+    *decide(state) {
+      if (findExtension(state, fqn) !== undefined) {
+        throw alreadyExists(fqn);
+      }
+      const created = { ...(extension ?? create(WasmExtensionSchema)), fqn };
+      const answer = storedOf(WasmExtensionSchema, created, state.revision);
+      return { changes: [putOf(answer)], detached: [], answer };
+    },
   };
 }
 
@@ -52,38 +59,52 @@ export function createExtension(request: CreateWasmExtensionRequest): Plan<WasmE
  * Replaces an extension, and removes its attachments in tenants that may no longer use it; answers
  * with it as it is stored.
  */
-export function updateExtension(request: WasmExtension): Plan<WasmExtension> {
+export function updateExtension(request: WasmExtension): Plan<Stored<WasmExtension>> {
   const extension = withDefaults(request);
   validated(WasmExtensionSchema, extension, () => problemsOfUpdate(extension));
-  return (state) => {
-    const current = getExtension(state, extension.fqn);
-    if (current.etag !== extension.etag) {
-      throw staleEtag(extension.fqn);
-    }
-    if (equals(WasmExtensionSchema, current, extension)) {
-      return { changes: [], answer: current };
-    }
-    const { changes, answer } = put(state, extension);
-    return { changes: [...changes, ...detachWhereWithdrawn(state, current, answer)], answer };
+  const { fqn } = extension;
+  return {
+    organization: organizationOf(fqn),
+    reads: [fqn],
+    *decide(state) {
+      const current = getExtension(state, fqn);
+      if (current.etag !== extension.etag) {
+        throw staleEtag(fqn);
+      }
+      if (equals(WasmExtensionSchema, current.message, extension)) {
+        return { changes: [], detached: [], answer: current };
+      }
+      const answer = storedOf(WasmExtensionSchema, extension, state.revision);
+      const cascade = yield* detachWhereWithdrawn(state, current.message, answer.message);
+      return {
+        changes: [putOf(answer), ...cascade.changes],
+        detached: cascade.detached,
+        answer,
+      };
+    },
   };
 }
 
 /** Deletes an extension, and its attachments with it. */
 export function deleteExtension(request: DeleteWasmExtensionRequest): Plan<Empty> {
   const { fqn } = validated(DeleteWasmExtensionRequestSchema, request);
-  return (state) => {
-    getExtension(state, fqn);
-    const changes: Change[] = [{ kind: "delete-extension", fqn }, ...detachEverywhere(state, fqn)];
-    return { changes, answer: create(EmptySchema) };
+  return {
+    organization: organizationOf(fqn),
+    reads: [fqn],
+    *decide(state) {
+      getExtension(state, fqn);
+      const { changes, detached } = yield* detachEverywhere(state, fqn);
+      return {
+        changes: [{ kind: "delete-extension", fqn }, ...changes],
+        detached,
+        answer: create(EmptySchema),
+      };
+    },
   };
 }
 
-function put(state: State, extension: WasmExtension): Planned<WasmExtension> {
-  const { stored, bytes } = sealed(WasmExtensionSchema, extension, state.revision);
-  return {
-    changes: [{ kind: "put-extension", fqn: stored.fqn, extension: stored, bytes }],
-    answer: stored,
-  };
+function putOf(extension: Stored<WasmExtension>): Change {
+  return { kind: "put-extension", fqn: extension.message.fqn, extension };
 }
 
 function problemsOfCreate(fqn: string, extension: WasmExtension): FieldProblem[] {

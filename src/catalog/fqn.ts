@@ -42,7 +42,13 @@ export function organizationOfExtension(fqn: string): string {
   return organization;
 }
 
+/** The tenant's fqn that a target's begins with. */
+export function tenantOf(target: string): string {
+  return target.split("/", 4).join("/");
+}
+
 /** The organization's fqn that any fqn begins with. */
 export function organizationOf(fqn: string): string {
-  return fqn.split("/", 2).join("/");
+  const end = fqn.indexOf("/", fqn.indexOf("/") + 1);
+  return end === -1 ? fqn : fqn.slice(0, end);
 }

@@ -1,67 +1,70 @@
 /*
  * The latest commits, for those who watch.
  *
- * 1. Commits are kept for each organization on its own, since no rule crosses organizations: what one
- *    of them does makes another's watchers miss nothing that they wait for.
- * 2. All of them together are bounded, by number and by size; the oldest goes first.
- * 3. Readers hold no place in here. A reader knows which revision it wants next, and asks; a slow one
- *    costs nothing, and finds one day that too much has come after what it wants, or that it is gone.
+ * 1. Commits are kept for each organization on its own, since no rule crosses organizations.
+ * 2. All of them together are bounded by number, by what they hold in memory, and by age. When there are
+ *    too many, the organization that holds most loses its oldest.
+ * 3. Readers hold no place in here: a reader knows which revision it wants next, and asks for it. What
+ *    is no longer kept is known to be missing, never passed over.
  */
-import type { WatchResponse } from "../../gen/wasmext/v1/watch_service_pb.ts";
+import type { Commit } from "./commit.ts";
 import { compareText } from "./order.ts";
 import type { Usability } from "./scope.ts";
+import { createShares } from "./shares.ts";
 import { SortedMap } from "./sorted-map.ts";
-import type { Change, Commit } from "./state.ts";
+import { weigh } from "./weight.ts";
+
+/** Who could use the extensions that a commit replaced or deleted, by their fqn. */
+export type Replaced = ReadonlyMap<string, Usability>;
 
 /** A commit, with what is needed to tell each watcher what it means to it. */
-export interface HistoryEntry {
-  readonly revision: bigint;
-  readonly organization: string;
-  readonly changes: readonly Change[];
-  /** Who could use the extensions that the commit replaced or deleted. */
-  readonly previous: ReadonlyMap<string, Usability>;
-  /**
-   * What the commit sends, made for the first watcher that it means something to, and shared by all to
-   * whom it means the same; see watch-events.ts.
-   */
-  readonly responses: Map<string, WatchResponse>;
-  /** The changes by the tenant whose attachments they change, once someone has asked for that. */
-  readonly byTenant: { value?: ReadonlyMap<string, readonly Change[]> };
-  /** Roughly what it holds in memory: the encoded size of its objects, and some for itself. */
-  readonly bytes: number;
-  /** How much the organization had committed with it, since the history began. */
+export interface HistoryEntry extends Commit {
+  readonly replaced: Replaced;
+  /** What it holds in memory, in bytes. */
+  readonly weight: number;
+  /** How much the organization had committed with it, since its history began. */
   readonly total: Amount;
+  /** When it was recorded, by the clock of the history. */
+  readonly recordedAt: number;
 }
 
 /** An amount of commits. */
 export interface Amount {
   readonly commits: number;
-  readonly bytes: number;
+  readonly weight: number;
 }
 
-/** How much history is kept, in all. */
+/** How much history is kept, of all organizations. */
 export interface HistoryLimits {
   readonly maxCommits: number;
-  readonly maxBytes: number;
+  /** In bytes of memory. The latest commit is kept however much it holds. */
+  readonly maxWeight: number;
+  readonly maxAgeMs: number;
 }
-
-/** What an entry holds beside its objects, in bytes, roughly. */
-const entryBytes = 512;
 
 /** The latest commits. */
 export interface History {
-  readonly bytes: number;
+  /** What all of it holds in memory, in bytes. */
+  readonly weight: number;
   readonly length: number;
-  record(commit: Commit, organization: string, previous: ReadonlyMap<string, Usability>): void;
+  /** How many organizations something is known of. */
+  readonly organizations: number;
+  record(commit: Commit, replaced: Replaced): void;
   /** The first commit of an organization at or after a revision; undefined if there is none yet. */
   first(organization: string, revision: bigint): HistoryEntry | undefined;
   /**
-   * The oldest revision from which on all commits of an organization are kept. Asking for an older
-   * one means to miss some.
+   * The oldest revision from which on all commits of an organization are kept. Whoever asks for an older
+   * one may miss some.
    */
   oldest(organization: string): bigint;
   /** How much an organization has committed since an entry. */
   since(entry: HistoryEntry): Amount;
+  /** Remembers an organization, which may hold nothing, until it is forgotten. */
+  remember(organization: string): void;
+  /** Forgets an organization, unless commits of it are kept. */
+  forget(organization: string): void;
+  /** Begins anew: nothing before a revision is kept. */
+  reset(floor: bigint): void;
 }
 
 interface Key {
@@ -69,76 +72,168 @@ interface Key {
   readonly revision: bigint;
 }
 
-/** Creates a history that holds nothing. */
-export function createHistory({ maxCommits, maxBytes }: HistoryLimits): History {
+interface Known {
+  oldest: bigint;
+  total: Amount;
+  /** How many of its commits are kept. */
+  length: number;
+}
+
+/**
+ * Creates a history that holds nothing.
+ *
+ * @param now - the time in ms
+ * @param onEmptied - is called when no commit of an organization is kept any more
+ */
+export function createHistory(
+  { maxCommits, maxWeight, maxAgeMs }: HistoryLimits,
+  now: () => number,
+  onEmptied: (organization: string) => void = () => undefined,
+): History {
   const byOrganization = new SortedMap<Key, HistoryEntry>(undefined, compareKeys);
   const byRevision = new SortedMap<bigint, HistoryEntry>(undefined, compareRevisions);
-  /** The last commit of each organization that is no longer kept. */
-  const dropped = new Map<string, bigint>();
-  const totals = new Map<string, Amount>();
-  let bytes = 0;
+  const known = new Map<string, Known>();
+  const shares = createShares();
+  /** The oldest revision from which on all commits of the organizations that are not known are kept. */
+  let floor = 1n;
 
-  const dropOldest = (): void => {
-    const oldest = byRevision.minKey();
-    const entry = oldest === undefined ? undefined : byRevision.get(oldest);
-    if (entry !== undefined) {
-      byRevision.delete(entry.revision);
-      byOrganization.delete(entry);
-      dropped.set(entry.organization, entry.revision);
-      bytes -= entry.bytes;
+  const knownOf = (organization: string): Known => {
+    let found = known.get(organization);
+    if (found === undefined) {
+      found = { oldest: floor, total: { commits: 0, weight: 0 }, length: 0 };
+      known.set(organization, found);
+    }
+    return found;
+  };
+
+  const drop = (entry: HistoryEntry): void => {
+    const { organization, revision, weight } = entry;
+    byRevision.delete(revision);
+    byOrganization.delete(entry);
+    shares.set(organization, shares.of(organization) - weight);
+    const of = knownOf(organization);
+    of.oldest = revision + 1n;
+    of.length--;
+    if (of.length === 0) {
+      onEmptied(organization);
+    }
+  };
+
+  const first = (organization: string, revision: bigint): HistoryEntry | undefined => {
+    const found = byOrganization.getPairOrNextHigher({ organization, revision })?.[1];
+    return found?.organization === organization ? found : undefined;
+  };
+
+  /** The oldest commit of the organization that holds most, but never the latest of all. */
+  const dispensable = (): HistoryEntry | undefined => {
+    const latest = byRevision.maxKey();
+    for (const organization of shares.byAmount()) {
+      const entry = first(organization, 0n);
+      if (entry !== undefined && entry.revision !== latest) {
+        return entry;
+      }
+    }
+    return undefined;
+  };
+
+  const dropWhatIsTooMuch = (): void => {
+    const oldestKept = now() - maxAgeMs;
+    for (;;) {
+      const revision = byRevision.minKey();
+      const entry = revision === undefined ? undefined : byRevision.get(revision);
+      if (entry === undefined || entry.recordedAt >= oldestKept) {
+        break;
+      }
+      drop(entry);
+    }
+    while (byRevision.size > maxCommits || shares.total > maxWeight) {
+      const entry = dispensable();
+      if (entry === undefined) {
+        return;
+      }
+      drop(entry);
     }
   };
 
   return {
-    get bytes() {
-      return bytes;
+    get weight() {
+      return shares.total;
     },
     get length() {
       return byRevision.size;
     },
-    record({ revision, changes }, organization, previous) {
-      const size = entryBytes + sizeOf(changes, previous);
-      const before = totals.get(organization) ?? { commits: 0, bytes: 0 };
-      const total = { commits: before.commits + 1, bytes: before.bytes + size };
-      totals.set(organization, total);
-      const entry: HistoryEntry = {
-        revision,
-        organization,
-        changes,
-        previous,
-        responses: new Map(),
-        byTenant: {},
-        bytes: size,
-        total,
-      };
+    get organizations() {
+      return known.size;
+    },
+    record(commit, replaced) {
+      const { organization, revision } = commit;
+      const of = knownOf(organization);
+      const weight = weightOf(commit, replaced);
+      of.total = { commits: of.total.commits + 1, weight: of.total.weight + weight };
+      of.length++;
+      const { total } = of;
+      const entry: HistoryEntry = { ...commit, replaced, weight, total, recordedAt: now() };
       byOrganization.set({ organization, revision }, entry);
       byRevision.set(revision, entry);
-      bytes += entry.bytes;
-      while (byRevision.size > maxCommits || (bytes > maxBytes && byRevision.size > 1)) {
-        dropOldest();
+      shares.set(organization, shares.of(organization) + weight);
+      dropWhatIsTooMuch();
+    },
+    first,
+    since({ organization, total }) {
+      const latest = known.get(organization)?.total ?? total;
+      return { commits: latest.commits - total.commits, weight: latest.weight - total.weight };
+    },
+    oldest: (organization) => known.get(organization)?.oldest ?? floor,
+    remember(organization) {
+      knownOf(organization);
+    },
+    forget(organization) {
+      const of = known.get(organization);
+      if (of?.length === 0) {
+        known.delete(organization);
+        floor = of.oldest > floor ? of.oldest : floor;
       }
     },
-    first(organization, revision) {
-      const found = byOrganization.getPairOrNextHigher({ organization, revision })?.[1];
-      return found?.organization === organization ? found : undefined;
+    reset(newFloor) {
+      for (const organization of known.keys()) {
+        shares.set(organization, 0);
+      }
+      known.clear();
+      byOrganization.clear();
+      byRevision.clear();
+      floor = newFloor;
     },
-    since({ organization, total }) {
-      const now = totals.get(organization) ?? total;
-      return { commits: now.commits - total.commits, bytes: now.bytes - total.bytes };
-    },
-    oldest: (organization) => (dropped.get(organization) ?? 0n) + 1n,
   };
 }
 
-function sizeOf(changes: readonly Change[], previous: ReadonlyMap<string, Usability>): number {
-  const ofChanges = changes.map(
-    (change) => change.fqn.length + ("bytes" in change ? change.bytes : 0),
-  );
-  const ofPrevious = [...previous.values()].flatMap(({ fqn, allowedIn }) => [
-    fqn.length,
-    ...allowedIn.map((entry) => entry.length),
-  ]);
-  return [...ofChanges, ...ofPrevious].reduce((total, bytes) => total + bytes, 0);
+/** What an entry holds beside what its commit changes: itself, its places in the trees, its metadata. */
+const entryWeight = 700;
+/** What a change holds beside its object: itself, and its places in lists of changes by tenant. */
+const changeWeight = 120;
+const detachmentWeight = 56;
+
+function weightOf({ changes, metadata }: Commit, replaced: Replaced): number {
+  let weight = entryWeight;
+  for (const change of changes) {
+    weight += changeWeight;
+    switch (change.kind) {
+      case "put-extension":
+        weight += change.extension.weight;
+        break;
+      case "put-attachments":
+        weight += change.attachmentSet.weight;
+        break;
+      default:
+        weight += weigh(change.fqn);
+    }
+  }
+  for (const usability of replaced.values()) {
+    weight += weigh(usability);
+  }
+  for (const { attachment } of metadata.detached) {
+    weight += detachmentWeight + weigh(attachment);
+  }
+  return weight;
 }
 
 function compareKeys(a: Key, b: Key): number {

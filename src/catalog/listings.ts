@@ -4,7 +4,7 @@ import { attachmentSetsUnder, isUnder } from "./attachment-reads.ts";
 import { extensionsOf } from "./extension-reads.ts";
 import { organizationOfExtension, organizationOfTenant } from "./fqn.ts";
 import type { Listing } from "./pages.ts";
-import { isUsableBy, type State } from "./state.ts";
+import { findAttachments, findExtension, isUsableBy, type State } from "./state.ts";
 
 /** Extensions of an organization, or those that a tenant may use, in execution order. */
 export const extensionListing: Listing<WasmExtension> = {
@@ -14,14 +14,16 @@ export const extensionListing: Listing<WasmExtension> = {
       return extensionsOf(state, scope);
     }
     // A token that names what the list does not hold must not tell whether it exists.
-    const last = state.extensions.get(after);
+    const last = findExtension(state, after)?.message;
     return last !== undefined && isListed(state, scope, last)
       ? extensionsOf(state, scope, last)
       : undefined;
   },
   find(state, scope, fqn) {
-    const extension = state.extensions.get(fqn);
-    return extension !== undefined && isListed(state, scope, extension) ? extension : undefined;
+    const extension = findExtension(state, fqn);
+    return extension !== undefined && isListed(state, scope, extension.message)
+      ? extension
+      : undefined;
   },
 };
 
@@ -29,10 +31,10 @@ export const extensionListing: Listing<WasmExtension> = {
 export const attachmentListing: Listing<AttachmentSet> = {
   name: "attachments",
   walk: (state, parent, after) =>
-    after === undefined || (isUnder(parent, after) && state.attachmentSets.has(after))
+    after === undefined || (isUnder(parent, after) && findAttachments(state, after) !== undefined)
       ? attachmentSetsUnder(state, parent, after)
       : undefined,
-  find: (state, _parent, fqn) => state.attachmentSets.get(fqn),
+  find: (state, _parent, fqn) => findAttachments(state, fqn),
 };
 
 function isListed(state: State, scope: string, extension: WasmExtension): boolean {

@@ -10,9 +10,11 @@ import { buildPath } from "@bufbuild/protobuf/reflect";
 import { ListWasmExtensionRequestSchema as RequestSchema } from "../../gen/tetrateio/api/tsb/extension/v2/wasm_service_pb.ts";
 import { invalid } from "./errors.ts";
 import { fieldProblem } from "./field-problem.ts";
+import { organizationOf } from "./fqn.ts";
 import { formatPageToken, type PageToken, parsePageToken } from "./page-token.ts";
 import type { State } from "./state.ts";
 import type { Store } from "./store.ts";
+import type { Stored } from "./stored.ts";
 
 /** The greatest page; a larger `page_size` counts as this. */
 const maxPageSize = 1000;
@@ -29,7 +31,7 @@ export interface ListRequest {
 
 /** A page of a list. */
 export interface Page<Item> {
-  readonly items: Item[];
+  readonly items: Stored<Item>[];
   /** Empty on the last page. */
   readonly nextPageToken: string;
 }
@@ -42,9 +44,9 @@ export interface Listing<Item> {
    * The objects under a parent in the order of the list, beginning after the one named `after`;
    * undefined if the state has none of that name.
    */
-  walk(state: State, parent: string, after?: string): Iterable<{ fqn: string }> | undefined;
+  walk(state: State, parent: string, after?: string): Iterable<Stored<Item>> | undefined;
   /** The object of a name, if it is under the parent. */
-  find(state: State, parent: string, fqn: string): Item | undefined;
+  find(state: State, parent: string, fqn: string): Stored<Item> | undefined;
 }
 
 /**
@@ -60,23 +62,23 @@ export function listPage<Item extends { readonly fqn: string }>(
 ): Page<Item> {
   const list = `${listing.name}:${parent}`;
   const token = pageToken === "" ? undefined : tokenOf(list, pageToken);
-  const walked = token === undefined ? store.state : stateOf(store, token);
+  const walked = token === undefined ? store.state : stateOf(store, organizationOf(parent), token);
   const walk = listing.walk(walked, parent, token?.after);
   if (walk === undefined) {
     throw foreignToken();
   }
   const limit = pageSize === 0 ? Infinity : Math.min(pageSize, maxPageSize);
-  const items: Item[] = [];
-  for (const { fqn } of walk) {
-    const item = listing.find(store.state, parent, fqn);
+  const items: Stored<Item>[] = [];
+  for (const { message } of walk) {
+    const item = listing.find(store.state, parent, message.fqn);
     if (item === undefined) {
       continue;
     }
     const last = items.at(-1);
     if (items.length === limit && last !== undefined) {
-      store.pagedStates.keep(walked);
+      store.snapshots.keep(walked, organizationOf(parent));
       const { incarnation } = store;
-      const next = { list, incarnation, revision: walked.revision, after: last.fqn };
+      const next = { list, incarnation, revision: walked.revision, after: last.message.fqn };
       return { items, nextPageToken: formatPageToken(next) };
     }
     items.push(item);
@@ -95,8 +97,9 @@ function tokenOf(list: string, text: string): PageToken {
   return token;
 }
 
-function stateOf(store: Store, { incarnation, revision }: PageToken): State {
-  const state = revision === store.state.revision ? store.state : store.pagedStates.at(revision);
+function stateOf(store: Store, organization: string, { incarnation, revision }: PageToken): State {
+  const state =
+    revision === store.state.revision ? store.state : store.snapshots.at(organization, revision);
   if (state === undefined || incarnation !== store.incarnation) {
     throw refusedToken("PAGE_TOKEN_EXPIRED", "has expired");
   }

@@ -1,17 +1,61 @@
-import type { Store } from "../catalog/store.ts";
+import { journalClosed } from "../catalog/errors.ts";
+import type { Sink } from "../catalog/store.ts";
+import { prepare } from "../catalog/state.ts";
+import { inTurns } from "../catalog/turns.ts";
 import type { Journal } from "./journal.ts";
+import { createQueues } from "./queues.ts";
 
-/** Creates a journal whose commits last as long as the process. */
-export function createMemoryJournal(store: Store): Journal {
+/** Options of a journal in memory. */
+export interface MemoryJournalOptions {
+  /** The time in ms since 1970. */
+  readonly now?: () => number;
+}
+
+/** Creates a journal whose commits last as long as the process: the store is all that it has. */
+export function createMemoryJournal({ now = Date.now }: MemoryJournalOptions = {}): Journal {
+  const queues = createQueues();
+  let sink: Sink | undefined;
+  const opened = (): Sink => {
+    if (sink === undefined) {
+      throw journalClosed();
+    }
+    return sink;
+  };
   return {
-    // Nothing is awaited between deciding and applying, so no other write can come between.
-    // eslint-disable-next-line @typescript-eslint/require-await -- other journals wait for a disk
-    async write(plan) {
-      const { changes, answer } = plan(store.state);
-      if (changes.length > 0) {
-        store.apply({ revision: store.state.revision + 1n, changes });
-      }
-      return answer;
+    open(opening) {
+      sink = opening;
+      return Promise.resolve();
+    },
+    write(plan, { signal, author = "", reason = "" } = {}) {
+      const { organization } = plan;
+      return queues.run(organization, async () => {
+        signal?.throwIfAborted();
+        const { state, turns } = opened();
+        const work = plan.decide(state);
+        const { changes, detached, answer } = await inTurns(work, turns, signal);
+        if (changes.length === 0) {
+          return answer;
+        }
+        const preparation = prepare(state, { organization, changes });
+        const prepared = await inTurns(preparation, turns, signal);
+        const metadata = { time: now(), author, reason, detached };
+        const store = opened();
+        const revision = store.state.revision + 1n;
+        store.apply({ revision, organization, changes, metadata }, prepared);
+        return answer;
+      });
+    },
+    async close() {
+      await queues.idle();
+      sink = undefined;
     },
   };
+}
+
+/** Creates a journal in memory that is open on a store. */
+export function openMemoryJournal(sink: Sink, options: MemoryJournalOptions = {}): Journal {
+  const journal = createMemoryJournal(options);
+  // Nothing lasts, so there is nothing to wait for.
+  void journal.open(sink);
+  return journal;
 }

@@ -1,14 +1,16 @@
-import { equals } from "@bufbuild/protobuf";
 import { ConnectError, type ServiceImpl } from "@connectrpc/connect";
-import { type Chain, ChainSchema } from "../../gen/wasmext/v1/chain_pb.ts";
+import type { WatchChainResponse } from "../../gen/wasmext/v1/chain_service_pb.ts";
 import {
   type ChainService,
   ResolveChainRequestSchema,
   WatchChainRequestSchema,
+  WatchChainResponseSchema,
 } from "../../gen/wasmext/v1/chain_service_pb.ts";
+import { create } from "@bufbuild/protobuf";
+import type { Chain } from "../../gen/wasmext/v1/chain_pb.ts";
 import { resolveChain } from "../catalog/chain.ts";
 import { validated } from "../catalog/validate.ts";
-import { createBell, ringOnChange } from "./bell.ts";
+import { watchChain } from "../catalog/watch/chain-watch.ts";
 import type { Catalog } from "./catalog.ts";
 
 /** The service `wasmext.v1.ChainService` over a catalog. */
@@ -18,31 +20,19 @@ export function chainService({ store }: Catalog): ServiceImpl<typeof ChainServic
       const { target, mode, port } = validated(ResolveChainRequestSchema, request);
       return { chain: resolveChain(store.state, target, { mode, port }) };
     },
-    async *watchChain(request, { signal }) {
+    watchChain(request, { signal }) {
       const { target, mode, port } = validated(WatchChainRequestSchema, request);
-      const bell = createBell();
-      const leave = ringOnChange(store.chainWatchers, target, bell, signal);
-      try {
-        let sent: Chain | undefined;
-        for (;;) {
-          const chain = resolveChain(store.state, target, { mode, port });
-          if (sent === undefined || !isSameChain(sent, chain)) {
-            sent = chain;
-            yield { chain };
-          }
-          await bell.heard(signal, Infinity);
-          if (signal.aborted) {
-            throw ConnectError.from(signal.reason);
-          }
-        }
-      } finally {
-        leave();
-      }
+      return responses(watchChain(store, target, { mode, port }, signal), signal);
     },
   };
 }
 
-/** Two chains are the same when the same runs, whatever else has been committed in between. */
-function isSameChain(a: Chain, b: Chain): boolean {
-  return equals(ChainSchema, a, { ...b, revision: a.revision });
+async function* responses(
+  chains: AsyncIterable<Chain>,
+  signal: AbortSignal,
+): AsyncGenerator<WatchChainResponse> {
+  for await (const chain of chains) {
+    yield create(WatchChainResponseSchema, { chain });
+  }
+  throw ConnectError.from(signal.reason);
 }

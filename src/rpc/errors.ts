@@ -41,6 +41,9 @@ const codes: Readonly<Record<CatalogErrorKind, Code>> = {
   conflict: Code.Aborted,
   "failed-precondition": Code.FailedPrecondition,
   "too-large": Code.ResourceExhausted,
+  "out-of-range": Code.OutOfRange,
+  "too-slow": Code.ResourceExhausted,
+  unavailable: Code.Unavailable,
 };
 
 /** The RPC error for a refusal of the catalog. */

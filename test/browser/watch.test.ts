@@ -67,7 +67,7 @@ describe.each(watchProtocols)("a page that speaks %s", (protocol) => {
     const present = [`put ${ext("a")}`, `put ${redIngress}`];
     expect(await nextCommit(watch)).toEqual({ revision: 2n, said: present });
     expect(await nextCommit(watch)).toEqual({ revision: 2n, said: ["bookmark"] });
-    expect(catalog.store.commitWatchers.size).toBe(1);
+    expect(catalog.store.commitNotifier.size).toBe(1);
 
     await catalog.put("b");
     const last = await nextCommit(watch);
@@ -75,7 +75,7 @@ describe.each(watchProtocols)("a page that speaks %s", (protocol) => {
 
     await watch.cancel();
     expect(await refusal(watch.next())).toMatchObject({ code: Code.Canceled });
-    await until(() => catalog.store.commitWatchers.size === 0, "the watcher has left");
+    await until(() => catalog.store.commitNotifier.size === 0, "the watcher has left");
 
     await catalog.remove("b");
     const resumed = await watchFrom(last.revision + 1n);
@@ -84,7 +84,7 @@ describe.each(watchProtocols)("a page that speaks %s", (protocol) => {
     expect(await nextCommit(resumed)).toEqual({ revision: 5n, said: [`put ${ext("c")}`] });
 
     await resumed.cancel();
-    await until(() => catalog.store.commitWatchers.size === 0, "the watcher has left");
+    await until(() => catalog.store.commitNotifier.size === 0, "the watcher has left");
   });
 
   test("sees a chain as it is, and again when an extension is attached", async () => {
@@ -93,18 +93,18 @@ describe.each(watchProtocols)("a page that speaks %s", (protocol) => {
     const route = { url: catalog.url, protocol };
     const watch = await page.watch(route, "chain", { target: redIngress });
     expect(await nextChain(watch)).toEqual([]);
-    expect(catalog.store.chainWatchers.size).toBe(1);
+    expect(catalog.store.chainNotifier.size).toBe(1);
 
     await catalog.attach(redIngress, [{ fqn: ext("a") }]);
     expect(await nextChain(watch)).toEqual([ext("a")]);
 
     await watch.cancel();
     expect(await refusal(watch.next())).toMatchObject({ code: Code.Canceled });
-    await until(() => catalog.store.chainWatchers.size === 0, "the watcher has left");
+    await until(() => catalog.store.chainNotifier.size === 0, "the watcher has left");
   });
 
   test("learns from which revision on it can resume when it asks for an older one", async () => {
-    const catalog = await serveAcme(createStore({ maxCommits: 3, maxBytes: 1e9 }));
+    const catalog = await serveAcme(createStore({ history: { maxCommits: 3 } }));
     for (const name of ["a", "b", "c", "d", "e"]) {
       await catalog.put(name);
     }
@@ -115,9 +115,9 @@ describe.each(watchProtocols)("a page that speaks %s", (protocol) => {
       code: Code.OutOfRange,
       reason: "REVISION_NOT_KEPT",
       domain: "wasmext",
-      metadata: { parent: acme, oldest_revision: "3" },
+      metadata: { parent: acme, oldest_revision: "3", next_revision: "0" },
     });
-    expect(catalog.store.commitWatchers.size).toBe(0);
+    expect(catalog.store.commitNotifier.size).toBe(0);
 
     const startRevision = error.metadata["oldest_revision"] ?? "";
     const oldest = await page.watch(route, "catalog", { parent: acme, startRevision });

@@ -3,7 +3,9 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { WasmExtensionSchema } from "../../gen/tetrateio/api/tsb/extension/v2/wasm_extension_pb.ts";
 import { extensionsOf } from "../../src/catalog/extension-reads.ts";
-import { apply, type Change, emptyState, type State } from "../../src/catalog/state.ts";
+import type { Change } from "../../src/catalog/commit.ts";
+import { apply, emptyState, type State } from "../../src/catalog/state.ts";
+import { storedOf } from "../../src/catalog/stored.ts";
 import { belongsTo, fqnOf, inOrder, type ModelExtension } from "../support/model.ts";
 
 const organization = "organizations/acme";
@@ -26,13 +28,11 @@ function changeOf(extension: ModelExtension, isDelete: boolean): Change {
     : {
         kind: "put-extension",
         fqn,
-        bytes: 0,
-        extension: create(WasmExtensionSchema, {
-          fqn,
-          phase,
-          priority,
-          allowedIn: [...allowedIn],
-        }),
+        extension: storedOf(
+          WasmExtensionSchema,
+          create(WasmExtensionSchema, { fqn, phase, priority, allowedIn: [...allowedIn] }),
+          0n,
+        ),
       };
 }
 
@@ -55,13 +55,13 @@ test("a state stays as it was, whatever is committed after it", () => {
           }
           return changeOf(extension, isDelete);
         });
-        state = apply(state, { revision: BigInt(index + 1), changes });
+        state = apply(state, { revision: BigInt(index + 1), organization, changes });
         kept.push([state, [...model.values()]]);
       }
       for (const [past, extensions] of kept) {
         for (const scope of scopes) {
           const expected = extensions.filter((each) => belongsTo(scope, each));
-          const fqns = [...extensionsOf(past, scope)].map(({ fqn }) => fqn);
+          const fqns = [...extensionsOf(past, scope)].map(({ message }) => message.fqn);
           expect(fqns).toEqual(inOrder(expected));
         }
       }

@@ -15,9 +15,9 @@ import {
   updateExtension,
 } from "../../src/catalog/extension-writes.ts";
 import type { Plan } from "../../src/catalog/plan.ts";
-import type { State } from "../../src/catalog/state.ts";
+import { findExtension, type State } from "../../src/catalog/state.ts";
 import { createStore } from "../../src/catalog/store.ts";
-import { createMemoryJournal } from "../../src/journal/memory.ts";
+import { openMemoryJournal } from "../../src/journal/memory.ts";
 import { folderOf, type Ran, runCli } from "../support/cli.ts";
 import {
   seedAttachments,
@@ -28,14 +28,15 @@ import {
   seedOci,
 } from "../support/seed.ts";
 import { type RunningServer, startServer } from "../support/server.ts";
+import { storedExtensions } from "../support/stored.ts";
 
 function apply(server: RunningServer, input: string, ...more: string[]): Promise<Ran> {
   return runCli(["apply", "-f", "-", "--server", server.url, ...more], { input });
 }
 
 /** Someone gives the first example another priority. */
-function someoneUpdates({ extensions }: State): Plan<unknown> {
-  const current = extensions.get(seedAuth) ?? create(WasmExtensionSchema);
+function someoneUpdates(state: State): Plan<unknown> {
+  const current = findExtension(state, seedAuth)?.message ?? create(WasmExtensionSchema);
   return updateExtension(clone(WasmExtensionSchema, { ...current, priority: 7 }));
 }
 
@@ -159,7 +160,7 @@ describe("apply", () => {
     "says so when someone else %s it, and overwrites nothing",
     async (_what, text, write) => {
       const store = createStore();
-      const journal = createMemoryJournal(store);
+      const journal = openMemoryJournal(store);
       let isSomeoneFast = false;
       // Someone who writes at the very moment after apply has read.
       const contended = new Proxy(store, {
@@ -176,7 +177,7 @@ describe("apply", () => {
       await apply(server, seedOci);
       isSomeoneFast = true;
       const { exitCode, stdout, stderr } = await apply(server, text.replace("1000", "8"));
-      const theirs = [...store.state.extensions.values()].map(({ priority }) => priority);
+      const theirs = [...storedExtensions(store).values()].map(({ priority }) => priority);
       expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: "1 refused\n" });
       expect(stderr).toMatch(
         /^error: stdin:1:1: \S+ was changed by someone else at the same moment, and is left as they made it; look at it, and apply again\n$/,

@@ -148,7 +148,7 @@ describe("watch", () => {
   });
 
   test("shows what has changed when the server no longer keeps the commits", async () => {
-    const catalog = createAcme({ store: createStore({ maxCommits: 2, maxBytes: 1e9 }) });
+    const catalog = createAcme({ store: createStore({ history: { maxCommits: 2 } }) });
     const first = await startServer({ store: catalog.store });
     await catalog.put("a");
     await catalog.put("b");
@@ -200,7 +200,7 @@ describe("watch", () => {
     // Has not had a word yet when the connection is lost; by its clock that is an hour later.
     const waiting = watch(first.url, "--from", "3");
     await early.printed(/a /);
-    await expect.poll(() => before.store.commitWatchers.size).toBe(2);
+    await expect.poll(() => before.store.commitNotifier.size).toBe(2);
     await first.close();
     await waiting.said(/the connection is lost/);
     const after = createAcme();
@@ -217,7 +217,7 @@ describe("watch", () => {
   });
 
   test("begins with a revision, and says so if it is no longer kept", async () => {
-    const catalog = createAcme({ store: createStore({ maxCommits: 2, maxBytes: 1e9 }) });
+    const catalog = createAcme({ store: createStore({ history: { maxCommits: 2 } }) });
     await using server = await startServer({ store: catalog.store });
     for (const name of ["a", "b", "c"]) {
       await catalog.put(name);

@@ -11,6 +11,7 @@ import { seedAuth, seedHttp, seedHttpFqn, seedOci } from "../support/seed.ts";
 import { folderOf } from "../support/cli.ts";
 import { cert, key } from "../support/tls.testdata.ts";
 import { startServer } from "../support/server.ts";
+import { storedExtensions } from "../support/stored.ts";
 
 describe("in a pipe", () => {
   test("there is no colour and no progress, and the server comes from the environment", async () => {
@@ -81,7 +82,7 @@ describe("in a pipe", () => {
     );
     child.stdout?.destroy();
     expect(await ended).toMatchObject({ exitCode: 0, stderr: "" });
-    expect(store.state.extensions.size).toBe(50);
+    expect(storedExtensions(store).size).toBe(50);
   });
 
   test.skipIf(!existsSync("/dev/full"))(

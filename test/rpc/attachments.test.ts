@@ -13,6 +13,7 @@ import {
   redSecurity,
 } from "../support/acme.ts";
 import { refused } from "../support/errors.ts";
+import { storedSets } from "../support/stored.ts";
 
 const attachmentsOf = (set: { extension: readonly { fqn: string }[] } | undefined) =>
   set?.extension.map(({ fqn }) => fqn);
@@ -114,7 +115,7 @@ describe("SetAttachments", () => {
     const extension = [{ fqn: ext("a"), ...attachment }];
     const said = await refused(attachments.setAttachments({ attachmentSet: { fqn, extension } }));
     expect(said).toMatchObject({ code: Code.InvalidArgument, fields: [path] });
-    expect(store.state.attachmentSets.size).toBe(0);
+    expect(storedSets(store).size).toBe(0);
   });
 
   const selector = "attachment_set.workload_selector";
@@ -152,7 +153,7 @@ describe("SetAttachments", () => {
     expect(said.code).toBe(Code.InvalidArgument);
     expect(said.fields.toSorted()).toEqual([fields].flat());
     expect(said.message).toMatch(/; (?:write|use) /);
-    expect(store.state.attachmentSets.size).toBe(0);
+    expect(storedSets(store).size).toBe(0);
   });
 
   test("accepts what Kubernetes has", async () => {
@@ -285,12 +286,12 @@ describe("attachments go with what they attach", () => {
     await attach(redSecurity, [{ fqn: ext("a") }]);
     await attach(blueSecurity, [{ fqn: ext("a") }]);
     const { revision } = store.state;
-    const etag = store.state.attachmentSets.get(blueSecurity)?.etag;
+    const etag = storedSets(store).get(blueSecurity)?.etag;
     await put("a", { allowedIn: [red] });
     expect(store.state.revision).toBe(revision + 1n);
-    expect(attachmentsOf(store.state.attachmentSets.get(redSecurity))).toEqual([ext("a")]);
-    expect(attachmentsOf(store.state.attachmentSets.get(blueSecurity))).toEqual([]);
-    expect(store.state.attachmentSets.get(blueSecurity)?.etag).not.toBe(etag);
+    expect(attachmentsOf(storedSets(store).get(redSecurity))).toEqual([ext("a")]);
+    expect(attachmentsOf(storedSets(store).get(blueSecurity))).toEqual([]);
+    expect(storedSets(store).get(blueSecurity)?.etag).not.toBe(etag);
   });
 
   test("deleting a set frees the target, and NOT_FOUND follows", async () => {

@@ -1,7 +1,9 @@
 /* Random writes of every kind; every list, chain and watch is compared with a plain model. */
+import { equals } from "@bufbuild/protobuf";
 import { Code } from "@connectrpc/connect";
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { type Chain, ChainSchema } from "../../gen/wasmext/v1/chain_pb.ts";
 import type { WatchResponse } from "../../gen/wasmext/v1/watch_service_pb.ts";
 import {
   anyAttachment,
@@ -28,6 +30,7 @@ import {
 } from "../support/model.ts";
 import { read, type Reader } from "../support/stream.ts";
 import { createReplica, follow, type Replica } from "../support/watched.ts";
+import { storedExtensions, storedSets } from "../support/stored.ts";
 
 type Step =
   | { readonly kind: "put" | "delete"; readonly extension: ModelExtension }
@@ -106,7 +109,7 @@ async function take(catalog: InMemory, model: ModelCatalog, step: Step): Promise
     case "put": {
       const { organization: parent, name, phase, priority, allowedIn } = step.extension;
       const fqn = fqnOf(step.extension);
-      const etag = store.state.extensions.get(fqn)?.etag;
+      const etag = storedExtensions(store).get(fqn)?.etag;
       const body = {
         url: "oci://example/x:1",
         phase,
@@ -136,7 +139,7 @@ async function take(catalog: InMemory, model: ModelCatalog, step: Step): Promise
         config,
         ports,
       }));
-      const etag = store.state.attachmentSets.get(target)?.etag ?? "";
+      const etag = storedSets(store).get(target)?.etag ?? "";
       const extension = set.map((attachment) => ({
         fqn: attachment.fqn,
         match: matchOf(attachment),
@@ -178,12 +181,19 @@ async function compareReads(
     );
   }
   for (const target of targets) {
+    const asked: Chain[] = [];
     for (const port of [0, 80, 8080]) {
       const { chain } = await chains.resolveChain({ target, port });
+      asked.push(...(chain === undefined ? [] : [chain]));
       const links = chain?.links.map(
         ({ fqn, position, config }) => `${fqn}#${position} ${config?.["from"] as string}`,
       );
       expect(links).toEqual(chainOf(model, target, port));
+    }
+    // The etag says whether the same runs.
+    for (const [a, b] of asked.flatMap((one) => asked.map((another) => [one, another] as const))) {
+      const isSame = equals(ChainSchema, { ...a, etag: "" }, { ...b, etag: "" });
+      expect(a.etag === b.etag).toBe(isSame);
     }
   }
 }
@@ -196,10 +206,10 @@ function compareReplica({ scope, replica }: Watch, { store }: InMemory, model: M
   );
   expect([...replica.attachmentSets.keys()].sort()).toEqual(sets.sort());
   for (const [fqn, extension] of replica.extensions) {
-    expect(extension).toEqual(store.state.extensions.get(fqn));
+    expect(extension).toEqual(storedExtensions(store).get(fqn));
   }
   for (const [fqn, attachmentSet] of replica.attachmentSets) {
-    expect(attachmentSet).toEqual(store.state.attachmentSets.get(fqn));
+    expect(attachmentSet).toEqual(storedSets(store).get(fqn));
     expect(attachmentSet.extension.map((each) => each.fqn)).toEqual(
       model.sets.get(fqn)?.map((each) => each.fqn),
     );

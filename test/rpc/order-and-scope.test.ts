@@ -2,6 +2,8 @@ import { Code } from "@connectrpc/connect";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { WasmExtension } from "../../gen/tetrateio/api/tsb/extension/v2/wasm_extension_pb.ts";
+import { createStore } from "../../src/catalog/store.ts";
+import type { InMemoryOptions } from "../../src/in-memory.ts";
 import { refused } from "../support/errors.ts";
 import { createInMemory, type InMemory } from "../support/in-memory.ts";
 import {
@@ -28,8 +30,8 @@ interface Pair extends InMemory {
   readonly model: Map<string, ModelExtension>;
 }
 
-function createPair(): Pair {
-  return { ...createInMemory(), model: new Map() };
+function createPair(options?: InMemoryOptions): Pair {
+  return { ...createInMemory(options), model: new Map() };
 }
 
 /** Writes to both: a put creates or replaces, a delete of what is not there does nothing. */
@@ -148,8 +150,8 @@ describe("paging", () => {
     );
   });
 
-  async function pairOf(count: number): Promise<Pair> {
-    const pair = createPair();
+  async function pairOf(count: number, options?: InMemoryOptions): Promise<Pair> {
+    const pair = createPair(options);
     for (let index = 0; index < count; index++) {
       const extension: ModelExtension = {
         organization: "organizations/acme",
@@ -234,7 +236,8 @@ describe("paging", () => {
   });
 
   test("a token whose state is no longer kept is refused as expired", async () => {
-    const pair = await pairOf(3);
+    const store = createStore({ snapshots: { maxWeight: 200_000 } });
+    const pair = await pairOf(3, { store });
     const old = await page(pair, "organizations/acme", 1);
     for (let index = 0; index < 300; index++) {
       await write(pair, {

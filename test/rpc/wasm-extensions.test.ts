@@ -5,6 +5,7 @@ import { describe, expect, test } from "vitest";
 import { WasmExtensionSchema } from "../../gen/tetrateio/api/tsb/extension/v2/wasm_extension_pb.ts";
 import { refused } from "../support/errors.ts";
 import { createInMemory, type InMemory } from "../support/in-memory.ts";
+import { storedExtensions } from "../support/stored.ts";
 
 const parent = "organizations/acme";
 const fqn = `${parent}/extensions/auth`;
@@ -191,12 +192,12 @@ test("a field that this version does not know is not stored", async () => {
   const wasmExtension = create(WasmExtensionSchema, { url });
   wasmExtension.$unknown = [{ no: 1000, wireType: WireType.Varint, data: new Uint8Array([1]) }];
   await extensions.createWasmExtension({ parent, name: "auth", wasmExtension });
-  expect(store.state.extensions.get(fqn)?.$unknown).toBeUndefined();
+  expect(storedExtensions(store).get(fqn)?.$unknown).toBeUndefined();
 });
 
 test("what is stored is never changed in place", async () => {
   const { store, extensions } = await withAuth();
-  const [before] = [...store.state.extensions.values()];
+  const [before] = [...storedExtensions(store).values()];
   await extensions.updateWasmExtension({
     ...(await extensions.getWasmExtension({ fqn })),
     priority: 9,

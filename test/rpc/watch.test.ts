@@ -172,6 +172,7 @@ describe("Watch", () => {
     expect(said(await endOf(resume(createAcme())))).toMatchObject({
       code: Code.OutOfRange,
       reason: "OTHER_INCARNATION",
+      metadata: { next_revision: "0" },
     });
   });
 
@@ -191,7 +192,7 @@ describe("Watch", () => {
   });
 
   test("before the kept history is OUT_OF_RANGE, naming the oldest revision", async () => {
-    const store = createStore({ maxCommits: 3, maxBytes: 1e9 });
+    const store = createStore({ history: { maxCommits: 3 } });
     const catalog = createAcme({ store });
     for (const name of ["a", "b", "c", "d", "e"]) {
       await catalog.put(name);
@@ -200,14 +201,14 @@ describe("Watch", () => {
     expect({ code, reason, metadata }).toEqual({
       code: Code.OutOfRange,
       reason: "REVISION_NOT_KEPT",
-      metadata: { parent: acme, oldest_revision: "3" },
+      metadata: { parent: acme, oldest_revision: "3", next_revision: "0" },
     });
     expect(message).toContain("3");
     expect(await watch(catalog, acme, 3n).next()).toMatchObject({ revision: 3n });
   });
 
   test("what other organizations do takes no history away from one that is quiet", async () => {
-    const store = createStore({ maxCommits: 3, maxBytes: 1e9 });
+    const store = createStore({ history: { maxCommits: 3 } });
     const catalog = createAcme({ store });
     const reader = watch(catalog, acme);
     await present(reader);
@@ -237,11 +238,11 @@ describe("Watch", () => {
     const catalog = createAcme();
     const readers = [acme, red, blue].map((parent) => watch(catalog, parent));
     await Promise.all(readers.map(present));
-    expect(catalog.store.commitWatchers.size).toBe(3);
+    expect(catalog.store.commitNotifier.size).toBe(3);
     readers.forEach((reader) => {
       reader.cancel();
     });
-    await until(() => catalog.store.commitWatchers.size === 0, "all watchers have left");
+    await until(() => catalog.store.commitNotifier.size === 0, "all watchers have left");
   });
 });
 
@@ -299,7 +300,23 @@ describe("WatchChain", () => {
     await catalog.remove("a");
     expect(await next()).toEqual([]);
     reader.cancel();
-    await until(() => catalog.store.chainWatchers.size === 0, "all watchers have left");
+    await until(() => catalog.store.chainNotifier.size === 0, "all watchers have left");
+  });
+
+  test("is silent when the same is said in another order", async () => {
+    const catalog = createAcme();
+    await catalog.put("a", { config: { x: 1, y: { p: true, q: [1, 2] } } });
+    await catalog.attach(redIngress, [{ fqn: ext("a") }]);
+    const reader = read((options) => catalog.chains.watchChain({ target: redIngress }, options));
+    const first = (await reader.next()).chain;
+    expect(first?.etag).toMatch(/^"[A-Za-z0-9+/]{11}="$/);
+    const reordered = { y: { q: [1, 2], p: true }, x: 1 };
+    await catalog.put("a", { config: reordered, description: "of no effect on the chain" });
+    const { chain } = await catalog.chains.resolveChain({ target: redIngress });
+    expect(chain?.etag).toBe(first?.etag);
+    await catalog.put("a", { config: { ...reordered, x: 2 } });
+    expect((await reader.next()).chain?.links[0]?.config).toEqual({ ...reordered, x: 2 });
+    reader.cancel();
   });
 
   test("shows only what the asked traffic passes", async () => {

@@ -1,5 +1,6 @@
 /* A small organization to test with. */
 import { createInMemory, type InMemory } from "./in-memory.ts";
+import { storedExtensions, storedSets } from "./stored.ts";
 
 export const acme = "organizations/acme";
 export const red = `${acme}/tenants/red`;
@@ -42,13 +43,13 @@ export function createAcme(...options: Parameters<typeof createInMemory>): Acme 
     ...services,
     async put(name, body = {}) {
       const wasmExtension = { url, ...body };
-      const etag = store.state.extensions.get(ext(name))?.etag;
+      const etag = storedExtensions(store).get(ext(name))?.etag;
       await (etag === undefined
         ? extensions.createWasmExtension({ parent: acme, name, wasmExtension })
         : extensions.updateWasmExtension({ ...wasmExtension, fqn: ext(name), etag }));
     },
     async attach(target, extension, workloadSelector) {
-      const etag = store.state.attachmentSets.get(target)?.etag ?? "";
+      const etag = storedSets(store).get(target)?.etag ?? "";
       const selector = workloadSelector && { workloadSelector };
       await attachments.setAttachments({
         attachmentSet: { fqn: target, extension, etag, ...selector },

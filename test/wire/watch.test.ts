@@ -33,6 +33,8 @@ const transports: Record<string, (baseUrl: string) => Transport> = {
   gRPC: (baseUrl) => createGrpcTransport({ baseUrl }),
   "gRPC-Web over HTTP/1.1": (baseUrl) => createGrpcWebTransport({ baseUrl, httpVersion: "1.1" }),
   "Connect over HTTP/1.1": (baseUrl) => createConnectTransport({ baseUrl, httpVersion: "1.1" }),
+  "Connect in JSON over HTTP/2": (baseUrl) =>
+    createConnectTransport({ baseUrl, httpVersion: "2", useBinaryFormat: false }),
   "Connect over HTTP/2": (baseUrl) => createConnectTransport({ baseUrl, httpVersion: "2" }),
 };
 
@@ -59,26 +61,37 @@ describe.each(Object.entries(transports))("over %s", (_name, transportTo) => {
     expect(await commits.next()).toMatchObject({ bookmark: true });
     expect((await chains.next()).chain?.links).toEqual([]);
     await create(transport, "a");
-    expect(await commits.next()).toMatchObject({ revision: 1n, events: [{}] });
-    expect([store.commitWatchers.size, store.chainWatchers.size]).toEqual([1, 1]);
+    const response = await commits.next();
+    expect(response).toMatchObject({ revision: 1n, incarnation: store.incarnation });
+    expect(response.events).toMatchObject([
+      { event: { case: "extensionPut", value: { fqn: `${parent}/extensions/a`, url: "oci://x" } } },
+    ]);
+    expect([store.commitNotifier.size, store.chainNotifier.size]).toEqual([1, 1]);
     commits.cancel();
     chains.cancel();
     await until(
-      () => store.commitWatchers.size === 0 && store.chainWatchers.size === 0,
+      () => store.commitNotifier.size === 0 && store.chainNotifier.size === 0,
       "the watchers have left",
     );
   });
 
   test("a server that goes down ends watches with UNAVAILABLE", async () => {
     const { server, store } = await serve();
-    const commits = watch(transportTo(server.url));
+    const transport = transportTo(server.url);
+    const commits = watch(transport);
+    await commits.next();
+    await create(transport, "a");
     await commits.next();
     const closed = server.close();
     const end = await commits.next().catch((error: unknown) => ConnectError.from(error));
-    const { code, reason } = said(end as ConnectError);
-    expect({ code, reason }).toEqual({ code: Code.Unavailable, reason: "SHUTTING_DOWN" });
+    const { code, reason, metadata } = said(end as ConnectError);
+    expect({ code, reason, metadata }).toEqual({
+      code: Code.Unavailable,
+      reason: "SHUTTING_DOWN",
+      metadata: { next_revision: "2" },
+    });
     await closed;
-    expect(store.commitWatchers.size).toBe(0);
+    expect(store.commitNotifier.size).toBe(0);
   });
 });
 
@@ -121,7 +134,7 @@ test("1,000 watchers see 100 commits each: all, in order, none twice", async () 
       }
     }
   });
-  await until(() => store.commitWatchers.size === 1_000, "all watchers have joined");
+  await until(() => store.commitNotifier.size === 1_000, "all watchers have joined");
   const writer = createGrpcTransport({ baseUrl: server.url });
   for (let index = 1; index <= 100; index++) {
     await create(writer, `e${index}`);

@@ -178,11 +178,18 @@ export const WatchService: GenService<{
    * arrives as deleted, one that it may use from now on as put.
    *
    * To resume, send the last revision that was received plus one, and its
-   * incarnation. OUT_OF_RANGE when that revision is no
-   * longer kept: its ErrorInfo names the `oldest_revision` that is; or when it
-   * is one of another incarnation; begin with 0. RESOURCE_EXHAUSTED when the reader has fallen too far
-   * behind, by 1,000 commits or 8 MiB: resume from the `next_revision` that its
-   * ErrorInfo names. UNAVAILABLE when the server goes down: resume.
+   * incarnation. An error that ends a watch names in its ErrorInfo the
+   * `next_revision` from which nothing is missed. 0 means that nothing can be
+   * resumed: begin with 0, and forget what was received before.
+   *
+   * - OUT_OF_RANGE: the start revision is no longer kept, and `oldest_revision`
+   *   is the oldest one that is; or it is a revision of another incarnation.
+   *   `next_revision` is 0.
+   * - RESOURCE_EXHAUSTED: the reader has fallen behind by more than 1,000
+   *   commits, or 32 MiB as the server holds them in memory. `next_revision` is 0 if what it has not read is no
+   *   longer kept, or if it had not read all of the present state.
+   * - UNAVAILABLE: the server goes down. DEADLINE_EXCEEDED: the deadline of the
+   *   call is over. `next_revision` is 0 if the present state was not complete.
    *
    * @generated from rpc wasmext.v1.WatchService.Watch
    */

@@ -70,7 +70,7 @@ interface Exported {
 
 function* pluginsUnder(state: State, parent: string): Generator<Exported> {
   let priorities: { tenant: string; written: WrittenPriority } | undefined;
-  for (const attachmentSet of attachmentSetsUnder(state, parent)) {
+  for (const { message: attachmentSet } of attachmentSetsUnder(state, parent)) {
     // Sets are sorted by fqn, so those of a tenant follow one another.
     const { tenant } = targetOf(attachmentSet.fqn);
     if (priorities?.tenant !== tenant) {

@@ -1,7 +1,7 @@
 import type { AttachmentSet } from "../../../gen/wasmext/v1/attachment_set_pb.ts";
 import { attachmentSetsUnder } from "../../catalog/attachment-reads.ts";
 import { compareExecution, type ExecutionKey } from "../../catalog/order.ts";
-import type { State } from "../../catalog/state.ts";
+import { findExtension, type State } from "../../catalog/state.ts";
 import { distinctPriorities } from "./distinct-priorities.ts";
 
 /** The priority to write for an attachment: of an extension, the `occurrence`th of its target. */
@@ -16,12 +16,12 @@ export type WrittenPriority = (namespace: string, extension: string, occurrence:
  */
 export function writtenPriorities(state: State, tenant: string): WrittenPriority {
   const levels = new Map<string, Map<string, ExecutionKey>>();
-  for (const attachmentSet of attachmentSetsUnder(state, tenant)) {
+  for (const { message: attachmentSet } of attachmentSetsUnder(state, tenant)) {
     const namespace = namespaceOf(attachmentSet);
     const ofNamespace = levels.get(namespace) ?? new Map<string, ExecutionKey>();
     levels.set(namespace, ofNamespace);
     for (const [fqn, occurrence] of occurrencesIn(attachmentSet)) {
-      const extension = state.extensions.get(fqn);
+      const extension = findExtension(state, fqn)?.message;
       if (extension !== undefined) {
         const { phase, priority } = extension;
         ofNamespace.set(`${fqn} ${occurrence}`, { fqn, phase, priority });

@@ -1,5 +1,4 @@
 import { expect, test } from "vitest";
-import { responseOf } from "../../src/catalog/watch-events.ts";
 import { acme, blue, createAcme, ext, red, redSecurity } from "../support/acme.ts";
 
 test("scopes that see the same of a commit share one message, and what nobody sees is not kept", async () => {
@@ -16,23 +15,23 @@ test("scopes that see the same of a commit share one message, and what nobody se
     return entry;
   };
 
+  const { messages } = store;
   const open = entryOf(1n);
-  expect(responseOf(open, red, "i")).toBe(responseOf(open, acme, "i"));
-  expect(responseOf(open, blue, "i")).toBe(responseOf(open, acme, "i"));
-  expect(open.responses.size).toBe(1);
+  expect(messages.messageOf(open, red, "i")).toBe(messages.messageOf(open, acme, "i"));
+  expect(messages.messageOf(open, blue, "i")).toBe(messages.messageOf(open, acme, "i"));
+  expect(messages.size).toBe(1);
 
   const ofRed = entryOf(2n);
   for (let tenant = 0; tenant < 100; tenant++) {
-    expect(responseOf(ofRed, `${acme}/tenants/t${tenant}`, "i")).toBeUndefined();
+    expect(messages.messageOf(ofRed, `${acme}/tenants/t${tenant}`, "i")).toBeUndefined();
   }
-  expect(ofRed.responses.size).toBe(0);
+  expect(messages.size).toBe(1);
 
   const removed = entryOf(4n);
-  expect(responseOf(removed, blue, "i")?.events.map(({ event }) => event.case)).toEqual([
-    "extensionDeleted",
-  ]);
-  expect(responseOf(removed, red, "i")?.events.map(({ event }) => event.case)).toEqual([
-    "extensionDeleted",
-    "attachmentSetPut",
-  ]);
+  expect(
+    messages.messageOf(removed, blue, "i")?.response.events.map(({ event }) => event.case),
+  ).toEqual(["extensionDeleted"]);
+  expect(
+    messages.messageOf(removed, red, "i")?.response.events.map(({ event }) => event.case),
+  ).toEqual(["extensionDeleted", "attachmentSetPut"]);
 });

@@ -1,0 +1,61 @@
+/** Tells those who wait for a change of a key. It never waits for them. */
+export interface Notifier {
+  /** How many subscriptions there are. */
+  readonly size: number;
+  /** Tells whether anyone waits for a change of a key. */
+  has(key: string): boolean;
+  /** Calls `notify` after each change of a key. Returns what ends that. */
+  subscribe(key: string, notify: () => void): () => void;
+  /** Tells all who wait for a change of a key. */
+  notify(key: string): void;
+  /** Tells everyone. */
+  notifyAll(): void;
+}
+
+/**
+ * Creates a notifier without subscriptions.
+ *
+ * @param onLastLeft - is called when a key has lost its last subscription
+ */
+export function createNotifier(onLastLeft: (key: string) => void = () => undefined): Notifier {
+  const byKey = new Map<string, Set<() => void>>();
+  let size = 0;
+  const call = (subscriptions: Iterable<() => void> = []): void => {
+    for (const notify of subscriptions) {
+      notify();
+    }
+  };
+  return {
+    get size() {
+      return size;
+    },
+    has: (key) => byKey.has(key),
+    subscribe(key, notify) {
+      // A function of its own, so that one that subscribes twice is called twice.
+      const own = (): void => {
+        notify();
+      };
+      const subscriptions = byKey.get(key) ?? new Set();
+      byKey.set(key, subscriptions.add(own));
+      size++;
+      return () => {
+        if (!subscriptions.delete(own)) {
+          return;
+        }
+        size--;
+        if (subscriptions.size === 0) {
+          byKey.delete(key);
+          onLastLeft(key);
+        }
+      };
+    },
+    notify(key) {
+      call(byKey.get(key));
+    },
+    notifyAll() {
+      for (const subscriptions of byKey.values()) {
+        call(subscriptions);
+      }
+    },
+  };
+}

@@ -1,0 +1,189 @@
+/*
+ * A reader of the changes under an organization or a tenant.
+ *
+ * 1. It is asked for what comes next, and holds nothing but its position; see history.ts and
+ *    snapshots.ts for what the catalog keeps for it.
+ * 2. It returns each commit once, in order, and passes none over: what is no longer kept is an error.
+ */
+import { organizationOf } from "../fqn.ts";
+import type { Amount } from "../history.ts";
+import type { State } from "../state.ts";
+import type { Store } from "../store.ts";
+import {
+  fallenBehind,
+  otherIncarnation,
+  revisionNotKept,
+  snapshotNotKept,
+  unreadNotKept,
+} from "./errors.ts";
+import { bookmarkMessage, changeMessage, type WatchMessage } from "./message.ts";
+import { statePart, type StatePosition } from "./state-part.ts";
+
+/** Where a watch begins. */
+export interface WatchStart {
+  /** The fqn of an organization or of a tenant. */
+  readonly parent: string;
+  /** 0 begins with the present state. */
+  readonly startRevision: bigint;
+  /** Which catalog the revision is one of; empty if it is not known. */
+  readonly incarnation: string;
+}
+
+/** What has been sent, and what comes next. */
+type Position =
+  /** The present state, as of a revision, after an object; undefined before the first. */
+  | { readonly phase: "state"; readonly revision: bigint; readonly after?: StatePosition }
+  /** The bookmark that closes the present state. */
+  | { readonly phase: "end-of-state"; readonly revision: bigint }
+  /** The first commit at or after a revision. */
+  | { readonly phase: "commits"; readonly next: bigint };
+
+/** Reads the changes under an organization or a tenant. */
+export interface WatchReader {
+  /** The organization's fqn, of whose commits the reader wants to know. */
+  readonly organization: string;
+  /** The revision from which nothing is missed; 0 while the present state has not been read. */
+  readonly nextRevision: bigint;
+  /**
+   * What comes next: a message; `more` if there may be more to read when others have had a turn; or
+   * `caught-up` if there is nothing to read before the next commit.
+   *
+   * Raises a CatalogError that ends the watch.
+   *
+   * @param isOver - tells whether it is time to let others run
+   */
+  read(isOver: () => boolean): WatchMessage | "more" | "caught-up";
+  /** A message that says up to where everything has been read. */
+  bookmark(): WatchMessage;
+}
+
+/** How far a reader may fall behind. Far less than the history, so that it can resume. */
+const maxBacklog: Amount = { commits: 1_000, weight: 32 * 1024 * 1024 };
+
+/**
+ * Creates a reader.
+ *
+ * Raises a CatalogError of the kind out-of-range if it cannot begin where it wants to.
+ */
+export function createWatchReader(store: Store, start: WatchStart): WatchReader {
+  const { parent, startRevision } = start;
+  const organization = organizationOf(parent);
+  const { incarnation } = store;
+  checkStart(store, start, organization);
+  let position: Position =
+    startRevision === 0n
+      ? { phase: "state", revision: store.state.revision }
+      : { phase: "commits", next: startRevision };
+  // One that resumes may have far to go; it is slow only if it falls behind after that.
+  let hasCaughtUp = false;
+
+  const snapshotAt = (revision: bigint): State | undefined =>
+    store.state.revision === revision ? store.state : store.snapshots.at(organization, revision);
+
+  const readState = (revision: bigint, after?: StatePosition): WatchMessage => {
+    const state = snapshotAt(revision);
+    if (state === undefined) {
+      throw snapshotNotKept(revision);
+    }
+    const { seen, next } = statePart(state, parent, after);
+    if (next !== undefined) {
+      // Not held here while a slow reader reads, so that what it costs is bounded.
+      store.snapshots.keep(state, organization);
+      position = { phase: "state", revision, after: next };
+    } else if (seen.length > 0) {
+      position = { phase: "end-of-state", revision };
+    } else {
+      return endState(revision);
+    }
+    return changeMessage(revision, incarnation, seen);
+  };
+
+  const endState = (revision: bigint): WatchMessage => {
+    position = { phase: "commits", next: revision + 1n };
+    return bookmarkMessage(revision, incarnation);
+  };
+
+  const readCommits = (
+    from: bigint,
+    isOver: () => boolean,
+  ): WatchMessage | "more" | "caught-up" => {
+    let next = from;
+    if (next < store.history.oldest(organization)) {
+      throw unreadNotKept(next);
+    }
+    for (let skipped = 1; ; skipped++) {
+      const entry = store.history.first(organization, next);
+      if (entry === undefined) {
+        break;
+      }
+      const isFarBehind = exceedsBacklog(store.history.since(entry));
+      if (isFarBehind && hasCaughtUp) {
+        throw fallenBehind(next);
+      }
+      hasCaughtUp ||= !isFarBehind;
+      next = entry.revision + 1n;
+      position = { phase: "commits", next };
+      const message = store.messages.messageOf(entry, parent, incarnation);
+      if (message !== undefined) {
+        return message;
+      }
+      if (skipped % stepsBetweenLooks === 0 && isOver()) {
+        return "more";
+      }
+    }
+    hasCaughtUp = true;
+    const { revision } = store.state;
+    position = { phase: "commits", next: next > revision ? next : revision + 1n };
+    return "caught-up";
+  };
+
+  return {
+    organization,
+    get nextRevision() {
+      return position.phase === "commits" ? position.next : 0n;
+    },
+    read(isOver) {
+      if (incarnation !== store.incarnation) {
+        throw otherIncarnation(parent, store.state.revision, store.incarnation);
+      }
+      switch (position.phase) {
+        case "state":
+          return readState(position.revision, position.after);
+        case "end-of-state":
+          return endState(position.revision);
+        case "commits":
+          return readCommits(position.next, isOver);
+      }
+    },
+    bookmark() {
+      const { revision } = store.state;
+      const read = position.phase === "commits" ? position.next - 1n : 0n;
+      // One that waits for the future has read no more than there is.
+      return bookmarkMessage(read < revision ? read : revision, incarnation);
+    },
+  };
+}
+
+/** How many commits are passed over before the clock is looked at. */
+const stepsBetweenLooks = 64;
+
+function checkStart(
+  store: Store,
+  { parent, startRevision, incarnation }: WatchStart,
+  organization: string,
+): void {
+  if (startRevision === 0n) {
+    return;
+  }
+  if (incarnation !== "" && incarnation !== store.incarnation) {
+    throw otherIncarnation(parent, startRevision, store.incarnation);
+  }
+  const oldest = store.history.oldest(organization);
+  if (startRevision < oldest) {
+    throw revisionNotKept(parent, startRevision, oldest);
+  }
+}
+
+function exceedsBacklog({ commits, weight }: Amount): boolean {
+  return commits > maxBacklog.commits || weight > maxBacklog.weight;
+}

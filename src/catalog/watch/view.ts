@@ -1,0 +1,76 @@
+/* What a commit means to those who watch an organization or a tenant. */
+import { isUnder } from "../attachment-reads.ts";
+import type { Change } from "../commit.ts";
+import { isInScope } from "../extension-reads.ts";
+import { tenantOf } from "../fqn.ts";
+import type { HistoryEntry } from "../history.ts";
+import type { Usability } from "../scope.ts";
+
+/** How a scope sees a change. */
+export type View = "put" | "deleted";
+
+/** A change as a scope sees it. */
+export interface SeenChange {
+  readonly change: Change;
+  readonly view: View;
+}
+
+/** Changes by the tenant whose attachments they change; those of extensions by the empty string. */
+export type ChangesByTenant = ReadonlyMap<string, readonly Change[]>;
+
+/** Up to how many changes a commit has to have for all of them to be looked at for each tenant. */
+export const maxScannedChanges = 16;
+
+/** Sorts the changes of a large commit, so that not all of them are looked at for each tenant. */
+export function changesByTenant({ changes }: HistoryEntry): ChangesByTenant {
+  return Map.groupBy(changes, ({ kind, fqn }) =>
+    kind === "put-attachments" || kind === "delete-attachments" ? tenantOf(fqn) : "",
+  );
+}
+
+/**
+ * What a scope sees of a commit: changes of extensions before those of the attachments that go with
+ * them.
+ *
+ * @param scope - the fqn of the commit's organization, or of one of its tenants
+ * @param byTenant - the changes sorted, if the commit is large
+ */
+export function seenBy(
+  entry: HistoryEntry,
+  scope: string,
+  byTenant?: ChangesByTenant,
+): readonly SeenChange[] {
+  const changes =
+    scope === entry.organization || byTenant === undefined
+      ? entry.changes
+      : [...(byTenant.get("") ?? []), ...(byTenant.get(scope) ?? [])];
+  const seen: SeenChange[] = [];
+  for (const change of changes) {
+    const view = viewOf(change, entry, scope);
+    if (view !== "hidden") {
+      seen.push({ change, view });
+    }
+  }
+  return seen;
+}
+
+function viewOf(change: Change, { replaced }: HistoryEntry, scope: string): View | "hidden" {
+  const { fqn } = change;
+  switch (change.kind) {
+    case "put-extension":
+      return isInScope(scope, change.extension.message)
+        ? "put"
+        : goneFrom(scope, replaced.get(fqn));
+    case "delete-extension":
+      return goneFrom(scope, replaced.get(fqn));
+    case "put-attachments":
+      return isUnder(scope, fqn) ? "put" : "hidden";
+    case "delete-attachments":
+      return isUnder(scope, fqn) ? "deleted" : "hidden";
+  }
+}
+
+/** A change is hidden from scopes that did not see the extension before. */
+function goneFrom(scope: string, before: Usability | undefined): View | "hidden" {
+  return before !== undefined && isInScope(scope, before) ? "deleted" : "hidden";
+}

@@ -1,0 +1,37 @@
+import { Code, ConnectError } from "@connectrpc/connect";
+import { CatalogError } from "../catalog/errors.ts";
+import { connectErrorOf, hasErrorInfo, internalError, rpcError } from "./errors.ts";
+
+/** The RPC error for whatever a service raises, and for the reason that a call was aborted with. */
+export function toRpcError(raised: unknown): ConnectError {
+  if (raised instanceof CatalogError) {
+    return connectErrorOf(raised);
+  }
+  if (!(raised instanceof ConnectError)) {
+    return internalError(raised);
+  }
+  if (hasErrorInfo(raised)) {
+    return raised;
+  }
+  // What Connect raises itself once a request has been read.
+  switch (raised.code) {
+    case Code.Canceled:
+    case Code.DeadlineExceeded:
+    case Code.Unavailable:
+    // A method that the proto has, and the service does not.
+    case Code.Unimplemented:
+      return rpcError(raised.code, reasons[raised.code], raised.rawMessage);
+    // A connection that breaks; nobody is left to read this.
+    case Code.Aborted:
+      return rpcError(Code.Canceled, reasons[Code.Canceled], raised.rawMessage);
+    default:
+      return internalError(raised);
+  }
+}
+
+const reasons = {
+  [Code.Canceled]: "CANCELED",
+  [Code.DeadlineExceeded]: "DEADLINE_EXCEEDED",
+  [Code.Unavailable]: "UNAVAILABLE",
+  [Code.Unimplemented]: "UNIMPLEMENTED",
+} as const;
