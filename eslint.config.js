@@ -6,8 +6,8 @@ const layers = [
   "catalog",
   "export",
   "journal",
+  "methods",
   "rpc",
-  "routes",
   "transport",
   "server",
   "in-memory",
@@ -18,7 +18,7 @@ const layers = [
 ];
 
 /** Layers of pure functions and of what is in memory. */
-const pure = ["wire", "catalog", "export", "yaml"];
+const pure = ["wire", "catalog", "export", "methods", "yaml"];
 
 /** Arrows go one way, along `layers`: nothing imports what stands after it. */
 const oneWay = layers.slice(0, -1).map((layer, index) => ({
@@ -35,7 +35,7 @@ const oneWay = layers.slice(0, -1).map((layer, index) => ({
           ...(layer === "cli"
             ? [
                 {
-                  regex: "^\\.\\.?/(?!.*gen/)(?:.*/)?(?:journal|rpc|routes|server)(?:/|\\.ts$)",
+                  regex: "^\\.\\.?/(?!.*gen/)(?:.*/)?(?:journal|methods|rpc|server)(?:/|\\.ts$)",
                   message:
                     "Commands talk to a server as any client does; in-memory.ts is one, too.",
                 },

@@ -1,9 +1,10 @@
 import { createRouterTransport, type Transport } from "@connectrpc/connect";
 import { createStore, type Store } from "./catalog/store.ts";
+import { defaultBookmarkIntervalMs } from "./catalog/watch/watch.ts";
 import { openMemoryJournal } from "./journal/memory.ts";
-import { createRoutes } from "./routes.ts";
-import { defaultBookmarkIntervalMs } from "./rpc/catalog.ts";
+import { createMethodTable } from "./methods/table.ts";
 import { errorInterceptor } from "./rpc/error-interceptor.ts";
+import { createRoutes } from "./rpc/routes.ts";
 import { binaryOptions } from "./wire/options.ts";
 
 /** Options of a catalog without a network. */
@@ -22,10 +23,11 @@ export function createInMemoryTransport({
   store = createStore(),
   bookmarkIntervalMs = defaultBookmarkIntervalMs,
 }: InMemoryOptions = {}): Transport {
-  const routes = createRoutes(
-    { store, journal: openMemoryJournal(store), bookmarkIntervalMs },
-    new AbortController().signal,
-  );
+  const routes = createRoutes(createMethodTable(new AbortController().signal), {
+    reader: store,
+    journal: openMemoryJournal(store),
+    bookmarkIntervalMs,
+  });
   return createRouterTransport(routes, {
     router: { interceptors: [errorInterceptor], binaryOptions },
     transport: { binaryOptions },

@@ -2,10 +2,11 @@ import type { AddressInfo } from "node:net";
 import { Code } from "@connectrpc/connect";
 import type { Logger } from "pino";
 import { createStore, type Store } from "./catalog/store.ts";
+import { defaultBookmarkIntervalMs } from "./catalog/watch/watch.ts";
 import { openMemoryJournal } from "./journal/memory.ts";
-import { defaultBookmarkIntervalMs } from "./rpc/catalog.ts";
+import { createMethodTable } from "./methods/table.ts";
 import { rpcError } from "./rpc/errors.ts";
-import { createRoutes } from "./routes.ts";
+import { createRoutes } from "./rpc/routes.ts";
 import { createAccessPolicy } from "./transport/request/access.ts";
 import { createOriginPolicy } from "./transport/request/cors.ts";
 import {
@@ -70,7 +71,11 @@ export function createServer(options: ServerOptions): Server {
   const unread = createUnreadAnswers({ ...defaultUnreadLimits, ...options.unread }, now);
   const isAllowedOrigin = createOriginPolicy(options.allowedOrigins, options.host);
   const listener = createListener({
-    routes: createRoutes({ store, journal, bookmarkIntervalMs }, shutdown.signal),
+    routes: createRoutes(createMethodTable(shutdown.signal), {
+      reader: store,
+      journal,
+      bookmarkIntervalMs,
+    }),
     maxMessageBytes: options.maxMessageBytes,
     requestTimeoutMs: options.requestTimeoutMs ?? 30_000,
     unread,

@@ -14,15 +14,25 @@ import type { FieldProblem } from "./errors.ts";
 import { problemOfEtag } from "./etag.ts";
 import { excerpt, fieldProblem } from "./field-problem.ts";
 import { isExtension, organizationOfExtension } from "./fqn.ts";
+import { validated } from "./validate.ts";
 import { isTarget, type Target, targetOf } from "./target.ts";
 import { problemsOfWorkloads } from "./workload-selector.ts";
+
+/**
+ * A request to set the attachments of a target.
+ *
+ * Raises a CatalogError of the kind invalid.
+ */
+export function acceptedSet(request: SetAttachmentsRequest): SetAttachmentsRequest {
+  return validated(SetAttachmentsRequestSchema, request, () => problemsOfAttachments(request));
+}
 
 /**
  * Finds what the proto's rules cannot say of an attachment set: an etag that is none of this server's,
  * workloads that Kubernetes cannot have, an fqn that is not an extension's, an extension of another
  * organization, and on a gateway a match that could never match there.
  */
-export function problemsOfAttachments({ attachmentSet }: SetAttachmentsRequest): FieldProblem[] {
+function problemsOfAttachments({ attachmentSet }: SetAttachmentsRequest): FieldProblem[] {
   if (attachmentSet === undefined) {
     return [];
   }

@@ -1,30 +1,24 @@
 /*
- * Writes to attachment sets, in two steps as those to extensions are: validation without a state, and
- * a plan that checks against one.
+ * Writes to attachment sets: plans that check an accepted request against a state, and say what to change.
  */
 import { create, equals } from "@bufbuild/protobuf";
 import {
   type DeleteAttachmentsRequest,
-  DeleteAttachmentsRequestSchema,
   type DeleteAttachmentsResponse,
   DeleteAttachmentsResponseSchema,
   type SetAttachmentsRequest,
-  SetAttachmentsRequestSchema,
 } from "../../gen/wasmext/v1/attachment_service_pb.ts";
 import { type AttachmentSet, AttachmentSetSchema } from "../../gen/wasmext/v1/attachment_set_pb.ts";
 import { getAttachments } from "./attachment-reads.ts";
-import { problemsOfAttachments } from "./attachment-rules.ts";
 import { etagOfNothing, missingEtag, staleEtag, unusableExtension } from "./errors.ts";
 import { organizationOf } from "./fqn.ts";
 import type { Plan } from "./plan.ts";
 import { findAttachments, findExtension, isUsableBy, type State } from "./state.ts";
 import { type Stored, storedOf } from "./stored.ts";
 import { targetOf } from "./target.ts";
-import { validated } from "./validate.ts";
 
 /** Creates or replaces the attachments of a target; answers with the set as it is stored. */
 export function setAttachments(request: SetAttachmentsRequest): Plan<Stored<AttachmentSet>> {
-  validated(SetAttachmentsRequestSchema, request, () => problemsOfAttachments(request));
   const attachmentSet = request.attachmentSet ?? create(AttachmentSetSchema);
   const { fqn } = attachmentSet;
   return {
@@ -45,10 +39,9 @@ export function setAttachments(request: SetAttachmentsRequest): Plan<Stored<Atta
 }
 
 /** Deletes the attachments of a target. */
-export function deleteAttachments(
-  request: DeleteAttachmentsRequest,
-): Plan<DeleteAttachmentsResponse> {
-  const { fqn } = validated(DeleteAttachmentsRequestSchema, request);
+export function deleteAttachments({
+  fqn,
+}: DeleteAttachmentsRequest): Plan<DeleteAttachmentsResponse> {
   return {
     organization: organizationOf(fqn),
     reads: [fqn],

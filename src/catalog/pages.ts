@@ -13,7 +13,7 @@ import { fieldProblem } from "./field-problem.ts";
 import { organizationOf } from "./fqn.ts";
 import { formatPageToken, type PageToken, parsePageToken } from "./page-token.ts";
 import type { State } from "./state.ts";
-import type { Store } from "./store.ts";
+import type { Reader } from "./store.ts";
 import type { Stored } from "./stored.ts";
 
 /** The greatest page; a larger `page_size` counts as this. */
@@ -56,7 +56,7 @@ export interface Listing<Item> {
  * the state it refers to is no longer kept.
  */
 export function listPage<Item extends { readonly fqn: string }>(
-  store: Store,
+  store: Reader,
   listing: Listing<Item>,
   { parent, pageSize, pageToken }: ListRequest,
 ): Page<Item> {
@@ -97,7 +97,7 @@ function tokenOf(list: string, text: string): PageToken {
   return token;
 }
 
-function stateOf(store: Store, organization: string, { incarnation, revision }: PageToken): State {
+function stateOf(store: Reader, organization: string, { incarnation, revision }: PageToken): State {
   const state =
     revision === store.state.revision ? store.state : store.snapshots.at(organization, revision);
   if (state === undefined || incarnation !== store.incarnation) {

@@ -37,7 +37,7 @@ export interface Restored {
 }
 
 /** The catalog in memory, for those who read it. */
-export interface Store extends Sink {
+export interface Reader extends Pick<Sink, "state" | "turns"> {
   /**
    * Tells this catalog from every other one, so that what refers to its revisions is not taken for
    * another's: those of a catalog that begins anew begin with 1 again.
@@ -53,6 +53,9 @@ export interface Store extends Sink {
   /** Tells of changes that a chain may have, by the target's fqn. */
   readonly chainNotifier: Notifier;
 }
+
+/** The catalog in memory. */
+export interface Store extends Reader, Sink {}
 
 /** Options of a store. */
 export interface StoreOptions {

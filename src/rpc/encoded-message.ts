@@ -1,50 +1,6 @@
-import {
-  create,
-  type DescField,
-  type DescMessage,
-  type Message,
-  type MessageShape,
-  toBinary,
-} from "@bufbuild/protobuf";
+import { create, type DescMessage, type MessageShape } from "@bufbuild/protobuf";
 import { WireType } from "@bufbuild/protobuf/wire";
 import type { HandlerContext } from "@connectrpc/connect";
-import type { Stored } from "../catalog/stored.ts";
-import { encodeFields } from "../wire/delimited.ts";
-
-/** An object as an answer: in binary as the bytes that are stored. */
-export function storedAnswer<Desc extends DescMessage>(
-  context: HandlerContext,
-  schema: Desc,
-  { message, bytes }: Stored<MessageShape<Desc>>,
-): MessageShape<Desc> {
-  return isBinary(context) ? encodedMessage(schema, bytes) : message;
-}
-
-/** A response that holds stored objects in one field: in binary as a run of the bytes that are stored. */
-export function responseWith<Desc extends DescMessage>(
-  context: HandlerContext,
-  response: ResponseKind<Desc>,
-  objects: readonly Stored<Message>[],
-): MessageShape<Desc> {
-  const { schema, field, rest } = response;
-  if (!isBinary(context)) {
-    const messages = objects.map(({ message }) => message);
-    const value = field.fieldKind === "list" ? messages : messages[0];
-    return Object.assign(create(schema), rest, { [field.localName]: value });
-  }
-  const fields = objects.map(({ bytes }) => ({ number: field.number, value: bytes }));
-  const head = toBinary(schema, Object.assign(create(schema), rest));
-  return encodedMessage(schema, encodeFields(fields, head));
-}
-
-/** A kind of response that holds stored objects. */
-interface ResponseKind<Desc extends DescMessage> {
-  readonly schema: Desc;
-  /** The field that holds them, whose number is up to 15. */
-  readonly field: DescField;
-  /** What the response says beside them. */
-  readonly rest?: Partial<MessageShape<Desc>>;
-}
 
 /**
  * Tells whether a call is answered in binary. One that says nothing of it is answered with messages that

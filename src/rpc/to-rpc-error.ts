@@ -1,11 +1,16 @@
 import { Code, ConnectError } from "@connectrpc/connect";
+import { ErrorInfoSchema } from "../../gen/google/rpc/error_details_pb.ts";
 import { CatalogError } from "../catalog/errors.ts";
+import { Interrupted } from "../methods/interrupted.ts";
 import { connectErrorOf, hasErrorInfo, internalError, rpcError } from "./errors.ts";
 
 /** The RPC error for whatever a service raises, and for the reason that a call was aborted with. */
 export function toRpcError(raised: unknown): ConnectError {
   if (raised instanceof CatalogError) {
     return connectErrorOf(raised);
+  }
+  if (raised instanceof Interrupted) {
+    return withMetadata(toRpcError(ConnectError.from(raised.reason)), raised.metadata);
   }
   if (!(raised instanceof ConnectError)) {
     return internalError(raised);
@@ -27,6 +32,15 @@ export function toRpcError(raised: unknown): ConnectError {
     default:
       return internalError(raised);
   }
+}
+
+function withMetadata(
+  error: ConnectError,
+  metadata: Readonly<Record<string, string>>,
+): ConnectError {
+  const [info] = error.findDetails(ErrorInfoSchema);
+  const all = { ...info?.metadata, ...metadata };
+  return rpcError(error.code, info?.reason ?? "", error.rawMessage, all);
 }
 
 const reasons = {

@@ -1,6 +1,6 @@
 import type { Chain } from "../../../gen/wasmext/v1/chain_pb.ts";
 import { resolveChain } from "../chain.ts";
-import type { Store } from "../store.ts";
+import type { Reader } from "../store.ts";
 import type { Traffic } from "../traffic.ts";
 import { createWaiter, subscribeUntilAborted } from "./waiter.ts";
 
@@ -11,7 +11,7 @@ import { createWaiter, subscribeUntilAborted } from "./waiter.ts";
  * Raises a CatalogError if the chain cannot be resolved.
  */
 export async function* watchChain(
-  store: Store,
+  store: Reader,
   target: string,
   traffic: Traffic,
   signal: AbortSignal,

@@ -8,7 +8,7 @@
 import { organizationOf } from "../fqn.ts";
 import type { Amount } from "../history.ts";
 import type { State } from "../state.ts";
-import type { Store } from "../store.ts";
+import type { Reader } from "../store.ts";
 import {
   fallenBehind,
   otherIncarnation,
@@ -65,7 +65,7 @@ const maxBacklog: Amount = { commits: 1_000, weight: 32 * 1024 * 1024 };
  *
  * Raises a CatalogError of the kind out-of-range if it cannot begin where it wants to.
  */
-export function createWatchReader(store: Store, start: WatchStart): WatchReader {
+export function createWatchReader(store: Reader, start: WatchStart): WatchReader {
   const { parent, startRevision } = start;
   const organization = organizationOf(parent);
   const { incarnation } = store;
@@ -168,7 +168,7 @@ export function createWatchReader(store: Store, start: WatchStart): WatchReader 
 const stepsBetweenLooks = 64;
 
 function checkStart(
-  store: Store,
+  store: Reader,
   { parent, startRevision, incarnation }: WatchStart,
   organization: string,
 ): void {

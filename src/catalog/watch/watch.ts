@@ -1,4 +1,4 @@
-import type { Store } from "../store.ts";
+import type { Reader } from "../store.ts";
 import type { WatchMessage } from "./message.ts";
 import type { WatchReader } from "./reader.ts";
 import { createWaiter, subscribeUntilAborted } from "./waiter.ts";
@@ -13,13 +13,16 @@ export interface WatchOptions {
   readonly now?: () => number;
 }
 
+/** After how long without a message a watch sends a bookmark by default, in ms; 30 s are promised. */
+export const defaultBookmarkIntervalMs = 25_000;
+
 /**
  * All that a reader reads, as it comes, and bookmarks while nothing happens, until the signal is aborted.
  *
  * Raises a CatalogError if the reader does.
  */
 export async function* watch(
-  store: Store,
+  store: Reader,
   reader: WatchReader,
   { signal, bookmarkIntervalMs, now = () => performance.now() }: WatchOptions,
 ): AsyncGenerator<WatchMessage, void> {

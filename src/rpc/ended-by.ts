@@ -1,15 +1,5 @@
 import { ConnectError } from "@connectrpc/connect";
 
-/** Resolves with the reason when a signal is aborted; at once if it is already. */
-export async function untilAborted(signal: AbortSignal): Promise<ConnectError> {
-  if (!signal.aborted) {
-    await new Promise((resolve) => {
-      signal.addEventListener("abort", resolve, { once: true });
-    });
-  }
-  return ConnectError.from(signal.reason);
-}
-
 /**
  * The messages of a request, until a signal is aborted: then raises the reason. Each wait has a promise
  * of its own, since one that lasts as long as the stream would keep every message in memory.

@@ -12,17 +12,17 @@ import {
 } from "@bufbuild/protobuf";
 import { FileDescriptorProtoSchema } from "@bufbuild/protobuf/wkt";
 import { file_buf_validate_validate } from "@bufbuild/protovalidate/gen/buf/validate/validate_pb.js";
-import { Code, type ServiceImpl } from "@connectrpc/connect";
 import {
   type ServerReflection,
   type ServerReflectionRequest,
-  type ServerReflectionResponseSchema,
+  ServerReflectionResponseSchema,
 } from "../../gen/grpc/reflection/v1/reflection_pb.ts";
 import { file_google_rpc_error_details } from "../../gen/google/rpc/error_details_pb.ts";
 import { file_google_rpc_status } from "../../gen/google/rpc/status_pb.ts";
-import { endedBy } from "./until-aborted.ts";
+import { messageAnswer } from "./answer.ts";
+import type { ServiceMethods } from "./method.ts";
 
-type Answer = NonNullable<
+type ReflectionAnswer = NonNullable<
   MessageInitShape<typeof ServerReflectionResponseSchema>["messageResponse"]
 >;
 
@@ -37,18 +37,20 @@ const errorFiles = [
  * The service `grpc.reflection.v1.ServerReflection` over the descriptors of some services and of
  * their errors. The version v1alpha differs in its name alone, so the value serves both.
  */
-export function reflection(services: readonly DescService[]): ServiceImpl<typeof ServerReflection> {
+export function reflection(
+  services: readonly DescService[],
+): ServiceMethods<typeof ServerReflection> {
   const files = withImports([...services.map(({ file }) => file), ...errorFiles]);
   const registry = createRegistry(...files.values());
   return {
-    async *serverReflectionInfo(requests, { signal }) {
-      for await (const request of endedBy(signal, requests)) {
-        yield {
+    serverReflectionInfo: {
+      access: "api",
+      handle: (request) =>
+        messageAnswer(ServerReflectionResponseSchema, {
           validHost: request.host,
           originalRequest: request,
           messageResponse: answer(services, files, registry, request),
-        };
-      }
+        }),
     },
   };
 }
@@ -58,7 +60,7 @@ function answer(
   files: ReadonlyMap<string, DescFile>,
   registry: Registry,
   { messageRequest: asked }: ServerReflectionRequest,
-): Answer {
+): ReflectionAnswer {
   switch (asked.case) {
     case "listServices":
       return {
@@ -78,22 +80,25 @@ function answer(
     case "allExtensionNumbersOfType":
       return extensionNumbers(registry, asked.value);
     case undefined:
-      return failure(Code.InvalidArgument, "the request asks for nothing; set message_request");
+      return failure(
+        statusCodes.invalidArgument,
+        "the request asks for nothing; set message_request",
+      );
   }
 }
 
-function fileAnswer(file: DescFile | undefined, asked: string): Answer {
+function fileAnswer(file: DescFile | undefined, asked: string): ReflectionAnswer {
   return file === undefined
-    ? failure(Code.NotFound, `this server has no ${asked}; list_services names what it has`)
+    ? failure(statusCodes.notFound, `this server has no ${asked}; list_services names what it has`)
     : {
         case: "fileDescriptorResponse",
         value: { fileDescriptorProto: [toBinary(FileDescriptorProtoSchema, file.proto)] },
       };
 }
 
-function extensionNumbers(registry: Registry, typeName: string): Answer {
+function extensionNumbers(registry: Registry, typeName: string): ReflectionAnswer {
   if (registry.getMessage(typeName) === undefined) {
-    return failure(Code.NotFound, `this server has no message ${typeName}`);
+    return failure(statusCodes.notFound, `this server has no message ${typeName}`);
   }
   const extensionNumber = [...registry].flatMap((desc) =>
     desc.kind === "extension" && desc.extendee.typeName === typeName ? [desc.number] : [],
@@ -104,9 +109,12 @@ function extensionNumbers(registry: Registry, typeName: string): Answer {
   };
 }
 
-function failure(errorCode: Code, errorMessage: string): Answer {
+function failure(errorCode: number, errorMessage: string): ReflectionAnswer {
   return { case: "errorResponse", value: { errorCode, errorMessage } };
 }
+
+/** The codes of google.rpc.Code that reflection answers with. */
+const statusCodes = { invalidArgument: 3, notFound: 5 };
 
 /** Finds types and services by name, and what is named inside of them: methods, fields, values. */
 function fileOfSymbol(registry: Registry, symbol: string): DescFile | undefined {

@@ -1,0 +1,57 @@
+import {
+  type AttachmentService,
+  DeleteAttachmentsRequestSchema,
+  DeleteAttachmentsResponseSchema,
+  GetAttachmentsRequestSchema,
+  GetAttachmentsResponseSchema,
+  ListAttachmentsRequestSchema,
+  ListAttachmentsResponseSchema,
+  SetAttachmentsResponseSchema,
+} from "../../gen/wasmext/v1/attachment_service_pb.ts";
+import { getAttachments } from "../catalog/attachment-reads.ts";
+import { acceptedSet } from "../catalog/attachment-rules.ts";
+import { deleteAttachments, setAttachments } from "../catalog/attachment-writes.ts";
+import { attachmentListing } from "../catalog/listings.ts";
+import { listPage } from "../catalog/pages.ts";
+import { validated } from "../catalog/validate.ts";
+import { holdingAnswer, messageAnswer } from "./answer.ts";
+import type { ServiceMethods } from "./method.ts";
+import { write } from "./write.ts";
+
+/** The service `wasmext.v1.AttachmentService`. */
+export const attachments: ServiceMethods<typeof AttachmentService> = {
+  setAttachments: {
+    accept: acceptedSet,
+    access: { permission: "WRITE", resource: ({ attachmentSet }) => attachmentSet?.fqn ?? "" },
+    async handle(request, call) {
+      const stored = await write(call, setAttachments(request));
+      const schema = SetAttachmentsResponseSchema;
+      return holdingAnswer({ schema, field: schema.field.attachmentSet }, [stored]);
+    },
+  },
+  getAttachments: {
+    accept: (request) => validated(GetAttachmentsRequestSchema, request),
+    access: { permission: "READ", resource: ({ fqn }) => fqn },
+    handle({ fqn }, { reader }) {
+      const stored = getAttachments(reader.state, fqn);
+      const schema = GetAttachmentsResponseSchema;
+      return holdingAnswer({ schema, field: schema.field.attachmentSet }, [stored]);
+    },
+  },
+  listAttachments: {
+    accept: (request) => validated(ListAttachmentsRequestSchema, request),
+    access: { permission: "READ", resource: ({ parent }) => parent },
+    handle(request, { reader }) {
+      const { items, nextPageToken } = listPage(reader, attachmentListing, request);
+      const schema = ListAttachmentsResponseSchema;
+      const { attachmentSets: field } = schema.field;
+      return holdingAnswer({ schema, field, rest: { nextPageToken } }, items);
+    },
+  },
+  deleteAttachments: {
+    accept: (request) => validated(DeleteAttachmentsRequestSchema, request),
+    access: { permission: "DELETE", resource: ({ fqn }) => fqn },
+    handle: async (request, call) =>
+      messageAnswer(DeleteAttachmentsResponseSchema, await write(call, deleteAttachments(request))),
+  },
+};

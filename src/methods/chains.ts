@@ -1,0 +1,33 @@
+import {
+  type ChainService,
+  ResolveChainRequestSchema,
+  ResolveChainResponseSchema,
+  WatchChainRequestSchema,
+  WatchChainResponseSchema,
+} from "../../gen/wasmext/v1/chain_service_pb.ts";
+import { resolveChain } from "../catalog/chain.ts";
+import { validated } from "../catalog/validate.ts";
+import { watchChain } from "../catalog/watch/chain-watch.ts";
+import { messageAnswer } from "./answer.ts";
+import type { ServiceMethods } from "./method.ts";
+
+/** The service `wasmext.v1.ChainService`. */
+export const chains: ServiceMethods<typeof ChainService> = {
+  resolveChain: {
+    accept: (request) => validated(ResolveChainRequestSchema, request),
+    access: { permission: "READ", resource: ({ target }) => target },
+    handle({ target, mode, port }, { reader }) {
+      const chain = resolveChain(reader.state, target, { mode, port });
+      return messageAnswer(ResolveChainResponseSchema, { chain });
+    },
+  },
+  watchChain: {
+    accept: (request) => validated(WatchChainRequestSchema, request),
+    access: { permission: "READ", resource: ({ target }) => target },
+    async *handle({ target, mode, port }, { reader, signal }) {
+      for await (const chain of watchChain(reader, target, { mode, port }, signal)) {
+        yield messageAnswer(WatchChainResponseSchema, { chain });
+      }
+    },
+  },
+};

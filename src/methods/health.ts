@@ -1,0 +1,70 @@
+import {
+  type Health,
+  HealthCheckResponseSchema,
+  HealthCheckResponse_ServingStatus as Status,
+  HealthListResponseSchema,
+} from "../../gen/health/v1/health_pb.ts";
+import { CatalogError } from "../catalog/errors.ts";
+import { excerpt } from "../catalog/field-problem.ts";
+import { messageAnswer } from "./answer.ts";
+import type { ServiceMethods } from "./method.ts";
+import { untilAborted } from "./until-aborted.ts";
+
+/**
+ * The service `grpc.health.v1.Health`. The server and each of its services serve until the server
+ * goes down; Watch says so, and then ends.
+ *
+ * @param services - the names of the services whose health can be asked for; the empty name, for the
+ *   server as a whole, is always known
+ * @param shutdown - is aborted when the server goes down
+ */
+export function health(
+  services: readonly string[],
+  shutdown: AbortSignal,
+): ServiceMethods<typeof Health> {
+  const known = ["", ...services];
+  const present = (): Status => (shutdown.aborted ? Status.NOT_SERVING : Status.SERVING);
+  const statusOf = (status: Status) => messageAnswer(HealthCheckResponseSchema, { status });
+  return {
+    check: {
+      accept: (request) => request,
+      access: "open",
+      handle({ service }) {
+        if (!known.includes(service)) {
+          throw serviceUnknown(service);
+        }
+        return statusOf(present());
+      },
+    },
+    list: {
+      accept: (request) => request,
+      access: "open",
+      handle: () => {
+        const statuses = known.map((service) => [service, { status: present() }] as const);
+        return messageAnswer(HealthListResponseSchema, { statuses: Object.fromEntries(statuses) });
+      },
+    },
+    watch: {
+      accept: (request) => request,
+      access: "open",
+      async *handle({ service }, { signal }) {
+        yield statusOf(known.includes(service) ? present() : Status.SERVICE_UNKNOWN);
+        await untilAborted(signal);
+        if (shutdown.aborted) {
+          yield statusOf(Status.NOT_SERVING);
+        }
+      },
+    },
+  };
+}
+
+function serviceUnknown(service: string): CatalogError {
+  const problem = `${excerpt(service)} is not a service of this server`;
+  const remedy = `ask for "", or for one that reflection lists`;
+  return new CatalogError({
+    kind: "not-found",
+    reason: "SERVICE_UNKNOWN",
+    message: `${problem}; ${remedy}`,
+    metadata: { service },
+  });
+}

@@ -1,0 +1,13 @@
+/** Is raised if a stream ends because its signal was aborted, to say more than the reason does. */
+export class Interrupted extends Error {
+  /** What the signal was aborted with. */
+  readonly reason: unknown;
+  /** What the error's metadata has beside what the reason says, for programs. */
+  readonly metadata: Readonly<Record<string, string>>;
+
+  constructor(reason: unknown, metadata: Readonly<Record<string, string>>) {
+    super("the call was interrupted");
+    this.reason = reason;
+    this.metadata = metadata;
+  }
+}

@@ -1,0 +1,97 @@
+/*
+ * What the server knows of an RPC, whatever protocol it is called in: how its request is accepted, what
+ * the caller has to be allowed, and how it is answered. A front end reads the bytes, asks the table for
+ * the method, and writes the answer; it has no rule of its own.
+ */
+import type {
+  DescMethod,
+  DescMethodBiDiStreaming,
+  DescMethodServerStreaming,
+  DescMethodUnary,
+  DescService,
+  MessageShape,
+} from "@bufbuild/protobuf";
+import type { Reader } from "../catalog/store.ts";
+import type { Journal } from "../journal/journal.ts";
+import type { Answer } from "./answer.ts";
+
+/** What a method works on beside its request. */
+export interface Call {
+  /** The catalog, to read. */
+  readonly reader: Reader;
+  /** Where writes go. */
+  readonly journal: Journal;
+  /** Who calls. */
+  readonly principal: Principal;
+  /** The name of the method, which commits keep as their reason. */
+  readonly method: string;
+  /** Is aborted when nobody waits for the answer any more, or the server goes down. */
+  readonly signal: AbortSignal;
+  /** After how long without a message a watch sends a bookmark, in ms. */
+  readonly bookmarkIntervalMs: number;
+}
+
+/** Who calls. */
+export interface Principal {
+  /** The name that commits keep as their author. */
+  readonly name: string;
+}
+
+/** What a caller can be allowed on a resource and all below it. */
+export type Permission = "READ" | "CREATE" | "WRITE" | "DELETE";
+
+/** What a caller has to be allowed. */
+export type Access<Request> =
+  /** Nothing: everybody may call. */
+  | "open"
+  /** To call the server at all. */
+  | "api"
+  /** A permission on a resource that the request names. */
+  | {
+      readonly permission: Permission;
+      /** The resource's fqn. */
+      readonly resource: (request: Request) => string;
+    };
+
+/** A method that answers a request with one message. */
+export interface UnaryMethod<Request, Response> {
+  /**
+   * Applies defaults, and holds the request to every rule that needs no state.
+   *
+   * Raises a CatalogError of the kind invalid.
+   */
+  readonly accept: (request: Request) => Request;
+  readonly access: Access<Request>;
+  /** Answers a request that has been accepted, of a caller who is allowed to. */
+  readonly handle: (request: Request, call: Call) => Answer<Response> | Promise<Answer<Response>>;
+}
+
+/** A method that answers a request with a stream of messages. */
+export interface StreamMethod<Request, Response> extends Pick<
+  UnaryMethod<Request, Response>,
+  "accept" | "access"
+> {
+  /** Ends when the signal is aborted, or raises Interrupted to say more than its reason does. */
+  readonly handle: (request: Request, call: Call) => AsyncIterable<Answer<Response>>;
+}
+
+/** A method that answers each request of a stream with a message. */
+export interface ConversationMethod<Request, Response> {
+  readonly access: Access<Request>;
+  readonly handle: (request: Request, call: Call) => Answer<Response>;
+}
+
+/** The method for a descriptor. */
+export type MethodOf<Desc extends DescMethod> =
+  Desc extends DescMethodUnary<infer Request, infer Response>
+    ? UnaryMethod<MessageShape<Request>, MessageShape<Response>>
+    : Desc extends DescMethodServerStreaming<infer Request, infer Response>
+      ? StreamMethod<MessageShape<Request>, MessageShape<Response>>
+      : Desc extends DescMethodBiDiStreaming<infer Request, infer Response>
+        ? ConversationMethod<MessageShape<Request>, MessageShape<Response>>
+        : never;
+
+/** A method for each RPC of a service. */
+export type ServiceMethods<Service extends DescService> = {
+  readonly [Name in keyof Service["method"]]: MethodOf<Service["method"][Name]>;
+};

@@ -1,0 +1,26 @@
+import {
+  ListTenantExtensionsRequestSchema,
+  ListTenantExtensionsResponseSchema,
+  type Tenants,
+} from "../../gen/tetrateio/api/tsb/v2/tenant_service_pb.ts";
+import { extensionListing } from "../catalog/listings.ts";
+import { listPage } from "../catalog/pages.ts";
+import { validated } from "../catalog/validate.ts";
+import { holdingAnswer } from "./answer.ts";
+import type { ServiceMethods } from "./method.ts";
+
+/** The service `tetrateio.api.tsb.v2.Tenants`. */
+export const tenants: ServiceMethods<typeof Tenants> = {
+  listWasmExtensions: {
+    accept: (request) => validated(ListTenantExtensionsRequestSchema, request),
+    access: { permission: "READ", resource: ({ parent }) => parent },
+    handle(request, { reader }) {
+      const { items, nextPageToken } = listPage(reader, extensionListing, request);
+      const schema = ListTenantExtensionsResponseSchema;
+      return holdingAnswer(
+        { schema, field: schema.field.extensions, rest: { nextPageToken } },
+        items,
+      );
+    },
+  },
+};

@@ -1,0 +1,24 @@
+import { WatchRequestSchema, type WatchService } from "../../gen/wasmext/v1/watch_service_pb.ts";
+import { validated } from "../catalog/validate.ts";
+import { createWatchReader } from "../catalog/watch/reader.ts";
+import { watch as watchCommits } from "../catalog/watch/watch.ts";
+import { Interrupted } from "./interrupted.ts";
+import type { ServiceMethods } from "./method.ts";
+
+/** The service `wasmext.v1.WatchService`. */
+export const watch: ServiceMethods<typeof WatchService> = {
+  watch: {
+    accept: (request) => validated(WatchRequestSchema, request),
+    access: { permission: "READ", resource: ({ parent }) => parent },
+    async *handle(request, { reader, signal, bookmarkIntervalMs }) {
+      const watchReader = createWatchReader(reader, request);
+      const messages = watchCommits(reader, watchReader, { signal, bookmarkIntervalMs });
+      for await (const message of messages) {
+        yield { message: () => message.response, bytes: () => message.bytes };
+      }
+      throw new Interrupted(signal.reason, {
+        next_revision: String(watchReader.nextRevision),
+      });
+    },
+  },
+};
