@@ -20,40 +20,61 @@ const layers = [
 /** Layers of pure functions and of what is in memory. */
 const pure = ["wire", "catalog", "export", "methods", "yaml"];
 
+/** What files of a layer must not import. */
+function restrictionsOf(layer) {
+  const later = layers.slice(layers.indexOf(layer) + 1);
+  const patterns = [
+    {
+      regex: `^\\.\\.?/(?!.*gen/)(?:.*/)?(?:${later.join("|")})(?:/|\\.ts$)`,
+      message: `src/${layer} must not depend on a later layer (${layers.join(" <- ")}).`,
+    },
+  ];
+  if (layer === "cli") {
+    patterns.push({
+      regex: "^\\.\\.?/(?!.*gen/)(?:.*/)?(?:journal|methods|rpc|server)(?:/|\\.ts$)",
+      message: "Commands talk to a server as any client does; in-memory.ts is one, too.",
+    });
+  }
+  if (pure.includes(layer)) {
+    patterns.push({
+      group: ["@connectrpc/*", "node:fs*", "node:http*", "node:net"],
+      message: `src/${layer} knows no RPC and no disk.`,
+    });
+  }
+  return patterns;
+}
+
 /** Arrows go one way, along `layers`: nothing imports what stands after it. */
-const oneWay = layers.slice(0, -1).map((layer, index) => ({
+const oneWay = layers.slice(0, -1).map((layer) => ({
   files: [`src/${layer}/**`, `src/${layer}.ts`],
-  rules: {
-    "no-restricted-imports": [
-      "error",
-      {
-        patterns: [
-          {
-            regex: `^\\.\\.?/(?!.*gen/)(?:.*/)?(?:${layers.slice(index + 1).join("|")})(?:/|\\.ts$)`,
-            message: `src/${layer} must not depend on a later layer (${layers.join(" <- ")}).`,
-          },
-          ...(layer === "cli"
-            ? [
-                {
-                  regex: "^\\.\\.?/(?!.*gen/)(?:.*/)?(?:journal|methods|rpc|server)(?:/|\\.ts$)",
-                  message:
-                    "Commands talk to a server as any client does; in-memory.ts is one, too.",
-                },
-              ]
-            : []),
-          ...(pure.includes(layer)
-            ? [
-                {
-                  group: ["@connectrpc/*", "node:fs*", "node:http*", "node:net"],
-                  message: `src/${layer} knows no RPC and no disk.`,
-                },
-              ]
-            : []),
-        ],
-      },
-    ],
-  },
+  rules: { "no-restricted-imports": ["error", { patterns: restrictionsOf(layer) }] },
 }));
+
+/** Rooms inside of layers, in the same way; what stands beside them holds them together. */
+const rooms = {
+  catalog: ["names", "rules", "state", "reads", "writes", "watch"],
+  transport: ["connection", "request", "answer"],
+};
+
+const oneWayInside = Object.entries(rooms).flatMap(([layer, names]) =>
+  names.slice(0, -1).map((room, index) => ({
+    files: [`src/${layer}/${room}/**`],
+    rules: {
+      "no-restricted-imports": [
+        "error",
+        {
+          patterns: [
+            ...restrictionsOf(layer),
+            {
+              regex: `^\\.\\./(?:${names.slice(index + 1).join("|")})/`,
+              message: `src/${layer}/${room} must not depend on a later room (${names.join(" <- ")}).`,
+            },
+          ],
+        },
+      ],
+    },
+  })),
+);
 
 export default tseslint.config(
   { ignores: ["gen/", "node_modules/", "coverage/", "dist/", ".generated/", ".cache/"] },
@@ -76,6 +97,7 @@ export default tseslint.config(
     },
   },
   ...oneWay,
+  ...oneWayInside,
   {
     files: ["src/**"],
     ignores: ["src/main.ts"],

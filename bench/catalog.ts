@@ -7,10 +7,10 @@
 import { create } from "@bufbuild/protobuf";
 import type { WasmExtension_PluginPhase as Phase } from "../gen/tetrateio/api/tsb/extension/v2/wasm_extension_pb.ts";
 import { CreateWasmExtensionRequestSchema } from "../gen/tetrateio/api/tsb/extension/v2/wasm_service_pb.ts";
-import { getExtension } from "../src/catalog/extension-reads.ts";
-import { createExtension } from "../src/catalog/extension-writes.ts";
-import { extensionListing } from "../src/catalog/listings.ts";
-import { listPage } from "../src/catalog/pages.ts";
+import { getExtension } from "../src/catalog/reads/extension-reads.ts";
+import { createExtension } from "../src/catalog/writes/extension-writes.ts";
+import { extensionListing } from "../src/catalog/reads/listings.ts";
+import { listPage } from "../src/catalog/reads/pages.ts";
 import { createStore, type Store } from "../src/catalog/store.ts";
 import { openMemoryJournal } from "../src/journal/memory.ts";
 import { median, megabytes, print, time } from "./measure.ts";

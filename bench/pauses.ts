@@ -20,7 +20,7 @@ import { WasmExtensions } from "../gen/tetrateio/api/tsb/extension/v2/wasm_servi
 import { CreateWasmExtensionRequestSchema } from "../gen/tetrateio/api/tsb/extension/v2/wasm_service_pb.ts";
 import { AttachmentService } from "../gen/wasmext/v1/attachment_service_pb.ts";
 import { WatchService } from "../gen/wasmext/v1/watch_service_pb.ts";
-import { createExtension } from "../src/catalog/extension-writes.ts";
+import { createExtension } from "../src/catalog/writes/extension-writes.ts";
 import { createStore } from "../src/catalog/store.ts";
 import { createWatchReader } from "../src/catalog/watch/reader.ts";
 import { watch } from "../src/catalog/watch/watch.ts";

@@ -16,9 +16,9 @@ import {
 } from "../gen/tetrateio/api/tsb/extension/v2/wasm_extension_pb.ts";
 import { CreateWasmExtensionRequestSchema } from "../gen/tetrateio/api/tsb/extension/v2/wasm_service_pb.ts";
 import { type AttachmentSet, AttachmentSetSchema } from "../gen/wasmext/v1/attachment_set_pb.ts";
-import { createExtension, updateExtension } from "../src/catalog/extension-writes.ts";
+import { createExtension, updateExtension } from "../src/catalog/writes/extension-writes.ts";
 import { createStore } from "../src/catalog/store.ts";
-import { storedOf } from "../src/catalog/stored.ts";
+import { storedOf } from "../src/catalog/state/stored.ts";
 import { openMemoryJournal } from "../src/journal/memory.ts";
 import { heldBytes, print } from "./measure.ts";
 

@@ -8,7 +8,7 @@ import { createMethodTable } from "./methods/table.ts";
 import { rpcError } from "./rpc/errors.ts";
 import { createRoutes } from "./rpc/routes.ts";
 import { createAccessPolicy } from "./transport/request/access.ts";
-import { createOriginPolicy } from "./transport/request/cors.ts";
+import { createOriginPolicy } from "./transport/request/origin-policy.ts";
 import {
   createUnreadAnswers,
   defaultUnreadLimits,

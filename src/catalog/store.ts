@@ -1,11 +1,18 @@
 import { randomUUID } from "node:crypto";
-import type { Change, Commit } from "./commit.ts";
-import { createHistory, type History, type HistoryLimits, type Replaced } from "./history.ts";
-import { createNotifier, type Notifier } from "./notifier.ts";
-import type { Usability } from "./scope.ts";
-import { createSnapshots, type SnapshotLimits, type Snapshots } from "./snapshots.ts";
-import { apply, emptyState, findExtension, type Prepared, type State, targetsOf } from "./state.ts";
-import { createTurns, type Turns } from "./turns.ts";
+import type { Change, Commit } from "./state/commit.ts";
+import { createHistory, type History, type HistoryLimits, type Replaced } from "./state/history.ts";
+import { createNotifier, type Notifier } from "./state/notifier.ts";
+import type { Usability } from "./state/scope.ts";
+import { createSnapshots, type SnapshotLimits, type Snapshots } from "./state/snapshots.ts";
+import {
+  apply,
+  emptyState,
+  findExtension,
+  type Prepared,
+  type State,
+  targetsOf,
+} from "./state/state.ts";
+import { createTurns, type Turns } from "./state/turns.ts";
 import { createMessageCache, type MessageCache } from "./watch/message-cache.ts";
 
 /** What a journal moves, and nobody else: what the catalog holds now. */

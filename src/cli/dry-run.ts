@@ -1,6 +1,6 @@
 import type { WasmExtension } from "../../gen/tetrateio/api/tsb/extension/v2/wasm_extension_pb.ts";
 import type { AttachmentSet } from "../../gen/wasmext/v1/attachment_set_pb.ts";
-import { isExtension } from "../catalog/fqn.ts";
+import { isExtension } from "../catalog/names/fqn.ts";
 import { createInMemoryTransport } from "../in-memory.ts";
 import type { SourcedObject } from "../yaml/read.ts";
 import { type CatalogObjects, findObject } from "./catalog-objects.ts";

@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from "commander";
-import { isExtension, segment } from "../catalog/fqn.ts";
-import { isTarget } from "../catalog/target.ts";
+import { isExtension, segment } from "../catalog/names/fqn.ts";
+import { isTarget } from "../catalog/names/target.ts";
 
 const organization = `organizations/${segment}`;
 const tenant = `${organization}/tenants/${segment}`;

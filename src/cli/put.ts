@@ -4,7 +4,7 @@
  */
 import { ConnectError } from "@connectrpc/connect";
 import type { AttachmentSet } from "../../gen/wasmext/v1/attachment_set_pb.ts";
-import { lastSegment, organizationOfExtension } from "../catalog/fqn.ts";
+import { lastSegment, organizationOfExtension } from "../catalog/names/fqn.ts";
 import type { CatalogObject } from "../yaml/read.ts";
 import { findObject } from "./catalog-objects.ts";
 import type { Clients } from "./clients.ts";

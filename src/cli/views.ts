@@ -11,7 +11,7 @@ import {
   WorkloadModeSchema,
 } from "../../gen/tetrateio/api/tsb/types/v2/types_pb.ts";
 import type { AttachmentSet } from "../../gen/wasmext/v1/attachment_set_pb.ts";
-import { organizationOf } from "../catalog/fqn.ts";
+import { organizationOf } from "../catalog/names/fqn.ts";
 import type { CatalogObjects } from "./catalog-objects.ts";
 import type { Shell } from "./shell.ts";
 import { formatTable } from "./text.ts";

@@ -1,4 +1,4 @@
-import type { Plan } from "../catalog/plan.ts";
+import type { Plan } from "../catalog/writes/plan.ts";
 import type { Sink } from "../catalog/store.ts";
 
 /**

@@ -1,7 +1,7 @@
 import { journalClosed } from "../catalog/errors.ts";
 import type { Sink } from "../catalog/store.ts";
-import { prepare } from "../catalog/state.ts";
-import { inTurns } from "../catalog/turns.ts";
+import { prepare } from "../catalog/state/state.ts";
+import { inTurns } from "../catalog/state/turns.ts";
 import type { Journal } from "./journal.ts";
 import { createQueues } from "./queues.ts";
 

@@ -7,7 +7,7 @@ import {
   type MessageShape,
   toBinary,
 } from "@bufbuild/protobuf";
-import type { Stored } from "../catalog/stored.ts";
+import type { Stored } from "../catalog/state/stored.ts";
 import { encodeFields } from "../wire/delimited.ts";
 
 /** A message to answer with, in the form that a front end asks for. */

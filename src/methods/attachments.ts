@@ -8,12 +8,12 @@ import {
   ListAttachmentsResponseSchema,
   SetAttachmentsResponseSchema,
 } from "../../gen/wasmext/v1/attachment_service_pb.ts";
-import { getAttachments } from "../catalog/attachment-reads.ts";
-import { acceptedSet } from "../catalog/attachment-rules.ts";
-import { deleteAttachments, setAttachments } from "../catalog/attachment-writes.ts";
-import { attachmentListing } from "../catalog/listings.ts";
-import { listPage } from "../catalog/pages.ts";
-import { validated } from "../catalog/validate.ts";
+import { getAttachments } from "../catalog/reads/attachment-reads.ts";
+import { acceptedSet } from "../catalog/rules/attachment-rules.ts";
+import { deleteAttachments, setAttachments } from "../catalog/writes/attachment-writes.ts";
+import { attachmentListing } from "../catalog/reads/listings.ts";
+import { listPage } from "../catalog/reads/pages.ts";
+import { validated } from "../catalog/rules/validate.ts";
 import { holdingAnswer, messageAnswer } from "./answer.ts";
 import type { ServiceMethods } from "./method.ts";
 import { write } from "./write.ts";

@@ -5,8 +5,8 @@ import {
   WatchChainRequestSchema,
   WatchChainResponseSchema,
 } from "../../gen/wasmext/v1/chain_service_pb.ts";
-import { resolveChain } from "../catalog/chain.ts";
-import { validated } from "../catalog/validate.ts";
+import { resolveChain } from "../catalog/reads/chain.ts";
+import { validated } from "../catalog/rules/validate.ts";
 import { watchChain } from "../catalog/watch/chain-watch.ts";
 import { messageAnswer } from "./answer.ts";
 import type { ServiceMethods } from "./method.ts";

@@ -3,8 +3,8 @@ import {
   ExportIstioResponseSchema,
   type ExportService,
 } from "../../gen/wasmext/v1/export_service_pb.ts";
-import { inTurns } from "../catalog/turns.ts";
-import { validated } from "../catalog/validate.ts";
+import { inTurns } from "../catalog/state/turns.ts";
+import { validated } from "../catalog/rules/validate.ts";
 import { exportIstio } from "../export/istio/export-istio.ts";
 import { messageAnswer } from "./answer.ts";
 import type { ServiceMethods } from "./method.ts";

@@ -5,7 +5,7 @@ import {
   HealthListResponseSchema,
 } from "../../gen/health/v1/health_pb.ts";
 import { CatalogError } from "../catalog/errors.ts";
-import { excerpt } from "../catalog/field-problem.ts";
+import { excerpt } from "../catalog/names/excerpt.ts";
 import { messageAnswer } from "./answer.ts";
 import type { ServiceMethods } from "./method.ts";
 import { untilAborted } from "./until-aborted.ts";

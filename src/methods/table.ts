@@ -8,7 +8,7 @@ import { AttachmentService } from "../../gen/wasmext/v1/attachment_service_pb.ts
 import { ChainService } from "../../gen/wasmext/v1/chain_service_pb.ts";
 import { ExportService } from "../../gen/wasmext/v1/export_service_pb.ts";
 import { WatchService } from "../../gen/wasmext/v1/watch_service_pb.ts";
-import { compileRules } from "../catalog/validate.ts";
+import { compileRules } from "../catalog/rules/validate.ts";
 import { attachments } from "./attachments.ts";
 import { chains } from "./chains.ts";
 import { exports } from "./exports.ts";

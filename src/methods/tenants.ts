@@ -3,9 +3,9 @@ import {
   ListTenantExtensionsResponseSchema,
   type Tenants,
 } from "../../gen/tetrateio/api/tsb/v2/tenant_service_pb.ts";
-import { extensionListing } from "../catalog/listings.ts";
-import { listPage } from "../catalog/pages.ts";
-import { validated } from "../catalog/validate.ts";
+import { extensionListing } from "../catalog/reads/listings.ts";
+import { listPage } from "../catalog/reads/pages.ts";
+import { validated } from "../catalog/rules/validate.ts";
 import { holdingAnswer } from "./answer.ts";
 import type { ServiceMethods } from "./method.ts";
 

@@ -6,12 +6,16 @@ import {
   ListWasmExtensionResponseSchema,
   type WasmExtensions,
 } from "../../gen/tetrateio/api/tsb/extension/v2/wasm_service_pb.ts";
-import { getExtension } from "../catalog/extension-reads.ts";
-import { acceptedCreate, acceptedUpdate } from "../catalog/extension-requests.ts";
-import { createExtension, deleteExtension, updateExtension } from "../catalog/extension-writes.ts";
-import { extensionListing } from "../catalog/listings.ts";
-import { listPage } from "../catalog/pages.ts";
-import { validated } from "../catalog/validate.ts";
+import { getExtension } from "../catalog/reads/extension-reads.ts";
+import { acceptedCreate, acceptedUpdate } from "../catalog/rules/extension-requests.ts";
+import {
+  createExtension,
+  deleteExtension,
+  updateExtension,
+} from "../catalog/writes/extension-writes.ts";
+import { extensionListing } from "../catalog/reads/listings.ts";
+import { listPage } from "../catalog/reads/pages.ts";
+import { validated } from "../catalog/rules/validate.ts";
 import { holdingAnswer, messageAnswer, storedAnswer } from "./answer.ts";
 import type { ServiceMethods } from "./method.ts";
 import { write } from "./write.ts";

@@ -1,5 +1,5 @@
 import { WatchRequestSchema, type WatchService } from "../../gen/wasmext/v1/watch_service_pb.ts";
-import { validated } from "../catalog/validate.ts";
+import { validated } from "../catalog/rules/validate.ts";
 import { createWatchReader } from "../catalog/watch/reader.ts";
 import { watch as watchCommits } from "../catalog/watch/watch.ts";
 import { Interrupted } from "./interrupted.ts";

@@ -1,4 +1,4 @@
-import type { Plan } from "../catalog/plan.ts";
+import type { Plan } from "../catalog/writes/plan.ts";
 import type { Call } from "./method.ts";
 
 /** Writes for a call: its commit says who made it and why, and is given up when nobody waits for it. */

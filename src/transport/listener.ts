@@ -43,7 +43,8 @@ import {
 } from "./node-http.ts";
 import type { AccessPolicy } from "./request/access.ts";
 import { callShape } from "./request/call-shape.ts";
-import { applyCors, type OriginPolicy } from "./request/cors.ts";
+import { applyCors } from "./answer/cors.ts";
+import type { OriginPolicy } from "./request/origin-policy.ts";
 import { setTimeoutOf, timeoutOf } from "./request/deadline.ts";
 import { readRequest } from "./request/read-request.ts";
 import { deadlineExceeded } from "./request/read-errors.ts";

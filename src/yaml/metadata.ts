@@ -1,7 +1,7 @@
 import type { JsonValue } from "@bufbuild/protobuf";
-import { excerpt } from "../catalog/field-problem.ts";
-import { segment } from "../catalog/fqn.ts";
-import { isTarget } from "../catalog/target.ts";
+import { excerpt } from "../catalog/names/excerpt.ts";
+import { segment } from "../catalog/names/fqn.ts";
+import { isTarget } from "../catalog/names/target.ts";
 import type { YamlDocument } from "./document.ts";
 import { isMapping } from "../wire/json.ts";
 import { attachmentSetKind, type Kind } from "./kinds.ts";

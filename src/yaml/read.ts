@@ -14,9 +14,9 @@ import {
   WasmExtensionSchema,
 } from "../../gen/tetrateio/api/tsb/extension/v2/wasm_extension_pb.ts";
 import { type AttachmentSet, AttachmentSetSchema } from "../../gen/wasmext/v1/attachment_set_pb.ts";
-import { excerpt } from "../catalog/field-problem.ts";
-import { extensionFqn } from "../catalog/fqn.ts";
-import { problemsOfForm } from "../catalog/well-formed.ts";
+import { excerpt } from "../catalog/names/excerpt.ts";
+import { extensionFqn } from "../catalog/names/fqn.ts";
+import { problemsOfForm } from "../catalog/rules/well-formed.ts";
 import { jsonOptions } from "../wire/options.ts";
 import { parseYaml, type YamlDocument } from "./document.ts";
 import { isMapping } from "../wire/json.ts";

@@ -13,9 +13,9 @@ import {
   createExtension,
   deleteExtension,
   updateExtension,
-} from "../../src/catalog/extension-writes.ts";
-import type { Plan } from "../../src/catalog/plan.ts";
-import { findExtension, type State } from "../../src/catalog/state.ts";
+} from "../../src/catalog/writes/extension-writes.ts";
+import type { Plan } from "../../src/catalog/writes/plan.ts";
+import { findExtension, type State } from "../../src/catalog/state/state.ts";
 import { createStore } from "../../src/catalog/store.ts";
 import { openMemoryJournal } from "../../src/journal/memory.ts";
 import { folderOf, type Ran, runCli } from "../support/cli.ts";

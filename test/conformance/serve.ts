@@ -8,7 +8,7 @@ import {
 } from "../../src/transport/answer/unread-answers.ts";
 import { createPort, type TlsOptions } from "../../src/transport/connection/port.ts";
 import { createAccessPolicy } from "../../src/transport/request/access.ts";
-import { createOriginPolicy } from "../../src/transport/request/cors.ts";
+import { createOriginPolicy } from "../../src/transport/request/origin-policy.ts";
 
 /** What is served for a conformance test. */
 export interface ServeOptions {

@@ -6,16 +6,16 @@ import {
   DeleteWasmExtensionRequestSchema,
 } from "../../gen/tetrateio/api/tsb/extension/v2/wasm_service_pb.ts";
 import { SetAttachmentsRequestSchema } from "../../gen/wasmext/v1/attachment_service_pb.ts";
-import { setAttachments } from "../../src/catalog/attachment-writes.ts";
-import type { Commit } from "../../src/catalog/commit.ts";
+import { setAttachments } from "../../src/catalog/writes/attachment-writes.ts";
+import type { Commit } from "../../src/catalog/state/commit.ts";
 import { CatalogError } from "../../src/catalog/errors.ts";
 import {
   createExtension,
   deleteExtension,
   updateExtension,
-} from "../../src/catalog/extension-writes.ts";
-import type { Plan } from "../../src/catalog/plan.ts";
-import { findExtension, type State } from "../../src/catalog/state.ts";
+} from "../../src/catalog/writes/extension-writes.ts";
+import type { Plan } from "../../src/catalog/writes/plan.ts";
+import { findExtension, type State } from "../../src/catalog/state/state.ts";
 import { createStore, type Store } from "../../src/catalog/store.ts";
 import type { Journal } from "../../src/journal/journal.ts";
 import { storedExtensions, storedSets } from "../support/stored.ts";

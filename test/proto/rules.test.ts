@@ -8,7 +8,7 @@ import {
   FieldRulesSchema as PgvRulesSchema,
   rules as pgvRules,
 } from "../../gen/validate/validate_pb.ts";
-import { remedyOf } from "../../src/catalog/field-problem.ts";
+import { remedyOf } from "../../src/catalog/rules/remedies.ts";
 import { apiFields, apiRegistry } from "../support/proto-files.ts";
 
 /*

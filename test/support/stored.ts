@@ -1,7 +1,7 @@
 /* What a store holds, as plain maps. */
 import type { WasmExtension } from "../../gen/tetrateio/api/tsb/extension/v2/wasm_extension_pb.ts";
 import type { AttachmentSet } from "../../gen/wasmext/v1/attachment_set_pb.ts";
-import type { State } from "../../src/catalog/state.ts";
+import type { State } from "../../src/catalog/state/state.ts";
 
 interface HoldsState {
   readonly state: State;

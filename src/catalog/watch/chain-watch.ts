@@ -1,7 +1,7 @@
 import type { Chain } from "../../../gen/wasmext/v1/chain_pb.ts";
-import { resolveChain } from "../chain.ts";
+import { resolveChain } from "../reads/chain.ts";
 import type { Reader } from "../store.ts";
-import type { Traffic } from "../traffic.ts";
+import type { Traffic } from "../reads/traffic.ts";
 import { createWaiter, subscribeUntilAborted } from "./waiter.ts";
 
 /**

@@ -1,4 +1,4 @@
-import type { HistoryEntry } from "../history.ts";
+import type { HistoryEntry } from "../state/history.ts";
 import { changeMessage, type WatchMessage } from "./message.ts";
 import { type ChangesByTenant, changesByTenant, maxScannedChanges, seenBy } from "./view.ts";
 

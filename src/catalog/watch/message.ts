@@ -7,7 +7,7 @@ import {
   WatchResponseSchema,
 } from "../../../gen/wasmext/v1/watch_service_pb.ts";
 import { type DelimitedField, encodeFields } from "../../wire/delimited.ts";
-import type { Change } from "../commit.ts";
+import type { Change } from "../state/commit.ts";
 import type { SeenChange } from "./view.ts";
 
 /** What a watch sends at once: a commit, a part of the present state, or a bookmark. */

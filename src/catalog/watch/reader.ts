@@ -5,9 +5,9 @@
  *    snapshots.ts for what the catalog keeps for it.
  * 2. It returns each commit once, in order, and passes none over: what is no longer kept is an error.
  */
-import { organizationOf } from "../fqn.ts";
-import type { Amount } from "../history.ts";
-import type { State } from "../state.ts";
+import { organizationOf } from "../names/fqn.ts";
+import type { Amount } from "../state/history.ts";
+import type { State } from "../state/state.ts";
 import type { Reader } from "../store.ts";
 import {
   fallenBehind,

@@ -1,7 +1,7 @@
-import { attachmentSetsUnder } from "../attachment-reads.ts";
-import type { Change } from "../commit.ts";
-import { extensionsOf } from "../extension-reads.ts";
-import { findExtension, type State } from "../state.ts";
+import { attachmentSetsUnder } from "../reads/attachment-reads.ts";
+import type { Change } from "../state/commit.ts";
+import { extensionsOf } from "../reads/extension-reads.ts";
+import { findExtension, type State } from "../state/state.ts";
 import type { SeenChange } from "./view.ts";
 
 /** A place in the walk over the state of a scope: after an object that has been sent. */

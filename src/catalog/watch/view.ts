@@ -1,10 +1,10 @@
 /* What a commit means to those who watch an organization or a tenant. */
-import { isUnder } from "../attachment-reads.ts";
-import type { Change } from "../commit.ts";
-import { isInScope } from "../extension-reads.ts";
-import { tenantOf } from "../fqn.ts";
-import type { HistoryEntry } from "../history.ts";
-import type { Usability } from "../scope.ts";
+import { isUnder } from "../reads/attachment-reads.ts";
+import type { Change } from "../state/commit.ts";
+import { isInScope } from "../reads/extension-reads.ts";
+import { tenantOf } from "../names/fqn.ts";
+import type { HistoryEntry } from "../state/history.ts";
+import type { Usability } from "../state/scope.ts";
 
 /** How a scope sees a change. */
 export type View = "put" | "deleted";

@@ -1,4 +1,4 @@
-import type { Notifier } from "../notifier.ts";
+import type { Notifier } from "../state/notifier.ts";
 
 /** Lets a stream wait until something has happened. */
 export interface Waiter {

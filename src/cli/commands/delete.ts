@@ -1,5 +1,5 @@
 import { Argument, type Command } from "commander";
-import { isExtension } from "../../catalog/fqn.ts";
+import { isExtension } from "../../catalog/names/fqn.ts";
 import { forEachNamed } from "../each.ts";
 import { objectsArgument } from "../fqn-argument.ts";
 import { clientCommand, type SessionOptions, withSession } from "../session.ts";

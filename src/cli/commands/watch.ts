@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { JsonObject } from "@bufbuild/protobuf";
 import { Argument, type Command, InvalidArgumentError, Option } from "commander";
-import { lastSegment } from "../../catalog/fqn.ts";
+import { lastSegment } from "../../catalog/names/fqn.ts";
 import { writeYaml } from "../../yaml/write.ts";
 import { documentsOf } from "../catalog-objects.ts";
 import { follow } from "../follow.ts";

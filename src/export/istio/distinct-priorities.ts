@@ -1,4 +1,4 @@
-import type { ExecutionKey } from "../../catalog/order.ts";
+import type { ExecutionKey } from "../../catalog/state/order.ts";
 
 const maxInt32 = 0x7fffffff;
 

@@ -3,11 +3,11 @@ import { WorkloadMode } from "../../../gen/tetrateio/api/tsb/types/v2/types_pb.t
 import type { AttachmentSet } from "../../../gen/wasmext/v1/attachment_set_pb.ts";
 import { ConfigSource } from "../../../gen/wasmext/v1/chain_pb.ts";
 import { type WasmPlugin, WasmPluginSchema } from "../../../gen/wasmext/v1/wasm_plugin_pb.ts";
-import { attachmentSetsUnder } from "../../catalog/attachment-reads.ts";
-import { resolveChain } from "../../catalog/chain.ts";
+import { attachmentSetsUnder } from "../../catalog/reads/attachment-reads.ts";
+import { resolveChain } from "../../catalog/reads/chain.ts";
 import { exportTooLarge, notExportable, type Precondition } from "../../catalog/errors.ts";
-import type { State } from "../../catalog/state.ts";
-import { targetOf } from "../../catalog/target.ts";
+import type { State } from "../../catalog/state/state.ts";
+import { targetOf } from "../../catalog/names/target.ts";
 import { type PluginOrigin, problemsOfPlugin } from "./limits.ts";
 import { pluginName } from "./plugin-name.ts";
 import { storedSize } from "./stored-size.ts";

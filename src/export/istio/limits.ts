@@ -8,9 +8,9 @@ import { EnvValueSource } from "../../../gen/tetrateio/api/tsb/extension/v2/wasm
 import { WorkloadSelectorSchema } from "../../../gen/wasmext/v1/attachment_set_pb.ts";
 import type { WasmPlugin } from "../../../gen/wasmext/v1/wasm_plugin_pb.ts";
 import type { Precondition } from "../../catalog/errors.ts";
-import { excerpt } from "../../catalog/field-problem.ts";
-import { type OciReference, parseOciReference } from "../../catalog/oci-reference.ts";
-import { isWorkloadSelector, maxSubdomain } from "../../catalog/workload-selector.ts";
+import { excerpt } from "../../catalog/names/excerpt.ts";
+import { type OciReference, parseOciReference } from "../../catalog/names/oci-reference.ts";
+import { isWorkloadSelector, maxSubdomain } from "../../catalog/rules/workload-selector.ts";
 import { isGoUrl } from "./go-url.ts";
 import { problemsOfTexts } from "./readable-text.ts";
 import type { StoredSize } from "./stored-size.ts";

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { lastSegment } from "../../catalog/fqn.ts";
+import { lastSegment } from "../../catalog/names/fqn.ts";
 
 /**
  * Longest name, in characters. Kubernetes allows 253, but tools write names into labels, which hold

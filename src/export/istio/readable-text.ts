@@ -3,7 +3,7 @@
  * YAML, where some characters are not allowed, some break a line, and keys have a greatest length.
  */
 import type { JsonValue } from "@bufbuild/protobuf";
-import { excerpt } from "../../catalog/field-problem.ts";
+import { excerpt } from "../../catalog/names/excerpt.ts";
 import { goLength } from "./stored-size.ts";
 
 /** Control characters and noncharacters are refused; U+0085 becomes a space. */

@@ -1,7 +1,7 @@
 import type { AttachmentSet } from "../../../gen/wasmext/v1/attachment_set_pb.ts";
-import { attachmentSetsUnder } from "../../catalog/attachment-reads.ts";
-import { compareExecution, type ExecutionKey } from "../../catalog/order.ts";
-import { findExtension, type State } from "../../catalog/state.ts";
+import { attachmentSetsUnder } from "../../catalog/reads/attachment-reads.ts";
+import { compareExecution, type ExecutionKey } from "../../catalog/state/order.ts";
+import { findExtension, type State } from "../../catalog/state/state.ts";
 import { distinctPriorities } from "./distinct-priorities.ts";
 
 /** The priority to write for an attachment: of an extension, the `occurrence`th of its target. */

@@ -1,9 +1,9 @@
 import { Code } from "@connectrpc/connect";
-import { excerpt } from "../../catalog/field-problem.ts";
+import { excerpt } from "../../catalog/names/excerpt.ts";
 import { rpcError } from "../../rpc/errors.ts";
 import { isLoopback } from "../connection/loopback.ts";
 import { hostsOf, type NodeRequest } from "../node-http.ts";
-import type { OriginPolicy } from "./cors.ts";
+import type { OriginPolicy } from "./origin-policy.ts";
 import { invalidHost, Refusal } from "./refusals.ts";
 
 /** Says why a request is not answered, whatever it asks for; undefined if it may be. */

@@ -1,6 +1,6 @@
 /* What is said of requests that cannot be read; each with its own remedy. */
 import { Code, type ConnectError } from "@connectrpc/connect";
-import { excerpt } from "../../catalog/field-problem.ts";
+import { excerpt } from "../../catalog/names/excerpt.ts";
 import { rpcError, unreadableRequest, withHeaders } from "../../rpc/errors.ts";
 
 /** A request is not what it says it is, as a whole or in a field. */

@@ -5,7 +5,7 @@
 import type { DescMessage, JsonValue, Message } from "@bufbuild/protobuf";
 import { fromBinary, fromJsonString, toBinary, toJsonString } from "@bufbuild/protobuf";
 import { invalid } from "../../catalog/errors.ts";
-import { fieldProblem } from "../../catalog/field-problem.ts";
+import { fieldProblem } from "../../catalog/rules/field-problem.ts";
 import { connectErrorOf } from "../../rpc/errors.ts";
 import { binaryOptions, jsonOptions } from "../../wire/options.ts";
 import { findUnreadable, formatPath } from "../../wire/unreadable.ts";

@@ -1,7 +1,7 @@
 /* What is said to requests that reach no service. */
 import type { DescMethod } from "@bufbuild/protobuf";
 import { Code, type ConnectError } from "@connectrpc/connect";
-import { excerpt } from "../../catalog/field-problem.ts";
+import { excerpt } from "../../catalog/names/excerpt.ts";
 import { rpcError } from "../../rpc/errors.ts";
 
 /** Is raised if a request is not served, for what it says before its body. */

@@ -1,0 +1,64 @@
+import type { WasmExtension } from "../../../gen/tetrateio/api/tsb/extension/v2/wasm_extension_pb.ts";
+import { notFound } from "../errors.ts";
+import { organizationOfExtension, organizationOfTenant } from "../names/fqn.ts";
+import { compareExecution, type ExecutionKey } from "../state/order.ts";
+import { mayUse, type Usability } from "../state/scope.ts";
+import { extensionsIn, findExtension, type State, usableIn } from "../state/state.ts";
+import type { Stored } from "../state/stored.ts";
+
+/**
+ * Returns an extension.
+ *
+ * Raises a CatalogError of the kind not-found if there is none of that name.
+ */
+export function getExtension(state: State, fqn: string): Stored<WasmExtension> {
+  const extension = findExtension(state, fqn);
+  if (extension === undefined) {
+    throw notFound(fqn);
+  }
+  return extension;
+}
+
+/**
+ * The extensions of a scope in execution order, beginning after `after`: all of an organization's,
+ * or those that a tenant may use. Costs what is taken from it, whatever the catalog holds.
+ *
+ * @param scope - the fqn of an organization or of a tenant
+ */
+export function extensionsOf(
+  state: State,
+  scope: string,
+  after?: ExecutionKey,
+): Iterable<Stored<WasmExtension>> {
+  const organization = organizationOfTenant(scope);
+  return organization === undefined
+    ? extensionsIn(state, scope, after)
+    : inExecutionOrder(usableIn(state, organization, after), usableIn(state, scope, after));
+}
+
+/** Tells whether an extension belongs to a scope as `extensionsOf` lists it. */
+export function isInScope(scope: string, extension: Usability): boolean {
+  return organizationOfTenant(scope) === undefined
+    ? organizationOfExtension(extension.fqn) === scope
+    : mayUse(scope, extension);
+}
+
+/** Merges two lists, both in execution order and without an extension in common. */
+function* inExecutionOrder(
+  left: Iterator<Stored<WasmExtension>>,
+  right: Iterator<Stored<WasmExtension>>,
+): Generator<Stored<WasmExtension>, void> {
+  let [a, b] = [left.next(), right.next()];
+  while (a.done !== true || b.done !== true) {
+    if (
+      b.done === true ||
+      (a.done !== true && compareExecution(a.value.message, b.value.message) < 0)
+    ) {
+      yield a.value as Stored<WasmExtension>;
+      a = left.next();
+    } else {
+      yield b.value;
+      b = right.next();
+    }
+  }
+}

@@ -1,0 +1,44 @@
+import type { WasmExtension } from "../../../gen/tetrateio/api/tsb/extension/v2/wasm_extension_pb.ts";
+import type { AttachmentSet } from "../../../gen/wasmext/v1/attachment_set_pb.ts";
+import { attachmentSetsUnder, isUnder } from "./attachment-reads.ts";
+import { extensionsOf } from "./extension-reads.ts";
+import { organizationOfExtension, organizationOfTenant } from "../names/fqn.ts";
+import type { Listing } from "./pages.ts";
+import { findAttachments, findExtension, isUsableBy, type State } from "../state/state.ts";
+
+/** Extensions of an organization, or those that a tenant may use, in execution order. */
+export const extensionListing: Listing<WasmExtension> = {
+  name: "extensions",
+  walk(state, scope, after) {
+    if (after === undefined) {
+      return extensionsOf(state, scope);
+    }
+    // A token that names what the list does not hold must not tell whether it exists.
+    const last = findExtension(state, after)?.message;
+    return last !== undefined && isListed(state, scope, last)
+      ? extensionsOf(state, scope, last)
+      : undefined;
+  },
+  find(state, scope, fqn) {
+    const extension = findExtension(state, fqn);
+    return extension !== undefined && isListed(state, scope, extension.message)
+      ? extension
+      : undefined;
+  },
+};
+
+/** Attachment sets under an organization, tenant, workspace or group, by fqn. */
+export const attachmentListing: Listing<AttachmentSet> = {
+  name: "attachments",
+  walk: (state, parent, after) =>
+    after === undefined || (isUnder(parent, after) && findAttachments(state, after) !== undefined)
+      ? attachmentSetsUnder(state, parent, after)
+      : undefined,
+  find: (state, _parent, fqn) => findAttachments(state, fqn),
+};
+
+function isListed(state: State, scope: string, extension: WasmExtension): boolean {
+  return organizationOfTenant(scope) === undefined
+    ? organizationOfExtension(extension.fqn) === scope
+    : isUsableBy(state, scope, extension);
+}

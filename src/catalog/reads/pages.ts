@@ -1,0 +1,118 @@
+/*
+ * Lists, whole or page by page.
+ *
+ * 1. The pages of one list all walk the state that the first page saw, so an object that moves in the
+ *    order meanwhile is neither skipped nor shown twice.
+ * 2. What they show is looked up in the present state, so an object that was deleted or withdrawn
+ *    meanwhile is not shown, and one that changed is shown as it is now.
+ */
+import { buildPath } from "@bufbuild/protobuf/reflect";
+import { ListWasmExtensionRequestSchema as RequestSchema } from "../../../gen/tetrateio/api/tsb/extension/v2/wasm_service_pb.ts";
+import { invalid } from "../errors.ts";
+import { fieldProblem } from "../rules/field-problem.ts";
+import { organizationOf } from "../names/fqn.ts";
+import { formatPageToken, type PageToken, parsePageToken } from "./page-token.ts";
+import type { State } from "../state/state.ts";
+import type { Reader } from "../store.ts";
+import type { Stored } from "../state/stored.ts";
+
+/** The greatest page; a larger `page_size` counts as this. */
+const maxPageSize = 1000;
+
+/** What the list RPCs ask for. */
+export interface ListRequest {
+  /** The fqn that the listed objects are under. */
+  readonly parent: string;
+  /** 0 asks for everything. */
+  readonly pageSize: number;
+  /** Empty for the first page. */
+  readonly pageToken: string;
+}
+
+/** A page of a list. */
+export interface Page<Item> {
+  readonly items: Stored<Item>[];
+  /** Empty on the last page. */
+  readonly nextPageToken: string;
+}
+
+/** What can be listed, and how. */
+export interface Listing<Item> {
+  /** Tells the tokens of this list from those of others. */
+  readonly name: string;
+  /**
+   * The objects under a parent in the order of the list, beginning after the one named `after`;
+   * undefined if the state has none of that name.
+   */
+  walk(state: State, parent: string, after?: string): Iterable<Stored<Item>> | undefined;
+  /** The object of a name, if it is under the parent. */
+  find(state: State, parent: string, fqn: string): Stored<Item> | undefined;
+}
+
+/**
+ * Lists what is under a parent.
+ *
+ * Raises a CatalogError of the kind invalid if the token is not one of this list, or is so old that
+ * the state it refers to is no longer kept.
+ */
+export function listPage<Item extends { readonly fqn: string }>(
+  store: Reader,
+  listing: Listing<Item>,
+  { parent, pageSize, pageToken }: ListRequest,
+): Page<Item> {
+  const list = `${listing.name}:${parent}`;
+  const token = pageToken === "" ? undefined : tokenOf(list, pageToken);
+  const walked = token === undefined ? store.state : stateOf(store, organizationOf(parent), token);
+  const walk = listing.walk(walked, parent, token?.after);
+  if (walk === undefined) {
+    throw foreignToken();
+  }
+  const limit = pageSize === 0 ? Infinity : Math.min(pageSize, maxPageSize);
+  const items: Stored<Item>[] = [];
+  for (const { message } of walk) {
+    const item = listing.find(store.state, parent, message.fqn);
+    if (item === undefined) {
+      continue;
+    }
+    const last = items.at(-1);
+    if (items.length === limit && last !== undefined) {
+      store.snapshots.keep(walked, organizationOf(parent));
+      const { incarnation } = store;
+      const next = { list, incarnation, revision: walked.revision, after: last.message.fqn };
+      return { items, nextPageToken: formatPageToken(next) };
+    }
+    items.push(item);
+  }
+  return { items, nextPageToken: "" };
+}
+
+function tokenOf(list: string, text: string): PageToken {
+  const token = parsePageToken(text);
+  if (token === undefined) {
+    throw foreignToken();
+  }
+  if (token.list !== list) {
+    throw refusedToken("PAGE_TOKEN_INVALID", "belongs to another list");
+  }
+  return token;
+}
+
+function stateOf(store: Reader, organization: string, { incarnation, revision }: PageToken): State {
+  const state =
+    revision === store.state.revision ? store.state : store.snapshots.at(organization, revision);
+  if (state === undefined || incarnation !== store.incarnation) {
+    throw refusedToken("PAGE_TOKEN_EXPIRED", "has expired");
+  }
+  return state;
+}
+
+function foreignToken(): Error {
+  return refusedToken("PAGE_TOKEN_INVALID", "is not one that this server gave out");
+}
+
+function refusedToken(reason: string, problem: string): Error {
+  // Every list request has a field of this name, and the path holds nothing but that.
+  const path = buildPath(RequestSchema).field(RequestSchema.field.pageToken).toPath();
+  const text = `${problem}; list again from the first page, without a token`;
+  return invalid([fieldProblem(path, "page_token", text)], reason);
+}

@@ -1,0 +1,110 @@
+import { buildPath, type PathBuilder } from "@bufbuild/protobuf/reflect";
+import {
+  type WasmExtensionAttachment,
+  WasmExtensionAttachmentSchema,
+  TrafficSelectorSchema,
+  WorkloadMode as Mode,
+} from "../../../gen/tetrateio/api/tsb/types/v2/types_pb.ts";
+import {
+  type SetAttachmentsRequest,
+  SetAttachmentsRequestSchema,
+} from "../../../gen/wasmext/v1/attachment_service_pb.ts";
+import {
+  type AttachmentSet,
+  AttachmentSetSchema,
+} from "../../../gen/wasmext/v1/attachment_set_pb.ts";
+import type { FieldProblem } from "../errors.ts";
+import { problemOfEtag } from "./etag.ts";
+import { excerpt } from "../names/excerpt.ts";
+import { fieldProblem } from "./field-problem.ts";
+import { isExtension, organizationOfExtension } from "../names/fqn.ts";
+import { validated } from "./validate.ts";
+import { isTarget, type Target, targetOf } from "../names/target.ts";
+import { problemsOfWorkloads } from "./workload-selector.ts";
+
+/**
+ * A request to set the attachments of a target.
+ *
+ * Raises a CatalogError of the kind invalid.
+ */
+export function acceptedSet(request: SetAttachmentsRequest): SetAttachmentsRequest {
+  return validated(SetAttachmentsRequestSchema, request, () => problemsOfAttachments(request));
+}
+
+/**
+ * Finds what the proto's rules cannot say of an attachment set: an etag that is none of this server's,
+ * workloads that Kubernetes cannot have, an fqn that is not an extension's, an extension of another
+ * organization, and on a gateway a match that could never match there.
+ */
+function problemsOfAttachments({ attachmentSet }: SetAttachmentsRequest): FieldProblem[] {
+  if (attachmentSet === undefined) {
+    return [];
+  }
+  const at = buildPath(SetAttachmentsRequestSchema).field(
+    SetAttachmentsRequestSchema.field.attachmentSet,
+  );
+  const { workloadSelector } = attachmentSet;
+  const workloads = at.clone().field(AttachmentSetSchema.field.workloadSelector);
+  return [
+    ...problemsOfEtag(attachmentSet, at),
+    ...(workloadSelector ? problemsOfWorkloads(workloadSelector, workloads) : []),
+    ...problemsOfList(attachmentSet, at),
+  ];
+}
+
+function problemsOfEtag({ etag }: AttachmentSet, at: PathBuilder): FieldProblem[] {
+  // Without an etag a set is created.
+  const problem = etag === "" ? undefined : problemOfEtag(etag);
+  const path = at.clone().field(AttachmentSetSchema.field.etag).toPath();
+  return problem === undefined ? [] : [fieldProblem(path, "etag", problem)];
+}
+
+function problemsOfList({ fqn, extension }: AttachmentSet, set: PathBuilder): FieldProblem[] {
+  if (!isTarget(fqn)) {
+    return [];
+  }
+  const target = targetOf(fqn);
+  const list = set.clone().field(AttachmentSetSchema.field.extension);
+  return extension.flatMap((attachment, index) => {
+    const at = list.clone().list(index);
+    return [...problemsOfName(attachment, target, at), ...problemsOfMatch(attachment, target, at)];
+  });
+}
+
+function problemsOfName(
+  { fqn }: WasmExtensionAttachment,
+  { organization }: Target,
+  at: PathBuilder,
+): FieldProblem[] {
+  const path = at.clone().field(WasmExtensionAttachmentSchema.field.fqn).toPath();
+  if (!isExtension(fqn)) {
+    const text = `${excerpt(fqn)} is not the fqn of an extension; write ${organization}/extensions/{name}`;
+    return [fieldProblem(path, "attachment_fqn", text)];
+  }
+  if (organizationOfExtension(fqn) !== organization) {
+    const text = `${fqn} belongs to another organization; attach one of ${organization}`;
+    return [fieldProblem(path, "attachment_organization", text)];
+  }
+  return [];
+}
+
+function problemsOfMatch(
+  { match }: WasmExtensionAttachment,
+  { isGateway }: Target,
+  at: PathBuilder,
+): FieldProblem[] {
+  return match.flatMap(({ mode }, index) => {
+    if (!isGateway || mode !== Mode.SERVER) {
+      return [];
+    }
+    const path = at
+      .clone()
+      .field(WasmExtensionAttachmentSchema.field.match)
+      .list(index)
+      .field(TrafficSelectorSchema.field.mode)
+      .toPath();
+    const text =
+      "SERVER never matches on a gateway, whose traffic counts as CLIENT; use CLIENT or CLIENT_AND_SERVER";
+    return [fieldProblem(path, "gateway_mode", text)];
+  });
+}

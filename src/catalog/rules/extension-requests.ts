@@ -1,0 +1,76 @@
+/* Requests to write extensions: defaults first, then every rule that needs no state. */
+import { create } from "@bufbuild/protobuf";
+import { buildPath } from "@bufbuild/protobuf/reflect";
+import {
+  type WasmExtension,
+  WasmExtensionSchema,
+} from "../../../gen/tetrateio/api/tsb/extension/v2/wasm_extension_pb.ts";
+import {
+  type CreateWasmExtensionRequest,
+  CreateWasmExtensionRequestSchema as CreateSchema,
+} from "../../../gen/tetrateio/api/tsb/extension/v2/wasm_service_pb.ts";
+import { withDefaults } from "./defaults.ts";
+import type { FieldProblem } from "../errors.ts";
+import { problemOfEtag } from "./etag.ts";
+import { problemsOfExtension } from "./extension-rules.ts";
+import { excerpt } from "../names/excerpt.ts";
+import { fieldProblem } from "./field-problem.ts";
+import { extensionFqn, isExtension } from "../names/fqn.ts";
+import { validated } from "./validate.ts";
+
+/**
+ * A request to create an extension, with defaults.
+ *
+ * Raises a CatalogError of the kind invalid.
+ */
+export function acceptedCreate(request: CreateWasmExtensionRequest): CreateWasmExtensionRequest {
+  const wasmExtension = request.wasmExtension && withDefaults(request.wasmExtension);
+  const accepted = Object.assign(create(CreateSchema), request, { wasmExtension });
+  return validated(CreateSchema, accepted, () =>
+    wasmExtension === undefined ? [] : problemsOfCreate(request, wasmExtension),
+  );
+}
+
+/**
+ * A request to update an extension, with defaults.
+ *
+ * Raises a CatalogError of the kind invalid.
+ */
+export function acceptedUpdate(request: WasmExtension): WasmExtension {
+  const extension = withDefaults(request);
+  return validated(WasmExtensionSchema, extension, () => problemsOfUpdate(extension));
+}
+
+function problemsOfCreate(
+  { parent, name }: CreateWasmExtensionRequest,
+  extension: WasmExtension,
+): FieldProblem[] {
+  const fqn = extensionFqn(parent, name);
+  const at = buildPath(CreateSchema).field(CreateSchema.field.wasmExtension);
+  const problems = problemsOfExtension(extension, at);
+  if (extension.fqn !== "" && extension.fqn !== fqn) {
+    const path = at.clone().field(WasmExtensionSchema.field.fqn).toPath();
+    const text = `${excerpt(extension.fqn)} is not the fqn that parent and name make; leave it empty`;
+    problems.push(fieldProblem(path, "fqn", text));
+  }
+  return problems;
+}
+
+function problemsOfUpdate(extension: WasmExtension): FieldProblem[] {
+  const at = buildPath(WasmExtensionSchema);
+  const problems = problemsOfExtension(extension, at);
+  if (!isExtension(extension.fqn)) {
+    const path = at.clone().field(WasmExtensionSchema.field.fqn).toPath();
+    const text = `${excerpt(extension.fqn)} is not the fqn of an extension; write organizations/{org}/extensions/{name}`;
+    problems.push(fieldProblem(path, "fqn", text));
+  }
+  const etagProblem =
+    extension.etag === ""
+      ? "is required; read the extension and send the etag that it has now"
+      : problemOfEtag(extension.etag);
+  if (etagProblem !== undefined) {
+    const path = at.clone().field(WasmExtensionSchema.field.etag).toPath();
+    problems.push(fieldProblem(path, "etag", etagProblem));
+  }
+  return problems;
+}

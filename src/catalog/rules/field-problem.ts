@@ -1,0 +1,76 @@
+import type { DescMessage, Message } from "@bufbuild/protobuf";
+import { type Path, pathToString } from "@bufbuild/protobuf/reflect";
+import { Violation } from "@bufbuild/protovalidate";
+import type { FieldProblem } from "../errors.ts";
+import { excerpt, maxExcerpt } from "../names/excerpt.ts";
+import { remedyOf } from "./remedies.ts";
+
+/** States a rule that the proto cannot say as a problem of a field. */
+export function fieldProblem(path: Path, ruleId: string, description: string): FieldProblem {
+  const shown = withShortKeys(path);
+  return {
+    field: pathToString(shown),
+    description,
+    violation: new Violation(description, `wasmext.${ruleId}`, shown, [], false),
+  };
+}
+
+/** States what protovalidate found as a problem of a field, with the value and a remedy. */
+export function fieldProblemOf(
+  violation: Violation,
+  schema: DescMessage,
+  message: Message,
+): FieldProblem {
+  const { message: text, ruleId, rule, forKey } = violation;
+  const path = withShortKeys(violation.field);
+  return {
+    field: path.length === 0 ? schema.name : pathToString(path),
+    description: describe(violation, valueAt(message, violation.field)),
+    violation: new Violation(text, ruleId, path, rule, forKey),
+  };
+}
+
+/** A path up to the first key of a map that is too long to be shown. */
+function withShortKeys(path: Path): Path {
+  const end = path.findIndex(
+    (step) => step.kind === "map_sub" && String(step.key).length > maxExcerpt,
+  );
+  return end < 0 ? path : path.slice(0, end);
+}
+
+function describe({ ruleId, message, field: path, forKey }: Violation, value: unknown): string {
+  const last = path.at(-1);
+  const field = last?.kind === "map_sub" ? path.at(-2) : last;
+  const place = last?.kind !== "map_sub" ? "value" : forKey ? "map_key" : "map_value";
+  const remedy = field?.kind === "field" ? remedyOf(field, place) : undefined;
+  if (last?.kind === "map_sub" && forKey) {
+    return `has the key ${excerpt(String(last.key))}, which is not valid; ${remedy ?? message}`;
+  }
+  if (ruleId === "required" || value === "") {
+    return `is required; ${remedy ?? "set it"}`;
+  }
+  if (ruleId === "string.pattern" && typeof value === "string") {
+    return `${excerpt(value)} is not valid; ${remedy ?? message}`;
+  }
+  return typeof value === "number" ? `${value} is not valid; it ${message}` : message;
+}
+
+/** The value at a path of fields, list items and map entries; undefined where the path leads elsewhere. */
+function valueAt(message: Message, path: Path): unknown {
+  return path.reduce<unknown>((value, step) => {
+    if (typeof value !== "object" || value === null) {
+      return undefined;
+    }
+    const holder = value as Record<string | number, unknown>;
+    switch (step.kind) {
+      case "field":
+        return holder[step.localName];
+      case "list_sub":
+        return holder[step.index];
+      case "map_sub":
+        return holder[String(step.key)];
+      default:
+        return undefined;
+    }
+  }, message);
+}

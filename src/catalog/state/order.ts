@@ -1,0 +1,34 @@
+import { WasmExtension_PluginPhase as Phase } from "../../../gen/tetrateio/api/tsb/extension/v2/wasm_extension_pb.ts";
+
+/** What decides when an extension runs. */
+export interface ExecutionKey {
+  readonly phase: Phase;
+  /** int32; higher runs first. */
+  readonly priority: number;
+  readonly fqn: string;
+}
+
+/** The phases in the order in which a request passes them. */
+const chain: readonly Phase[] = [Phase.AUTHN, Phase.AUTHZ, Phase.STATS, Phase.UNSPECIFIED_PHASE];
+const rank = new Map(chain.map((phase, index) => [phase, index]));
+
+/** The execution order: phase, then priority descending, then fqn ascending by code point. */
+export function compareExecution(a: ExecutionKey, b: ExecutionKey): number {
+  return rankOf(a) - rankOf(b) || b.priority - a.priority || compareText(a.fqn, b.fqn);
+}
+
+/** Stands before every key: the first phase, the highest priority, the least name. */
+export const firstExecutionKey: ExecutionKey = {
+  phase: Phase.AUTHN,
+  priority: 0x7fffffff,
+  fqn: "",
+};
+
+/** Compares names, whose characters are all ASCII, by code point. */
+export function compareText(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+function rankOf({ phase }: ExecutionKey): number {
+  return rank.get(phase) ?? chain.length;
+}

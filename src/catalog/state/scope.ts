@@ -1,0 +1,26 @@
+import type { WasmExtension } from "../../../gen/tetrateio/api/tsb/extension/v2/wasm_extension_pb.ts";
+import { organizationOfExtension, organizationOfTenant } from "../names/fqn.ts";
+
+/** What of an extension decides who may use it. */
+export type Usability = Pick<WasmExtension, "fqn" | "allowedIn">;
+
+/**
+ * The names under which an extension is found to be usable: its organization's when all tenants may
+ * use it, else those of the tenants that may. Entries of `allowed_in` that are no tenant of the same
+ * organization open nothing.
+ */
+export function usableUnder({ fqn, allowedIn }: Usability): ReadonlySet<string> {
+  const organization = organizationOfExtension(fqn);
+  if (allowedIn.length === 0) {
+    return new Set([organization]);
+  }
+  return new Set(allowedIn.filter((entry) => organizationOfTenant(entry) === organization));
+}
+
+/** Tells whether a tenant may use an extension. Extensions never cross organizations. */
+export function mayUse(tenant: string, extension: Usability): boolean {
+  return (
+    organizationOfTenant(tenant) === organizationOfExtension(extension.fqn) &&
+    (extension.allowedIn.length === 0 || extension.allowedIn.includes(tenant))
+  );
+}

@@ -1,0 +1,99 @@
+import type { Change, Detachment } from "../state/commit.ts";
+import { finished } from "../state/turns.ts";
+import { apply, findAttachments, findExtension, type State } from "../state/state.ts";
+
+/**
+ * A write whose request has been validated. It decides on a state, and changes nothing itself, so that
+ * it can be decided again on a newer state, or be tried without a commit.
+ */
+export interface Plan<Answer> {
+  /** The fqn of the one organization that it reads and changes. */
+  readonly organization: string;
+  /**
+   * The objects that the request names. What it decides on beside them, the attachments that go with an
+   * extension, is in the same organization.
+   */
+  readonly reads: readonly string[];
+  /**
+   * Decides on a state. It yields where others may run in between.
+   *
+   * Raises a CatalogError if the state does not allow the write.
+   */
+  decide(state: State): Iterator<void, Decision<Answer>>;
+}
+
+/** What a write does to a state. */
+export interface Decision<Answer> {
+  /** None if there is nothing to do. */
+  readonly changes: readonly Change[];
+  /** What goes because something else does. */
+  readonly detached: readonly Detachment[];
+  readonly answer: Answer;
+}
+
+/** Decides a plan without a pause: for tries, and for tests. */
+export function decideNow<Answer>(plan: Plan<Answer>, state: State): Decision<Answer> {
+  return finished(plan.decide(state));
+}
+
+/**
+ * Makes one plan of several, each of which is decided on what those before it leave: all are carried
+ * out in one commit, or none is. It answers with all answers.
+ *
+ * Raises a TypeError if they are not all of one organization.
+ */
+export function composed<Answer>(plans: readonly Plan<Answer>[]): Plan<readonly Answer[]> {
+  const organization = plans[0]?.organization ?? "";
+  if (plans.some((plan) => plan.organization !== organization)) {
+    throw new TypeError("plans of several organizations cannot share a commit");
+  }
+  return {
+    organization,
+    reads: [...new Set(plans.flatMap(({ reads }) => reads))],
+    *decide(state) {
+      const changes: Change[] = [];
+      const detached: Detachment[] = [];
+      const answers: Answer[] = [];
+      let current = state;
+      for (const plan of plans) {
+        const decision = yield* steps(plan.decide(current));
+        changes.push(...decision.changes);
+        detached.push(...decision.detached);
+        answers.push(decision.answer);
+        const { revision } = state;
+        current = apply(current, { revision, organization, changes: decision.changes });
+      }
+      return { changes: netChanges(state, changes), detached, answer: answers };
+    },
+  };
+}
+
+function* steps<Result>(work: Iterator<void, Result>): Generator<void, Result> {
+  for (;;) {
+    const step = work.next();
+    if (step.done === true) {
+      return step.value;
+    }
+    yield;
+  }
+}
+
+/** The last change of each object; none of one that neither was nor is there. */
+function netChanges(state: State, changes: readonly Change[]): Change[] {
+  const last = new Map(changes.map((change) => [`${isOfExtension(change)} ${change.fqn}`, change]));
+  const net = [...last.values()].filter((change) => {
+    switch (change.kind) {
+      case "delete-extension":
+        return findExtension(state, change.fqn) !== undefined;
+      case "delete-attachments":
+        return findAttachments(state, change.fqn) !== undefined;
+      default:
+        return true;
+    }
+  });
+  return [...net.filter(isOfExtension), ...net.filter((change) => !isOfExtension(change))];
+}
+
+function isOfExtension({ kind }: Change): boolean {
+  return kind === "put-extension" || kind === "delete-extension";
+}
