@@ -7,7 +7,7 @@
  * 2. A JSON object ends its document, so that another one may follow without a separator.
  * 3. Each item of a list that is a whole document, as `-o json` prints it, is a document of its own, so
  *    that the list may be of any length.
- * 4. Two braces begin a template, and no YAML whose keys are strings.
+ * 4. Two braces in a row are refused as the beginning of a template: no key is a mapping.
  */
 import { Composer, CST, type Document, Lexer, Parser } from "yaml";
 import { createCutter } from "./cutter.ts";
