@@ -2,7 +2,7 @@ import { createReadStream } from "node:fs";
 import { readdir, realpath, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { formatProblem } from "../yaml/problem.ts";
-import { readObjects, type SourcedObject } from "../yaml/read.ts";
+import { enoughProblems, readObjects, type SourcedObject } from "../yaml/read.ts";
 import { Failure } from "./failure.ts";
 import { createProgress } from "./progress.ts";
 import { readBounded, TooLargeError } from "./read-bounded.ts";
@@ -13,9 +13,6 @@ const standardInput = "-";
 
 /** How much a file may hold, in bytes: what is in it is kept in memory. */
 const maxFileBytes = 256 * 1024 * 1024;
-
-/** How many problems are told of all files together. */
-const maxProblems = 1_000;
 
 const documentName = /\.(?:ya?ml|json)$/i;
 
@@ -37,6 +34,9 @@ export async function readSources(
   let objects: SourcedObject[] = [];
   const progress = createProgress(shell, (done) => `read ${done} documents`);
   for (const { name, read } of await filesOf(shell, sources, problems)) {
+    if (problems.length > enoughProblems) {
+      break;
+    }
     const text = await read().then(decode, (error: unknown) => explain(error));
     if (typeof text !== "string") {
       problems.push(`${name}: ${text.problem}`);
@@ -62,8 +62,9 @@ export async function readSources(
 }
 
 function firstOf(problems: readonly string[]): readonly string[] {
-  const more = problems.length - maxProblems;
-  return more > 0 ? [...problems.slice(0, maxProblems), `and ${more} more problems`] : problems;
+  return problems.length > enoughProblems
+    ? [...problems.slice(0, enoughProblems), "and more problems; solve these first"]
+    : problems;
 }
 
 interface Source {

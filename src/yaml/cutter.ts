@@ -36,6 +36,12 @@ const maxNodes = 400_000;
 /** How many lexemes a document may have, with white space, comments and punctuation. */
 const maxLexemes = 2_000_000;
 
+/**
+ * How many characters a document may have. Messages of 4 MiB, which servers take by default, fit, even
+ * if all of their text is written as escapes.
+ */
+const maxLength = 32 * 1024 * 1024;
+
 /** How deep a document may nest. Configuration may have 64 levels. */
 const maxDepth = 200;
 
@@ -80,19 +86,24 @@ export function createCutter(text: string, start: number): Cutter {
     lexemes = 0;
   };
 
-  const tooLarge = ({ depth, offset }: Place): Cut | undefined => {
+  const excessOf = (lexeme: string, { depth, offset }: Place): Cut | undefined => {
     if (depth > maxDepth) {
       return fault(
         offset,
         `the document is nested too deeply, in more than ${maxDepth} levels; nest it less deeply`,
       );
     }
-    return nodes > maxNodes || lexemes > maxLexemes
-      ? fault(
-          documentOffset,
-          `the document has more than ${maxNodes} keys and values; split it, with --- between the parts`,
-        )
-      : undefined;
+    const size =
+      nodes > maxNodes
+        ? `has more than ${maxNodes} keys and values`
+        : lexemes > maxLexemes
+          ? "has too many comments and line ends"
+          : offset + lexeme.length - documentOffset > maxLength
+            ? `has more than ${maxLength} characters`
+            : undefined;
+    return size === undefined
+      ? undefined
+      : fault(documentOffset, `the document ${size}; split it, with --- between the parts`);
   };
 
   const content = (type: string, lexeme: string, { offset }: Place): Cut => {
@@ -147,7 +158,7 @@ export function createCutter(text: string, start: number): Cutter {
     next(lexeme, place) {
       if (isScalar) {
         isScalar = false;
-        return goOn;
+        return excessOf(lexeme, place) ?? goOn;
       }
       const type = CST.tokenType(lexeme) ?? "error";
       isScalar = type === "scalar";
@@ -163,7 +174,7 @@ export function createCutter(text: string, start: number): Cutter {
       if (!blank.has(type) && !punctuation.has(type)) {
         nodes++;
       }
-      return tooLarge(place) ?? (blank.has(type) ? goOn : content(type, lexeme, place));
+      return excessOf(lexeme, place) ?? (blank.has(type) ? goOn : content(type, lexeme, place));
     },
     end: () => (root === "list" ? { offset: listOffset, message: notClosed } : undefined),
   };

@@ -52,8 +52,11 @@ export interface ObjectsOfText {
   readonly problems: Problem[];
 }
 
+/** After how many problems a text is not read on. */
+export const enoughProblems = 1_000;
+
 /**
- * Reads all objects of a YAML text, up to what cannot be read.
+ * Reads all objects of a YAML text, up to what cannot be read, or to too many problems.
  *
  * @param file - the name of the file, for positions
  * @param onObject - is called after each object
@@ -68,6 +71,9 @@ export function readObjects(
   for (const item of parseYaml(file, text)) {
     if (item.kind === "unreadable") {
       found.problems.push(item.problem);
+      break;
+    }
+    if (found.problems.length > enoughProblems) {
       break;
     }
     const { document } = item;

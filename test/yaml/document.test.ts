@@ -260,6 +260,14 @@ describe("limits", () => {
     ]);
   });
 
+  test.each([
+    ["characters", `a: "${"x".repeat(33 * 1024 * 1024)}"`, "has more than 33554432 characters"],
+    ["comments", "# c\n".repeat(1_100_000), "has too many comments and line ends"],
+    ["line ends", `a:${"\n".repeat(2_100_000)} b`, "has too many comments and line ends"],
+  ])("a document of very many %s is refused", (_what, text, message) => {
+    expect(read(text)).toEqual([problem(message)]);
+  });
+
   test("a list of any length is read item by item", () => {
     const item = '{"a":1,"b":[1,2,3]}';
     const items = read(`[${`${item},`.repeat(59_999)}${item}]`);
