@@ -1,41 +1,56 @@
 import type { WasmExtension } from "../../gen/tetrateio/api/tsb/extension/v2/wasm_extension_pb.ts";
 import type { AttachmentSet } from "../../gen/wasmext/v1/attachment_set_pb.ts";
 import { isExtension } from "../catalog/names/fqn.ts";
+import { createStore } from "../catalog/store.ts";
 import { createInMemoryTransport } from "../in-memory.ts";
-import type { SourcedObject } from "../yaml/read.ts";
-import { type CatalogObjects, findObject } from "./catalog-objects.ts";
+import type { CatalogObject, SourcedObject } from "../yaml/read.ts";
 import { type Clients, createClients } from "./clients.ts";
-import { createProgress, type Progress } from "./progress.ts";
-import { putObject } from "./put.ts";
+import { createProgress } from "./progress.ts";
+import { type Outcome, putAttachmentSet, putExtension, putObject } from "./put.ts";
 import type { Shell } from "./shell.ts";
+import { storedAttachmentSets, storedExtensions } from "./stored-objects.ts";
+
+/** The least history that a store can have: nobody watches a copy. */
+const leastHistory = { history: { maxCommits: 1, maxWeight: 1 } };
 
 /**
- * Clients of a catalog in this process that holds what a server has of some objects, and of the
- * extensions that they attach. What is done to it is answered as the server would answer it, but for
- * the server's limit to messages, which is not known, and reaches nobody.
+ * Makes a function that puts objects into a copy, in this process, of what a server has of some
+ * objects, and of the extensions that they attach. It answers as the server would, but for the
+ * server's limit to messages, which is not known.
  */
-export async function copyOf(
+export async function createDryRun(
   shell: Shell,
   clients: Clients,
   objects: readonly SourcedObject[],
-): Promise<Clients> {
-  const copy = createClients(createInMemoryTransport());
+): Promise<(object: CatalogObject) => Promise<Outcome>> {
   const progress = createProgress(shell, (done) => `read ${done} objects`);
   const targets = objects.filter(isAttachmentSet).map(({ fqn }) => fqn);
-  const sets = await allOf(clients, targets, progress);
+  const sets = await storedAttachmentSets(clients, targets, progress);
   const wanted = objects.flatMap(({ fqn, object }) =>
     object.kind === "AttachmentSet" ? attachedBy([object.attachmentSet]) : [fqn],
   );
-  const fqns = [...wanted, ...attachedBy(sets.attachmentSets)];
-  const extensions = await allOf(clients, fqns, progress);
+  const extensions = await storedExtensions(clients, wanted.concat(attachedBy(sets)), progress);
   progress.end();
-  for (const extension of extensions.extensions) {
-    await putObject(copy, { kind: "WasmExtension", extension });
+  return createCopy(extensions, sets);
+}
+
+async function createCopy(
+  extensions: readonly WasmExtension[],
+  sets: readonly AttachmentSet[],
+): Promise<(object: CatalogObject) => Promise<Outcome>> {
+  const copy = createClients(createInMemoryTransport({ store: createStore(leastHistory) }));
+  for (const extension of extensions) {
+    await putExtension(copy, extension, "");
   }
-  for (const attachmentSet of sets.attachmentSets) {
-    await putObject(copy, { kind: "AttachmentSet", attachmentSet });
+  for (const attachmentSet of sets) {
+    await putAttachmentSet(copy, attachmentSet, "");
   }
-  return copy;
+  const known = new Set(extensions.map(({ fqn }) => fqn));
+  return (object) =>
+    object.kind === "WasmExtension" && !known.has(object.extension.fqn)
+      ? // It is not there, so there is no need to look for it.
+        putExtension(copy, object.extension, "")
+      : putObject(copy, object);
 }
 
 function isAttachmentSet({ object }: SourcedObject): boolean {
@@ -44,21 +59,4 @@ function isAttachmentSet({ object }: SourcedObject): boolean {
 
 function attachedBy(sets: readonly AttachmentSet[]): string[] {
   return sets.flatMap(({ extension }) => extension.map(({ fqn }) => fqn)).filter(isExtension);
-}
-
-/** Those of the objects that the server has. */
-async function allOf(
-  clients: Clients,
-  fqns: readonly string[],
-  progress: Progress,
-): Promise<CatalogObjects> {
-  const extensions: WasmExtension[] = [];
-  const attachmentSets: AttachmentSet[] = [];
-  for (const fqn of new Set(fqns)) {
-    const found = await findObject(clients, fqn);
-    extensions.push(...(found?.extensions ?? []));
-    attachmentSets.push(...(found?.attachmentSets ?? []));
-    progress.advance();
-  }
-  return { extensions, attachmentSets };
 }

@@ -1,6 +1,6 @@
 import { once } from "node:events";
-import { buffer } from "node:stream/consumers";
 import type { ReadStream, WriteStream } from "node:tty";
+import { readBounded } from "./read-bounded.ts";
 import type { Shell } from "./shell.ts";
 
 /** The streams of a process. */
@@ -70,7 +70,7 @@ export function createProcessShell(
     hasColours: stdout.isTTY && stdout.hasColors(),
     hasErrorColours: stderr.isTTY && stderr.hasColors(),
     closed: closed.signal,
-    readInput: () => buffer(stdin),
+    readInput: (maxBytes) => readBounded(stdin, maxBytes),
     now: () => performance.now(),
   };
 }

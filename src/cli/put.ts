@@ -3,6 +3,7 @@
  * is overwritten that this has not seen.
  */
 import { ConnectError } from "@connectrpc/connect";
+import type { WasmExtension } from "../../gen/tetrateio/api/tsb/extension/v2/wasm_extension_pb.ts";
 import type { AttachmentSet } from "../../gen/wasmext/v1/attachment_set_pb.ts";
 import { lastSegment, organizationOfExtension } from "../catalog/names/fqn.ts";
 import type { CatalogObject } from "../yaml/read.ts";
@@ -17,19 +18,30 @@ export type Outcome = "created" | "configured" | "unchanged";
 export async function putObject(clients: Clients, object: CatalogObject): Promise<Outcome> {
   const { fqn } = object.kind === "WasmExtension" ? object.extension : object.attachmentSet;
   const current = await findObject(clients, fqn);
-  if (object.kind === "AttachmentSet") {
-    const etag = current?.attachmentSets[0]?.etag ?? "";
-    return putAttachmentSet(clients, object.attachmentSet, etag);
-  }
-  const { extension } = object;
-  const etag = current?.extensions[0]?.etag;
-  if (etag === undefined) {
-    const parent = organizationOfExtension(fqn);
-    const name = lastSegment(fqn);
-    await clients.extensions.createWasmExtension({ parent, name, wasmExtension: extension });
+  const [stored] = current === undefined ? [] : [...current.extensions, ...current.attachmentSets];
+  const etag = stored?.etag ?? "";
+  return object.kind === "WasmExtension"
+    ? putExtension(clients, object.extension, etag)
+    : putAttachmentSet(clients, object.attachmentSet, etag);
+}
+
+/**
+ * Puts an extension.
+ *
+ * @param etag - of the one that it replaces; empty to create one
+ */
+export async function putExtension(
+  { extensions }: Clients,
+  extension: WasmExtension,
+  etag: string,
+): Promise<Outcome> {
+  if (etag === "") {
+    const parent = organizationOfExtension(extension.fqn);
+    const name = lastSegment(extension.fqn);
+    await extensions.createWasmExtension({ parent, name, wasmExtension: extension });
     return "created";
   }
-  const stored = await clients.extensions.updateWasmExtension({ ...extension, etag });
+  const stored = await extensions.updateWasmExtension({ ...extension, etag });
   return stored.etag === etag ? "unchanged" : "configured";
 }
 

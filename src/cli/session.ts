@@ -2,6 +2,7 @@ import { createConnectTransport } from "@connectrpc/connect-node";
 import { ConnectError, type Interceptor } from "@connectrpc/connect";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { binaryOptions } from "../wire/options.ts";
+import { checkAnswers } from "./answers.ts";
 import { type Clients, createClients } from "./clients.ts";
 import { explainError, Failure } from "./failure.ts";
 
@@ -51,7 +52,7 @@ export async function withSession(
     httpVersion: "1.1",
     useBinaryFormat: true,
     binaryOptions,
-    interceptors: token === undefined ? [] : [showToken(token)],
+    interceptors: [checkAnswers, ...(token === undefined ? [] : [showToken(token)])],
     defaultTimeoutMs: timeoutMs,
   });
   try {

@@ -14,8 +14,8 @@ export interface Shell {
   readonly hasErrorColours: boolean;
   /** Is aborted when nobody reads standard output any more. */
   readonly closed: AbortSignal;
-  /** Reads standard input to its end. */
-  readInput(): Promise<Buffer>;
+  /** Reads standard input to its end, or raises a TooLargeError after so many bytes. */
+  readInput(maxBytes: number): Promise<Buffer>;
   /** Milliseconds since any fixed time, for durations. */
   now(): number;
 }

@@ -1,12 +1,18 @@
-import { readdir, readFile, realpath, stat } from "node:fs/promises";
+import { createReadStream } from "node:fs";
+import { readdir, realpath, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { formatProblem } from "../yaml/problem.ts";
-import { readObjects, type SourcedObject } from "../yaml/read.ts";
+import { enoughProblems, readObjects, type SourcedObject } from "../yaml/read.ts";
 import { Failure } from "./failure.ts";
+import { createProgress } from "./progress.ts";
+import { readBounded, TooLargeError } from "./read-bounded.ts";
 import type { Shell } from "./shell.ts";
 
 /** What stands for standard input. */
 const standardInput = "-";
+
+/** How much a file may hold, in bytes: what is in it is kept in memory. */
+const maxFileBytes = 256 * 1024 * 1024;
 
 const documentName = /\.(?:ya?ml|json)$/i;
 
@@ -26,19 +32,26 @@ export async function readSources(
 ): Promise<SourcedObject[]> {
   let problems: string[] = [];
   let objects: SourcedObject[] = [];
+  const progress = createProgress(shell, (done) => `read ${done} documents`);
   for (const { name, read } of await filesOf(shell, sources, problems)) {
+    if (problems.length > enoughProblems) {
+      break;
+    }
     const text = await read().then(decode, (error: unknown) => explain(error));
     if (typeof text !== "string") {
       problems.push(`${name}: ${text.problem}`);
       continue;
     }
-    const found = readObjects(name, text);
+    const found = readObjects(name, text, () => {
+      progress.advance();
+    });
     objects = objects.concat(found.objects);
     problems = problems.concat(found.problems.map(formatProblem));
   }
+  progress.end();
   problems = problems.concat(duplicatesIn(objects));
   if (problems.length > 0) {
-    throw new Failure(problems);
+    throw new Failure(firstOf(problems));
   }
   if (objects.length === 0) {
     throw new Failure(
@@ -46,6 +59,12 @@ export async function readSources(
     );
   }
   return objects;
+}
+
+function firstOf(problems: readonly string[]): readonly string[] {
+  return problems.length > enoughProblems
+    ? [...problems.slice(0, enoughProblems), "and more problems; solve these first"]
+    : problems;
 }
 
 interface Source {
@@ -61,13 +80,18 @@ async function filesOf(
   const files: Source[] = [];
   for (const source of sources) {
     if (source === standardInput) {
-      files.push({ name: "stdin", read: () => shell.readInput() });
+      files.push({ name: "stdin", read: () => shell.readInput(maxFileBytes) });
       continue;
     }
     try {
       const isFolder = (await stat(source)).isDirectory();
       const names = isFolder ? await documentsIn(source) : [source];
-      files.push(...names.map((name) => ({ name, read: () => readFile(name) })));
+      files.push(
+        ...names.map((name) => ({
+          name,
+          read: () => readBounded(createReadStream(name), maxFileBytes),
+        })),
+      );
     } catch (error) {
       const { path = source } = error as NodeJS.ErrnoException;
       problems.push(`${path}: ${explain(error).problem}`);
@@ -135,6 +159,9 @@ const explanations: Readonly<Record<string, string>> = {
 };
 
 function explain(error: unknown): Unreadable {
+  if (error instanceof TooLargeError) {
+    return { problem: `is larger than ${maxFileBytes / 1024 / 1024} MiB; split it` };
+  }
   const { code = "", message } = error as NodeJS.ErrnoException;
   return { problem: explanations[code] ?? `cannot be read: ${message}` };
 }

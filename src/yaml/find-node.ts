@@ -1,4 +1,5 @@
 import {
+  type Alias,
   type Document,
   isAlias,
   isMap,
@@ -17,8 +18,15 @@ export interface FoundNode {
   readonly value: Node | undefined;
 }
 
-/** Prepares to find nodes of a document by their paths. */
-export function createFinder(document: Document.Parsed): (path: readonly Step[]) => FoundNode {
+/**
+ * Prepares to find nodes of a document by their paths.
+ *
+ * @param targets - what aliases stand for
+ */
+export function createFinder(
+  document: Document.Parsed,
+  targets: ReadonlyMap<Alias, Node>,
+): (path: readonly Step[]) => FoundNode {
   // A mapping with many keys can have many problems, so each is indexed once.
   const indexes = new Map<YAMLMap, Map<unknown, Pair>>();
   const pairOf = (map: YAMLMap, key: Step): Pair | undefined => {
@@ -30,7 +38,7 @@ export function createFinder(document: Document.Parsed): (path: readonly Step[])
     return index.get(key);
   };
   const child = (node: Node, step: Step): { key: unknown; value: unknown } | undefined => {
-    const holder = isAlias(node) ? node.resolve(document) : node;
+    const holder = isAlias(node) ? targets.get(node) : node;
     if (isMap(holder)) {
       return pairOf(holder, step);
     }
@@ -54,7 +62,7 @@ export function createFinder(document: Document.Parsed): (path: readonly Step[])
 }
 
 function keyOf({ key }: Pair): unknown {
-  return isScalar(key) ? key.value : undefined;
+  return isScalar(key) ? key.source : undefined;
 }
 
 function nodeOf(value: unknown): Node | undefined {

@@ -2,7 +2,7 @@ import type { JsonValue } from "@bufbuild/protobuf";
 import { excerpt } from "../catalog/names/excerpt.ts";
 import { segment } from "../catalog/names/fqn.ts";
 import { isTarget } from "../catalog/names/target.ts";
-import type { YamlDocument } from "./document.ts";
+import type { DocumentPart } from "./document.ts";
 import { isMapping } from "../wire/json.ts";
 import { attachmentSetKind, type Kind } from "./kinds.ts";
 import type { Problem } from "./problem.ts";
@@ -10,7 +10,7 @@ import { problemsOfKeys } from "./unknown-field.ts";
 
 /** Finds what is wrong with the metadata of a document. */
 export function problemsOfMetadata(
-  document: YamlDocument,
+  document: DocumentPart,
   kind: Kind,
   metadata: JsonValue | undefined,
 ): Problem[] {

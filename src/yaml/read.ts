@@ -18,12 +18,13 @@ import { excerpt } from "../catalog/names/excerpt.ts";
 import { extensionFqn } from "../catalog/names/fqn.ts";
 import { problemsOfForm } from "../catalog/rules/well-formed.ts";
 import { jsonOptions } from "../wire/options.ts";
-import { parseYaml, type YamlDocument } from "./document.ts";
+import { type DocumentPart, parseYaml } from "./document.ts";
 import { isMapping } from "../wire/json.ts";
 import { extensionKind, type Kind, kinds } from "./kinds.ts";
+import { membersOf, partAt } from "./list.ts";
 import { locateField } from "./locate-field.ts";
 import { problemsOfMetadata } from "./metadata.ts";
-import type { Position, Problem } from "./problem.ts";
+import type { Position, Problem, Step } from "./problem.ts";
 import { problemsOfSpec } from "./spec.ts";
 import { problemsOfKeys } from "./unknown-field.ts";
 
@@ -51,46 +52,83 @@ export interface ObjectsOfText {
   readonly problems: Problem[];
 }
 
+/** After how many problems a text is not read on. */
+export const enoughProblems = 1_000;
+
 /**
- * Reads all objects of a YAML text.
+ * Reads all objects of a YAML text, up to what cannot be read, or to too many problems.
  *
  * @param file - the name of the file, for positions
+ * @param onObject - is called after each object
  */
-export function readObjects(file: string, text: string): ObjectsOfText {
-  const parsed = parseYaml(file, text);
-  if (parsed.kind === "unreadable") {
-    return { objects: [], problems: [parsed.problem] };
-  }
+export function readObjects(
+  file: string,
+  text: string,
+  onObject: () => void = () => undefined,
+): ObjectsOfText {
   const found: ObjectsOfText = { objects: [], problems: [] };
-  for (const document of parsed.documents) {
-    const result = readDocument(document);
-    if (result.kind === "object") {
-      found.objects.push(result.object);
-    } else {
-      found.problems.push(...firstOf(result.problems));
+  const reread = createRereader();
+  for (const item of parseYaml(file, text)) {
+    if (item.kind === "unreadable") {
+      found.problems.push(item.problem);
+      break;
+    }
+    if (found.problems.length > enoughProblems) {
+      break;
+    }
+    const { document } = item;
+    for (const member of membersOf(document)) {
+      if (member.kind === "unreadable") {
+        found.problems.push(...member.problems);
+        continue;
+      }
+      const { part, path } = member;
+      const problems = problemsOf(part);
+      if (problems.length > 0) {
+        found.problems.push(...firstOf(problems));
+        continue;
+      }
+      const object = objectOf(part, locatorOf(reread, document.readAgain, path));
+      // No server takes what is too deep or too much, and some of it cannot even be sent.
+      const { problems: unfit } = problemsOfForm(...messageOf(object));
+      if (unfit.length === 0) {
+        found.objects.push(object);
+      } else {
+        const placed = unfit.map(({ field, description }) =>
+          problemOfField(part, field, description),
+        );
+        found.problems.push(...firstOf(placed));
+      }
+      onObject();
     }
   }
   return found;
 }
 
-type DocumentRead =
-  | { readonly kind: "object"; readonly object: SourcedObject }
-  | { readonly kind: "unreadable"; readonly problems: Problem[] };
+type Reread = (readAgain: () => DocumentPart) => DocumentPart;
 
-function readDocument(document: YamlDocument): DocumentRead {
-  const problems = problemsOf(document);
-  if (problems.length > 0) {
-    return { kind: "unreadable", problems };
-  }
-  const object = objectOf(document);
-  // No server takes what is too deep or too much, and some of it cannot even be sent.
-  const unfit = problemsOfForm(...messageOf(object)).problems;
-  return unfit.length === 0
-    ? { kind: "object", object }
-    : {
-        kind: "unreadable",
-        problems: unfit.map(({ field, description }) => object.problemOfField(field, description)),
-      };
+/** Reads documents again. The last one is kept, since its problems come one after the other. */
+function createRereader(): Reread {
+  let last: { readonly readAgain: () => DocumentPart; readonly document: DocumentPart } | undefined;
+  return (readAgain) => {
+    if (last?.readAgain !== readAgain) {
+      last = { readAgain, document: readAgain() };
+    }
+    return last.document;
+  };
+}
+
+// A function of its own, so that what it makes holds no document.
+function locatorOf(
+  reread: Reread,
+  readAgain: () => DocumentPart,
+  path: readonly Step[],
+): SourcedObject["problemOfField"] {
+  return (field, message) => problemOfField(partAt(reread(readAgain), path), field, message);
+}
+
+function problemOfField(part: DocumentPart, field: string, message: string): Problem {
+  return part.problemAt(locateField(part.value, field), message);
 }
 
 function messageOf({ object }: SourcedObject): [DescMessage, Message] {
@@ -112,7 +150,7 @@ function firstOf(problems: readonly Problem[]): Problem[] {
     : [...told, { ...next, field: "", message: `and ${more} more problems from here on` }];
 }
 
-function problemsOf(document: YamlDocument): Problem[] {
+function problemsOf(document: DocumentPart): Problem[] {
   const { value } = document;
   if (!isMapping(value)) {
     const wanted = "a mapping with apiVersion, kind, metadata and spec";
@@ -145,7 +183,7 @@ const alsoInMetadata = new Map([
 
 /** What stands in metadata and in spec has to be the same in both. */
 function problemsOfBoth(
-  document: YamlDocument,
+  document: DocumentPart,
   metadata: JsonValue | undefined,
   spec: JsonValue | undefined,
 ): Problem[] {
@@ -160,16 +198,17 @@ function problemsOfBoth(
 }
 
 /** The object of a document that has no problems. */
-function objectOf(document: YamlDocument): SourcedObject {
-  const value = document.value as JsonObject;
-  const metadata = value["metadata"] as Record<string, string>;
-  const spec = value["spec"] as JsonObject;
+function objectOf(
+  { value, position }: DocumentPart,
+  problemOfField: SourcedObject["problemOfField"],
+): SourcedObject {
+  const { metadata, spec } = value as { metadata: Record<string, string>; spec: JsonObject };
   return {
-    ...(kindOf(value) === extensionKind
+    ...(kindOf(value as JsonObject) === extensionKind
       ? extensionOf(metadata, spec)
       : attachmentSetOf(metadata, spec)),
-    position: document.position,
-    problemOfField: (field, message) => document.problemAt(locateField(value, field), message),
+    position,
+    problemOfField,
   };
 }
 

@@ -13,7 +13,7 @@ import {
   oneOf,
   type Unreadable,
 } from "../wire/unreadable.ts";
-import type { YamlDocument } from "./document.ts";
+import type { DocumentPart } from "./document.ts";
 import { isMapping } from "../wire/json.ts";
 import type { Kind } from "./kinds.ts";
 import type { Problem, Step } from "./problem.ts";
@@ -21,7 +21,7 @@ import { unknownField } from "./unknown-field.ts";
 
 /** Finds what is wrong with the spec of a document: all of it, as far as the types say. */
 export function problemsOfSpec(
-  document: YamlDocument,
+  document: DocumentPart,
   { name, schema, notInSpec }: Kind,
   spec: JsonValue | undefined,
 ): Problem[] {
@@ -102,7 +102,7 @@ function emptyFields(schema: DescMessage, json: JsonValue): Step[][] {
 }
 
 function problemOf(
-  document: YamlDocument,
+  document: DocumentPart,
   { path, problem }: Unreadable,
   spec: JsonValue,
   notInSpec: readonly string[],

@@ -1,10 +1,10 @@
 import type { JsonObject } from "@bufbuild/protobuf";
-import type { YamlDocument } from "./document.ts";
+import type { DocumentPart } from "./document.ts";
 import type { Problem } from "./problem.ts";
 
 /** Finds the keys of a mapping that are not among those which it may have. */
 export function problemsOfKeys(
-  document: YamlDocument,
+  document: DocumentPart,
   path: readonly string[],
   value: JsonObject,
   known: readonly string[],

@@ -2,8 +2,9 @@ import { once } from "node:events";
 import { mkdirSync, rmSync, symlinkSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { clone, create } from "@bufbuild/protobuf";
+import { clone, create, toBinary } from "@bufbuild/protobuf";
 import { describe, expect, test } from "vitest";
+import { ErrorInfoSchema } from "../../gen/google/rpc/error_details_pb.ts";
 import { WasmExtensionSchema } from "../../gen/tetrateio/api/tsb/extension/v2/wasm_extension_pb.ts";
 import {
   CreateWasmExtensionRequestSchema as CreateSchema,
@@ -82,6 +83,46 @@ describe("apply", () => {
       expect(written).toEqual(done(`${seedOci}---\n${seedHttp}---\n${seedAttachments}`));
       expect((await apply(server, written.stdout)).stdout).toContain("\n3 unchanged\n");
     }
+  });
+
+  test("takes back unchanged what get, list and export print, in every format", async () => {
+    await using server = await startServer();
+    const config = '{"a": 1e-7, "b": 1e21, "c": "yes", "<<": [0.5, null], "": "\\u2028 1:30"}';
+    const input = `${seedOci.replace("config:\n    some_key: some_value", `config: ${config.replace("1e-7", "1.0e-7").replace("1e21", "1.0e+21")}`)}---\n${seedHttp}---\n${seedAttachments}`;
+    expect((await apply(server, input)).stdout).toContain("\n3 created\n");
+    for (const [command, count] of [
+      [["get", seedAuth, "-o", "json"], 1],
+      [["get", seedAuth, "-o", "yaml"], 1],
+      [["get", seedAuth, seedGateway, "-o", "json"], 2],
+      [["list", "organizations/org", "-o", "json"], 3],
+      [["list", "organizations/org", "-o", "yaml"], 3],
+      [["export", "yaml", "organizations/org"], 3],
+    ] as const) {
+      const { stdout } = await runCli([...command, "--server", server.url]);
+      const applied = await apply(server, stdout);
+      expect(applied.stderr).toBe("");
+      expect(applied.stdout).toContain(`${count} unchanged\n`);
+      if (stdout.startsWith("[")) {
+        const items = JSON.parse(stdout) as object[];
+        const list = JSON.stringify({ apiVersion: "v1", kind: "List", items });
+        const lines = items.map((item) => JSON.stringify(item)).join("\n");
+        expect((await apply(server, list)).stdout).toContain(`${count} unchanged\n`);
+        expect((await apply(server, lines)).stdout).toContain(`${count} unchanged\n`);
+      }
+    }
+  });
+
+  test("names a thousand problems at most", async () => {
+    const lines = Array.from({ length: 25 }, (_, index) => `  x${index}: 1\n`).join("");
+    const input = Array.from({ length: 60 }, () => `${seedOci}${lines}`).join("---\n");
+    const { exitCode, stdout, stderr } = await runCli(["apply", "-f", "-"], { input });
+    const told = stderr.trim().split("\n");
+    expect({ exitCode, stdout, count: told.length }).toEqual({
+      exitCode: 1,
+      stdout: "",
+      count: 1001,
+    });
+    expect(told.at(-1)).toBe("error: and more problems; solve these first");
   });
 
   test("puts extensions before what attaches them, whatever the order of the files", async () => {
@@ -329,6 +370,54 @@ describe("apply --dry-run", () => {
     expect(applied.stderr).toBe(tried.stderr);
   });
 
+  test("answers the same as apply for many objects, which are read from lists", async () => {
+    await using server = await startServer();
+    const many = Array.from({ length: 250 }, (_, index) => extension(`e${index}`, "priority: 1"));
+    const sets = Array.from({ length: 210 }, (_, index) =>
+      seedAttachments
+        .replace("ingressgateways/web", `ingressgateways/w${index}`)
+        .replaceAll(/extensions\/wasm-(?:http|auth)/g, `extensions/e${index}`),
+    );
+    await apply(server, [...many.slice(0, 120), ...sets.slice(0, 100)].join("---\n"));
+    const input = [...many, ...sets]
+      .join("---\n")
+      .replaceAll("priority: 1\n---", "priority: 2\n---");
+    const tried = await apply(server, input, "--dry-run");
+    const applied = await apply(server, input);
+    expect(applied.stdout).toBe(tried.stdout.replaceAll(" (dry run)", ""));
+    expect(applied.stderr).toBe(tried.stderr);
+    expect(tried.stdout).toContain("configured (dry run)\n");
+    expect(tried.stdout).toContain("unchanged (dry run)\n");
+  });
+
+  test("reads many objects one by one where the lists are refused", async () => {
+    const refusal = (code: string, reason: string): string => {
+      const info = create(ErrorInfoSchema, { domain: "wasmext", reason });
+      const value = Buffer.from(toBinary(ErrorInfoSchema, info)).toString("base64");
+      return JSON.stringify({ code, details: [{ type: "google.rpc.ErrorInfo", value }] });
+    };
+    const asked = new Map<string, number>();
+    const listener = createServer(({ url = "" }, response) => {
+      const call = url.split("/").at(-1) ?? "";
+      asked.set(call, (asked.get(call) ?? 0) + 1);
+      const isList = call.startsWith("List");
+      response.writeHead(isList ? 403 : 404, { "content-type": "application/json" });
+      response.end(
+        isList ? refusal("permission_denied", "DENIED") : refusal("not_found", "NOT_FOUND"),
+      );
+    }).listen(0, "127.0.0.1");
+    await once(listener, "listening");
+    const url = `http://127.0.0.1:${(listener.address() as AddressInfo).port}`;
+    const input = Array.from({ length: 200 }, (_, index) => extension(`e${index}`)).join("---\n");
+    const ran = await runCli(["apply", "-f", "-", "--dry-run", "--server", url], { input });
+    expect(ran.stdout).toContain("\n200 created (dry run)\n");
+    expect([...asked]).toEqual([
+      ["ListWasmExtension", 1],
+      ["GetWasmExtension", 200],
+    ]);
+    listener.close();
+  });
+
   test("knows extensions that are attached and not among the files", async () => {
     await using server = await startServer();
     const attachment = seedAttachments;
@@ -391,7 +480,14 @@ describe("on a terminal", () => {
       now: () => (now += 700),
     });
     expect(ran.stdout).toContain(`${seedAuth} \u001b[32mcreated\u001b[39m\n`);
-    expect(progress).toEqual(["2 of 3", "3 of 3", undefined]);
+    expect(progress).toEqual([
+      "read 2 documents",
+      "read 3 documents",
+      undefined,
+      "2 of 3",
+      "3 of 3",
+      undefined,
+    ]);
   });
 
   test("apply that is quick shows no progress", async () => {
@@ -402,6 +498,6 @@ describe("on a terminal", () => {
       showProgress: (text) => progress.push(text),
       now: () => 0,
     });
-    expect(progress).toEqual([undefined]);
+    expect(progress).toEqual([undefined, undefined]);
   });
 });

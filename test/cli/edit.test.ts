@@ -35,7 +35,7 @@ describe("commands that edit", () => {
       stdout: `${seedGateway} created\n`,
       stderr: "",
     });
-    const config = ["--config", "{some_key: here, n: 1}"];
+    const config = ["--config", '{some_key: here, "n": 1}'];
     expect((await run("attach", seedAuth, seedGateway, ...config)).stdout).toBe(
       `${seedGateway} configured\n`,
     );

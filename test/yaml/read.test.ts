@@ -109,6 +109,58 @@ describe("documents", () => {
     expect(objects).toHaveLength(1);
   });
 
+  const inJson = (name: string): object => ({
+    apiVersion: "extension.tsb.tetrate.io/v2",
+    kind: "WasmExtension",
+    metadata: { organization: "o", name },
+    spec: { url: "oci://x", config: { n: 1e-7 } },
+  });
+  const listOf = (...items: object[]): object => ({ apiVersion: "v1", kind: "List", items });
+
+  test.each([
+    ["a list", JSON.stringify([inJson("a"), inJson("b")], undefined, 2)],
+    [
+      "one object after the other",
+      `${JSON.stringify(inJson("a"))}\n${JSON.stringify(inJson("b"))}`,
+    ],
+    ["a List of Kubernetes", JSON.stringify(listOf(inJson("a"), inJson("b")))],
+    ["Lists in a List", JSON.stringify(listOf(listOf(inJson("a")), listOf(), inJson("b")))],
+    [
+      "a List in YAML",
+      `apiVersion: v1\nkind: List\nmetadata: {resourceVersion: ""}\nitems:\n${["a", "b"]
+        .map((name) => `- ${JSON.stringify(inJson(name)).replace("1e-7", "1.0e-7")}\n`)
+        .join("")}`,
+    ],
+  ])("may be several in JSON, as %s", (_what, text) => {
+    const { objects, problems } = readObjects("f", text);
+    expect(problems).toEqual([]);
+    expect(objects.map(({ fqn }) => fqn)).toEqual([
+      "organizations/o/extensions/a",
+      "organizations/o/extensions/b",
+    ]);
+  });
+
+  test("of a List have their places", () => {
+    const text = `apiVersion: v1\nkind: List\nitems:\n- ${seedHttp.replaceAll("\n", "\n  ").trimEnd()}\n`;
+    const [found] = readObjects("f", text).objects;
+    expect(found?.position).toEqual({ file: "f", line: 4, column: 3 });
+    const problem = found?.problemOfField("url", "no");
+    expect(problem && formatProblem(problem)).toBe("f:10:10: items[0].spec.url: no");
+    expect(problemsOf(text.replace("AUTHZ", "x"))).toEqual([
+      expect.stringContaining('15:12: items[0].spec.phase: "x" is not valid'),
+    ]);
+  });
+
+  test.each([
+    ["items: []\n", "1:1: apiVersion: a List has v1 here"],
+    ["apiVersion: v1\n", "1:1: items: a List has a list of objects here"],
+    ["apiVersion: v1\nitems: {}\n", "2:8: items: a List has a list of objects here"],
+    ["apiVersion: v1\nitems: [1]\n", "2:9: items[0]: a document has to be a mapping"],
+    ["apiVersion: v1\nitems: []\nspec: 1\n", "3:1: spec: unknown field"],
+  ])("of a List that is %j are refused", (rest, expected) => {
+    expect(problemsOf(`${rest}kind: List\n`)).toEqual([expect.stringContaining(expected)]);
+  });
+
   test("that hold nothing are no objects", () => {
     for (const text of ["", "\n", "# nothing\n", "---\n---\n", "null\n"]) {
       expect(readObjects("f", text)).toEqual({ objects: [], problems: [] });
@@ -118,7 +170,7 @@ describe("documents", () => {
   test("keep keys as they are written, and numbers", () => {
     const text = changed(
       "some_key: some_value",
-      "1: one\n    on: yes\n    big: 9007199254740993000\n    __proto__: x\n    hex: 0x10\n    e: 1e3",
+      '1: one\n    "on": "yes"\n    big: 9007199254740993000\n    __proto__: x\n    hex: 0x10\n    e: 1.0e+3',
     );
     const [found] = readObjects("f", text).objects;
     expect(found?.object).toHaveProperty(
@@ -279,7 +331,7 @@ describe("what is wrong is named with file, line, column and field", () => {
     [
       "an unknown tag",
       changed("some_value", "!secret x"),
-      "17:15: Unresolved tag: !secret; leave the tag out",
+      "17:15: the tag !secret is not of a type that JSON has; leave it out",
     ],
     [
       "an alias of nothing",
@@ -292,7 +344,7 @@ describe("what is wrong is named with file, line, column and field", () => {
       "17:15: 9007199254740993 is more than a number of JSON holds exactly; put quotes",
     ],
     ["infinity", changed("some_value", "-.inf"), "17:15: -.inf has no form in JSON"],
-    ["an open quote", changed("some_value", '"x'), "this is no YAML: Missing closing"],
+    ["an open quote", changed("some_value", '"x'), "this is not YAML: Missing closing"],
     ["deep nesting", changed("some_value", "[".repeat(20_000)), "nested too deeply"],
   ])("%s", (_what, text, expected) => {
     const problems = problemsOf(text);
@@ -335,7 +387,7 @@ describe("what is wrong is named with file, line, column and field", () => {
       "a list that is not closed",
       "config:",
       "match: [a, b\n  config:",
-      "this is no YAML: Flow sequence",
+      "this is not YAML: Flow sequence",
     ],
     [
       "a key with a colon that stands twice",
@@ -364,6 +416,23 @@ describe("what is wrong is named with file, line, column and field", () => {
   test("YAML of another version", () => {
     const text = `%YAML 1.1\n---\n${changed("some_value", "2024-05-01")}`;
     expect(problemsOf(text)).toEqual([expect.stringContaining("not YAML 1.2; leave %YAML out")]);
+  });
+
+  test("a template in quotes, or in a text", () => {
+    expect(problemsOf(changed("wasm-auth", '"{{ .Release.Name }}"'))).toEqual([
+      expect.stringMatching(/^5:9: metadata\.name: .*; if it is a template, render it first$/),
+    ]);
+    const text = changed("oci://docker.io", "oci://{{ .Values.host }}");
+    const problem = readObjects("f", text).objects[0]?.problemOfField("url", "is no url");
+    expect(problem?.message).toBe("is no url; if it is a template, render it first");
+  });
+
+  test("what comes before a document that cannot be read", () => {
+    const text = `${changed("allowedIn", "allow")}---\n${seedHttp}---\na: [\n---\nb: 1\n`;
+    expect(problemsOf(text)).toEqual([
+      expect.stringMatching(/^7:3: spec\.allow: /),
+      expect.stringMatching(/^36:1: this is not YAML/),
+    ]);
   });
 
   test("many problems, as far as people read", () => {
@@ -414,7 +483,7 @@ describe("what is wrong is named with file, line, column and field", () => {
       lines.push(`a${level}: &a${level} [${aliases.join(", ")}]`);
     }
     expect(problemsOf(lines.join("\n"))).toEqual([
-      expect.stringContaining("more than 100 aliases"),
+      expect.stringContaining("stand for more than 10000 values"),
     ]);
   });
 });

@@ -4,6 +4,7 @@ import { describe, expect, test } from "vitest";
 import { parseAllDocuments } from "yaml";
 import { WasmExtensionSchema } from "../../gen/tetrateio/api/tsb/extension/v2/wasm_extension_pb.ts";
 import { AttachmentSetSchema } from "../../gen/wasmext/v1/attachment_set_pb.ts";
+import { escaped, unsafe } from "../../src/yaml/escape.ts";
 import { readObjects } from "../../src/yaml/read.ts";
 import { documentOfAttachmentSet, documentOfExtension, writeYaml } from "../../src/yaml/write.ts";
 import { seedHttp, seedOci } from "../support/seed.ts";
@@ -190,13 +191,96 @@ describe("documents that are written", () => {
     );
   });
 
-  test.each(["0X1F", "0_8", "0b+1", "-_1", "1e3", "+1", ".5", "\tx\ny", " \n"])(
-    "have quotes around %j, which Go or some parser reads as something else",
-    (text) => {
-      expect(writeYaml([{ text }])).toBe(`text: ${JSON.stringify(text)}\n`);
-      expect(writeYaml([{ [text]: 1 }])).toBe(`${JSON.stringify(text)}: 1\n`);
-    },
-  );
+  test.each([
+    // Numbers and times, to Go, PyYAML or psych.
+    ...["0X1F", "0_8", "0b+1", "-_1", "1e3", "+1", ".5", "1,000", "1:30", "2024-05-01", "0755"],
+    // Constants, symbols and keys with a meaning of their own; psych does not look at the case.
+    ...["yes", "oN", "Off", "y", "N", "tRue", "nULL", "~", "=", ":sym", ".inf", ".NaN", ""],
+    // Indicators, and what ends or folds a plain text.
+    ...[
+      "a: b",
+      "a:",
+      "a #b",
+      "#",
+      "- a",
+      "? a",
+      "&a",
+      "*a",
+      "!a",
+      "%a",
+      "@a",
+      "`a",
+      "'",
+      "[a",
+      "{a",
+    ],
+    ...[
+      " a",
+      "a ",
+      "a\tb",
+      "a\t",
+      "---",
+      "...",
+      "\tx\ny",
+      " \n",
+      "\n",
+      "a\n \nb",
+      " a\nb",
+      "a\r\nb",
+    ],
+    // Characters that some parser breaks lines at, drops or refuses.
+    ...["a\u0085b", "a\u2028b", "\ufeffa", "a\ufeff", "\u007f", "\ufffe"],
+  ])("have quotes around %j, which some reader takes for something else", (text) => {
+    const quoted = JSON.stringify(text).replaceAll(unsafe, escaped);
+    expect(writeYaml([{ text }])).toBe(`text: ${quoted}\n`);
+    expect(writeYaml([{ [text]: 1 }])).toBe(`${quoted}: 1\n`);
+  });
+
+  test.each([
+    "text",
+    "a b",
+    "a,b [c] {d}",
+    "a#b",
+    "a:b",
+    "https://h/x?y=z",
+    "x=1",
+    "é",
+    "_a",
+    "/a",
+  ])("have no quotes around %j, which is a string to everyone", (text) => {
+    expect(writeYaml([{ [text]: text }])).toBe(`${text}: ${text}\n`);
+  });
+
+  test.each([
+    [1e21, "1.0e+21"],
+    [-1e-7, "-1.0e-7"],
+    [1.5e300, "1.5e+300"],
+    [-0, "-0.0"],
+    [2 ** 66, "73786976294838210000"],
+    [0.1, "0.1"],
+  ])("write the number %d so that YAML 1.1 knows it for one", (number, text) => {
+    expect(writeYaml([{ number }])).toBe(`number: ${text}\n`);
+    const [document] = parseAllDocuments(writeYaml([{ number }]), { version: "1.1" });
+    expect(document?.toJS()).toEqual({ number });
+  });
+
+  test("announce keys that are too long for a parser's look ahead", () => {
+    const key = "k".repeat(1025);
+    expect(writeYaml([{ a: { [key]: [1] } }])).toBe(`a:\n  ? ${key}\n  :\n    - 1\n`);
+  });
+
+  test("tag the merge key, which psych takes for one even in quotes", () => {
+    expect(writeYaml([{ "<<": { a: "<<" } }])).toBe('!!str "<<":\n  a: "<<"\n');
+  });
+
+  test.each([
+    ["a\nb", "|-\n  a\n  b\n"],
+    ["a\nb\n", "|\n  a\n  b\n"],
+    ["a\n\n", "|+\n  a\n\n"],
+    ["a\n\n\tb \n", "|\n  a\n\n  \tb \n"],
+  ])("keep the lines of %j", (text, block) => {
+    expect(writeYaml([{ text }])).toBe(`text: ${block}`);
+  });
 
   test("are the examples of the API page as they are printed there", () => {
     const text = `${seedOci}---\n${seedHttp}`;

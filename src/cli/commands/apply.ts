@@ -1,9 +1,8 @@
 import type { ConnectError } from "@connectrpc/connect";
 import type { Command } from "commander";
 import { formatProblem } from "../../yaml/problem.ts";
-import type { SourcedObject } from "../../yaml/read.ts";
-import type { Clients } from "../clients.ts";
-import { copyOf } from "../dry-run.ts";
+import type { CatalogObject, SourcedObject } from "../../yaml/read.ts";
+import { createDryRun } from "../dry-run.ts";
 import { forEachObject } from "../each.ts";
 import { Failure, faultyParts } from "../failure.ts";
 import { createProgress } from "../progress.ts";
@@ -33,8 +32,10 @@ export function applyCommand(shell: Shell): Command {
       const objects = await readSources(shell, options.filename);
       await withSession(options, async (clients, server) => {
         const isDryRun = options.dryRun === true;
-        const target = isDryRun ? await copyOf(shell, clients, objects) : clients;
-        await applyAll(shell, target, { objects, server, isDryRun });
+        const put = isDryRun
+          ? await createDryRun(shell, clients, objects)
+          : (object: CatalogObject) => putObject(clients, object);
+        await applyAll(shell, { objects, server, isDryRun, put });
       });
     });
 }
@@ -59,12 +60,12 @@ interface ApplyWork {
   readonly objects: readonly SourcedObject[];
   readonly server: string;
   readonly isDryRun: boolean;
+  readonly put: (object: CatalogObject) => Promise<Outcome>;
 }
 
 async function applyAll(
   shell: Shell,
-  clients: Clients,
-  { objects, server, isDryRun }: ApplyWork,
+  { objects, server, isDryRun, put }: ApplyWork,
 ): Promise<void> {
   const suffix = isDryRun ? " (dry run)" : "";
   const counts = new Map<string, number>();
@@ -75,7 +76,7 @@ async function applyAll(
     explain: explainRefusal,
     async act(source) {
       progress.advance();
-      const outcome = await putObject(clients, source.object);
+      const outcome = await put(source.object);
       counts.set(outcome, (counts.get(outcome) ?? 0) + 1);
       await shell.print(`${source.fqn} ${toned(shell, tones[outcome], outcome)}${suffix}\n`);
     },

@@ -115,18 +115,18 @@ function withWorkloads(
 }
 
 function parseConfig(text: string): JsonObject {
-  const parsed = parseYaml("--config", text);
-  if (parsed.kind === "unreadable") {
-    const { line, column, message } = parsed.problem;
+  const [only, next] = [...parseYaml("--config", text)];
+  const bad = [only, next].find((item) => item?.kind === "unreadable");
+  if (bad?.kind === "unreadable") {
+    const { line, column, message } = bad.problem;
     throw new InvalidArgumentError(`Line ${line}, column ${column}: ${message}.`);
   }
-  const [only, ...more] = parsed.documents;
-  if (only === undefined || more.length > 0 || !isMapping(only.value)) {
+  if (only?.kind !== "document" || next !== undefined || !isMapping(only.document.value)) {
     throw new InvalidArgumentError(
       'It has to be a mapping in YAML or JSON, such as {"some_key": "some_value"}.',
     );
   }
-  return only.value;
+  return only.document.value;
 }
 
 function parsePorts(text: string, before: readonly number[] = []): number[] {

@@ -1,0 +1,99 @@
+/*
+ * JSON values as YAML that every reader of YAML 1.1 and 1.2 takes for the same values: Go's, PyYAML,
+ * Ruby's psych. Whatever one of them could take for something else is in double quotes, as in JSON.
+ */
+import type { JsonValue } from "@bufbuild/protobuf";
+import { isMapping } from "../wire/json.ts";
+import { escaped, unsafe } from "./escape.ts";
+import { isString } from "./scalar.ts";
+
+/** Writes a value as a YAML document. */
+export function emit(value: JsonValue): string {
+  return isMapping(value) || Array.isArray(value)
+    ? emitValue(value, "").replace(/^[ \n]/, "")
+    : `${inLine(value)}\n`;
+}
+
+/** Levels are indented by this. */
+const step = "  ";
+
+/** A value behind a key, or behind a hyphen, with what stands between and its line end. */
+function emitValue(value: JsonValue, indent: string): string {
+  if (Array.isArray(value) && value.length > 0) {
+    const items = value.map((item) => `${indent}-${emitItem(item, `${indent}${step}`)}`);
+    return `\n${items.join("")}`;
+  }
+  if (isMapping(value) && Object.keys(value).length > 0) {
+    const entries = Object.entries(value).map(
+      ([key, item]) => `${indent}${emitKey(key, indent)}:${emitValue(item, `${indent}${step}`)}`,
+    );
+    return `\n${entries.join("")}`;
+  }
+  return typeof value === "string" && isFitForBlock(value)
+    ? ` ${blockOf(value, indent)}`
+    : ` ${inLine(value)}\n`;
+}
+
+/** An item of a list: what is in it begins in the line of its hyphen. */
+function emitItem(item: JsonValue, indent: string): string {
+  const text = emitValue(item, indent);
+  return text.startsWith("\n") ? ` ${text.slice(1 + indent.length)}` : text;
+}
+
+/** How long a key may be for PyYAML and libyaml, as it is written. */
+const maxKeyLength = 1000;
+
+function emitKey(key: string, indent: string): string {
+  // Psych merges where this key stands without a tag, even if it is in quotes.
+  const text = key === "<<" ? '!!str "<<"' : inLine(key);
+  // A long key is announced by a question mark; its colon follows in a line of its own.
+  return text.length > maxKeyLength ? `? ${text}\n${indent}` : text;
+}
+
+function inLine(value: JsonValue): string {
+  switch (typeof value) {
+    case "string":
+      return isFitForPlain(value) ? value : quoted(value);
+    case "number":
+      return numberText(value);
+    default:
+      // null, true, false, and what is empty.
+      return JSON.stringify(value);
+  }
+}
+
+function quoted(text: string): string {
+  return JSON.stringify(text).replaceAll(unsafe, escaped);
+}
+
+/** A number; exponents need a point and a sign in YAML 1.1. */
+function numberText(value: number): string {
+  const text = Object.is(value, -0) ? "-0.0" : String(value);
+  return text.replace(/^(-?\d+)e/, "$1.0e");
+}
+
+/** Words that psych takes for booleans and for null in whatever case. */
+const words = /^(?:y|n|yes|no|on|off|true|false|null)$/i;
+
+/** Tells whether every reader takes a text without quotes for this string. */
+function isFitForPlain(text: string): boolean {
+  return (
+    /^[\p{L}_/$(]/u.test(text) &&
+    !/[\t\n\r]|: |:$| #| $/.test(text) &&
+    text.search(unsafe) < 0 &&
+    !words.test(text) &&
+    isString(text)
+  );
+}
+
+/** Tells whether every reader reads this string from a block that keeps its lines. */
+function isFitForBlock(text: string): boolean {
+  return /^[^\s][^]*\n/.test(text) && !/\r|\n[ \t]+(?:\n|$)/.test(text) && text.search(unsafe) < 0;
+}
+
+function blockOf(text: string, indent: string): string {
+  const [, lines = "", end = ""] = /^([^]*?)(\n*)$/.exec(text) ?? [];
+  const chomping = end === "" ? "-" : end === "\n" ? "" : "+";
+  const body = lines.replaceAll(/^(?=.)/gm, indent);
+  return `|${chomping}\n${body}\n${end.slice(1)}`;
+}
