@@ -8,7 +8,7 @@ import { isTarget } from "../catalog/names/target.ts";
 import { documentOfAttachmentSet, documentOfExtension } from "../yaml/write.ts";
 import type { Clients } from "./clients.ts";
 import { reasonOf } from "./failure.ts";
-import { isWatchable } from "./fqn-argument.ts";
+import { isNameOf } from "../catalog/names/forms.ts";
 
 /** Objects of the catalog: extensions in the order in which they run, attachment sets by fqn. */
 export interface CatalogObjects {
@@ -50,7 +50,7 @@ export async function getObject(
  * catalog, so that each attached extension is there.
  */
 export async function objectsUnder(clients: Clients, fqn: string): Promise<CatalogObjects> {
-  if (isWatchable(fqn)) {
+  if (isNameOf("watchable", fqn)) {
     return presentState(clients, fqn);
   }
   if (isExtension(fqn) || isTarget(fqn)) {

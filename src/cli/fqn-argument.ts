@@ -1,32 +1,9 @@
 import { InvalidArgumentError } from "commander";
-import { isExtension, segment } from "../catalog/names/fqn.ts";
-import { isTarget } from "../catalog/names/target.ts";
-
-const organization = `organizations/${segment}`;
-const tenant = `${organization}/tenants/${segment}`;
-const workspace = `${tenant}/workspaces/${segment}`;
-const group = `${workspace}/(?:gatewaygroups|securitygroups)/${segment}`;
-
-const watchable = new RegExp(`^(?:${organization}|${tenant})$`);
-const parent = new RegExp(`^(?:${organization}|${tenant}|${workspace}|${group})$`);
-
-const forms = {
-  extension: "organizations/{org}/extensions/{name}",
-  target:
-    "{workspace}/gatewaygroups/{group}/ingressgateways/{name}, {workspace}/gatewaygroups/{group}/egressgateways/{name} or {workspace}/securitygroups/{group}, where {workspace} is organizations/{org}/tenants/{tenant}/workspaces/{ws}",
-  parent:
-    "organizations/{org}, a tenant /tenants/{tenant} below it, a workspace /workspaces/{ws} below that, or a group of it",
-  watchable: "organizations/{org} or organizations/{org}/tenants/{tenant}",
-} as const;
-
-/** Tells whether a watch can follow what is under an fqn. */
-export function isWatchable(text: string): boolean {
-  return watchable.test(text);
-}
+import { isNameOf, type NameKind, nameForms } from "../catalog/names/forms.ts";
 
 /** Parses the fqn of an extension. */
 export function extensionArgument(text: string): string {
-  return checked(text, isExtension(text), `It has to be ${forms.extension}.`);
+  return checked(text, "extension");
 }
 
 /** Parses the fqns of targets, one after the other. */
@@ -36,43 +13,38 @@ export function targetsArgument(text: string, before: readonly string[] = []): s
 
 /** Parses the fqn of a target. */
 export function targetArgument(text: string): string {
-  return checked(text, isTarget(text), `It has to be ${forms.target}.`);
+  return checked(text, "target");
 }
 
 /** Parses the fqns of objects, one after the other: extensions, and targets for what they attach. */
 export function objectsArgument(text: string, before: readonly string[] = []): string[] {
-  const isObject = isExtension(text) || isTarget(text);
-  return [
-    ...before,
-    checked(text, isObject, `It has to be ${forms.extension}, or a target: ${forms.target}.`),
-  ];
+  return [...before, checked(text, "extension", "target")];
 }
 
 /** Parses the fqn of an organization or a tenant. */
 export function watchableArgument(text: string): string {
-  return checked(text, isWatchable(text), `It has to be ${forms.watchable}.`);
+  return checked(text, "watchable");
 }
 
 /** Parses the fqn of what objects can be under. */
 export function parentArgument(text: string): string {
-  return checked(text, parent.test(text), `It has to be ${forms.parent}.`);
+  return checked(text, "parent");
 }
 
 /** Parses the fqn of a target, or of what targets can be under. */
 export function parentOrTargetArgument(text: string): string {
-  const isOne = parent.test(text) || isTarget(text);
-  return checked(text, isOne, `It has to be a target, or ${forms.parent}.`);
+  return checked(text, "exportable");
 }
 
 /** Parses the fqn of an object, or of what objects can be under. */
 export function anyArgument(text: string): string {
-  const isOne = parent.test(text) || isTarget(text) || isExtension(text);
-  return checked(text, isOne, `It has to be an extension, a target, or ${forms.parent}.`);
+  return checked(text, "extension", "exportable");
 }
 
-function checked(text: string, isRight: boolean, remedy: string): string {
-  if (!isRight) {
-    throw new InvalidArgumentError(remedy);
+function checked(text: string, ...kinds: readonly NameKind[]): string {
+  if (!kinds.some((kind) => isNameOf(kind, text))) {
+    const forms = kinds.map((kind) => nameForms[kind].wording).join("; or ");
+    throw new InvalidArgumentError(`It has to be ${forms}.`);
   }
   return text;
 }

@@ -1,7 +1,6 @@
 import type { JsonValue } from "@bufbuild/protobuf";
 import { excerpt } from "../catalog/names/excerpt.ts";
-import { segment } from "../catalog/names/fqn.ts";
-import { isTarget } from "../catalog/names/target.ts";
+import { isNameOf, type NameKind, nameForms } from "../catalog/names/forms.ts";
 import type { DocumentPart } from "./document.ts";
 import { isMapping } from "../wire/json.ts";
 import { attachmentSetKind, type Kind } from "./kinds.ts";
@@ -31,21 +30,18 @@ export function problemsOfMetadata(
   ];
 }
 
-const namePattern = new RegExp(`^${segment}$`);
-
 function problemOfValue(kind: Kind, key: string, value: JsonValue): string | undefined {
   if (typeof value !== "string") {
-    return `${JSON.stringify(value)} is no string; write one, in quotes if it looks like something else`;
+    return `${JSON.stringify(value)} is not a string; write one, in quotes if it looks like something else`;
   }
   if (!kind.mandatory.includes(key)) {
     return undefined;
   }
-  if (kind === attachmentSetKind) {
-    return isTarget(value)
-      ? undefined
-      : `${excerpt(value)} is not the fqn of a gateway or a security group; write organizations/{org}/tenants/{tenant}/workspaces/{ws}/ and then gatewaygroups/{group}/ingressgateways/{name}, gatewaygroups/{group}/egressgateways/{name} or securitygroups/{group}`;
-  }
-  return namePattern.test(value)
+  const [nameKind, what]: [NameKind, string] =
+    kind === attachmentSetKind
+      ? ["target", "the fqn of a gateway or a security group"]
+      : ["name", "a name"];
+  return isNameOf(nameKind, value)
     ? undefined
-    : `${excerpt(value)} is no name; write 1 to 63 lower-case letters, digits and hyphens, with no hyphen at either end`;
+    : `${excerpt(value)} is not ${what}; write ${nameForms[nameKind].wording}`;
 }

@@ -232,9 +232,9 @@ describe("what is wrong is named with file, line, column and field", () => {
     [
       "a name that is none",
       changed("wasm-auth", "Wasm"),
-      `5:9: metadata.name: "Wasm" is no name; ${name}`,
+      `5:9: metadata.name: "Wasm" is not a name; ${name}`,
     ],
-    ["a number for a name", changed("wasm-auth", "12"), "5:9: metadata.name: 12 is no string"],
+    ["a number for a name", changed("wasm-auth", "12"), "5:9: metadata.name: 12 is not a string"],
     [
       "an fqn that is no target's",
       changed("/ingressgateways/web", "", attachmentSet),

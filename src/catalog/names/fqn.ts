@@ -1,17 +1,9 @@
-/*
- * Fully-qualified names. A name is a path of pairs, `organizations/acme/tenants/red`, and each
- * segment that a user chooses is a DNS label, so code-point order and UTF-16 order agree.
- */
+/* Fully-qualified names: paths of pairs, such as `organizations/acme/tenants/red`. See forms.ts. */
+import { isNameOf } from "./forms.ts";
 
-/** The regular expression of one segment that a user chooses. */
-export const segment = "[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?";
-
-const tenantPattern = new RegExp(`^(organizations/${segment})/tenants/${segment}$`);
-const extensionPattern = new RegExp(`^(organizations/${segment})/extensions/${segment}$`);
-
-/** Tells whether `text` is `organizations/{org}/extensions/{name}`. */
+/** Tells whether `text` is the fqn of an extension. */
 export function isExtension(text: string): boolean {
-  return extensionPattern.test(text);
+  return isNameOf("extension", text);
 }
 
 /** The fqn of the extension `name` of an organization. */
@@ -24,22 +16,21 @@ export function lastSegment(fqn: string): string {
   return fqn.slice(fqn.lastIndexOf("/") + 1);
 }
 
-/** The organization's fqn of a tenant's fqn, or undefined if `text` is no tenant's. */
+/** The organization's fqn of a tenant's fqn, or undefined if `text` is not a tenant's. */
 export function organizationOfTenant(text: string): string | undefined {
-  return tenantPattern.exec(text)?.[1];
+  return isNameOf("tenant", text) ? organizationOf(text) : undefined;
 }
 
 /**
  * The organization's fqn of an extension's fqn.
  *
- * Raises a TypeError if `fqn` is no extension's: names are checked where they come in.
+ * Raises a TypeError if `fqn` is not an extension's: names are checked where they come in.
  */
 export function organizationOfExtension(fqn: string): string {
-  const organization = extensionPattern.exec(fqn)?.[1];
-  if (organization === undefined) {
+  if (!isExtension(fqn)) {
     throw new TypeError(`${fqn} is not the fqn of an extension`);
   }
-  return organization;
+  return organizationOf(fqn);
 }
 
 /** The tenant's fqn that a target's begins with. */

@@ -1,4 +1,5 @@
-import { organizationOfTenant, segment } from "./fqn.ts";
+import { isNameOf } from "./forms.ts";
+import { organizationOf, tenantOf } from "./fqn.ts";
 
 /** What an attachment set hangs on. */
 export interface Target {
@@ -10,26 +11,24 @@ export interface Target {
   readonly isGateway: boolean;
 }
 
-const targetPattern = new RegExp(
-  `^(.*)/workspaces/${segment}/(?:(gatewaygroups)/${segment}/(?:ingressgateways|egressgateways)/${segment}|securitygroups/${segment})$`,
-);
-
 /** Tells whether `text` is the fqn of a gateway or a security group. */
 export function isTarget(text: string): boolean {
-  const tenant = targetPattern.exec(text)?.[1];
-  return tenant !== undefined && organizationOfTenant(tenant) !== undefined;
+  return isNameOf("target", text);
 }
 
 /**
  * Reads a target's fqn.
  *
- * Raises a TypeError if `fqn` is no target's: names are checked where they come in.
+ * Raises a TypeError if `fqn` is not a target's: names are checked where they come in.
  */
 export function targetOf(fqn: string): Target {
-  const [, tenant = "", gateways] = targetPattern.exec(fqn) ?? [];
-  const organization = organizationOfTenant(tenant);
-  if (organization === undefined) {
+  if (!isTarget(fqn)) {
     throw new TypeError(`${fqn} is not the fqn of a target`);
   }
-  return { tenant, organization, isGateway: gateways !== undefined };
+  const [groups] = fqn.split("/").slice(6);
+  return {
+    tenant: tenantOf(fqn),
+    organization: organizationOf(fqn),
+    isGateway: groups === "gatewaygroups",
+  };
 }

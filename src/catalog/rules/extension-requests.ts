@@ -15,6 +15,7 @@ import { problemOfEtag } from "./etag.ts";
 import { problemsOfExtension } from "./extension-rules.ts";
 import { excerpt } from "../names/excerpt.ts";
 import { fieldProblem } from "./field-problem.ts";
+import { nameForms } from "../names/forms.ts";
 import { extensionFqn, isExtension } from "../names/fqn.ts";
 import { validated } from "./validate.ts";
 
@@ -61,7 +62,7 @@ function problemsOfUpdate(extension: WasmExtension): FieldProblem[] {
   const problems = problemsOfExtension(extension, at);
   if (!isExtension(extension.fqn)) {
     const path = at.clone().field(WasmExtensionSchema.field.fqn).toPath();
-    const text = `${excerpt(extension.fqn)} is not the fqn of an extension; write organizations/{org}/extensions/{name}`;
+    const text = `${excerpt(extension.fqn)} is not the fqn of an extension; write ${nameForms.extension.wording}`;
     problems.push(fieldProblem(path, "fqn", text));
   }
   const etagProblem =

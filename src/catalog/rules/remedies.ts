@@ -1,16 +1,27 @@
 import type { DescField } from "@bufbuild/protobuf";
-
-const names = {
-  organization: "write organizations/{org}",
-  tenant: "write organizations/{org}/tenants/{tenant}",
-  extension: "write organizations/{org}/extensions/{name}",
-  target:
-    "write {workspace}/gatewaygroups/{group}/ingressgateways/{name}, {workspace}/gatewaygroups/{group}/egressgateways/{name} or {workspace}/securitygroups/{group}, where {workspace} is organizations/{org}/tenants/{tenant}/workspaces/{ws}",
-} as const;
+import { type NameKind, nameForms } from "../names/forms.ts";
 
 const documented = "tetrateio.api.tsb";
 
-/** What to write where a field has a pattern, by its full name, and by the place in a map. */
+/** The fields that hold names, by their full name. */
+export const namedFields: ReadonlyMap<string, NameKind> = new Map([
+  [`${documented}.extension.v2.CreateWasmExtensionRequest.parent`, "organization"],
+  [`${documented}.extension.v2.CreateWasmExtensionRequest.name`, "name"],
+  [`${documented}.extension.v2.GetWasmExtensionRequest.fqn`, "extension"],
+  [`${documented}.extension.v2.DeleteWasmExtensionRequest.fqn`, "extension"],
+  [`${documented}.extension.v2.ListWasmExtensionRequest.parent`, "organization"],
+  [`${documented}.v2.ListTenantExtensionsRequest.parent`, "tenant"],
+  ["wasmext.v1.AttachmentSet.fqn", "target"],
+  ["wasmext.v1.GetAttachmentsRequest.fqn", "target"],
+  ["wasmext.v1.DeleteAttachmentsRequest.fqn", "target"],
+  ["wasmext.v1.ListAttachmentsRequest.parent", "parent"],
+  ["wasmext.v1.ExportIstioRequest.parent", "exportable"],
+  ["wasmext.v1.ResolveChainRequest.target", "target"],
+  ["wasmext.v1.WatchChainRequest.target", "target"],
+  ["wasmext.v1.WatchRequest.parent", "watchable"],
+]);
+
+/** What to write where another field has a pattern, by its full name, and by the place in a map. */
 const remedies = new Map<string, string>([
   [
     `${documented}.extension.v2.EnvVar.name`,
@@ -20,19 +31,9 @@ const remedies = new Map<string, string>([
     `${documented}.extension.v2.WasmExtension.url`,
     "write a url that begins with oci://, http://, https:// or file://",
   ],
-  [`${documented}.extension.v2.CreateWasmExtensionRequest.parent`, names.organization],
-  [
-    `${documented}.extension.v2.CreateWasmExtensionRequest.name`,
-    "write 1 to 63 lower-case letters, digits and hyphens, with no hyphen at either end",
-  ],
-  [`${documented}.extension.v2.GetWasmExtensionRequest.fqn`, names.extension],
-  [`${documented}.extension.v2.DeleteWasmExtensionRequest.fqn`, names.extension],
-  [`${documented}.extension.v2.ListWasmExtensionRequest.parent`, names.organization],
-  [`${documented}.v2.ListTenantExtensionsRequest.parent`, names.tenant],
-  ["wasmext.v1.AttachmentSet.fqn", names.target],
   [
     "wasmext.v1.WorkloadSelector.namespace",
-    "write a Kubernetes namespace: 1 to 63 lower-case letters, digits and hyphens, with no hyphen at either end",
+    `write a Kubernetes namespace: ${nameForms.name.wording}`,
   ],
   [
     "wasmext.v1.WorkloadSelector.labels map_key",
@@ -42,19 +43,6 @@ const remedies = new Map<string, string>([
     "wasmext.v1.WorkloadSelector.labels map_value",
     "write at most 63 letters, digits, '-', '_' and '.' with a letter or digit at both ends, or nothing",
   ],
-  ["wasmext.v1.GetAttachmentsRequest.fqn", names.target],
-  ["wasmext.v1.DeleteAttachmentsRequest.fqn", names.target],
-  [
-    "wasmext.v1.ListAttachmentsRequest.parent",
-    "write the fqn of an organization, a tenant, a workspace, a gateway group or a security group",
-  ],
-  [
-    "wasmext.v1.ExportIstioRequest.parent",
-    "write the fqn of a target, or of an organization, a tenant, a workspace or a gateway group",
-  ],
-  ["wasmext.v1.ResolveChainRequest.target", names.target],
-  ["wasmext.v1.WatchChainRequest.target", names.target],
-  ["wasmext.v1.WatchRequest.parent", `${names.organization} or ${names.tenant.slice(6)}`],
 ]);
 
 /** The places in which a field's values can stand, each with a pattern of its own. */
@@ -63,5 +51,9 @@ export type Place = "value" | "map_key" | "map_value";
 /** What to write where a field has a pattern; undefined where it has none. */
 export function remedyOf(field: DescField, place: Place = "value"): string | undefined {
   const name = `${field.parent.typeName}.${field.name}`;
+  const kind = place === "value" ? namedFields.get(name) : undefined;
+  if (kind !== undefined) {
+    return `write ${nameForms[kind].wording}`;
+  }
   return remedies.get(place === "value" ? name : `${name} ${place}`);
 }
