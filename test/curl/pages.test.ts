@@ -2,7 +2,7 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { runCli } from "../support/cli.ts";
-import { pagePaths, readPage, type Snippet, snippetsOf } from "../support/markdown.ts";
+import { pagePaths, type Snippet, snippetsOf } from "../support/markdown.ts";
 import { type RunningServer, startServer } from "../support/server.ts";
 import { runSnippet } from "./run-snippet.ts";
 
@@ -11,7 +11,7 @@ const root = new URL("../../", import.meta.url).pathname;
 /** The pages whose snippets need more than these tests have, and the tests that hold them. */
 const elsewhere: ReadonlyMap<string, string> = new Map([
   ["docs/clients.md", "test/clients-generated/clients.test.ts"],
-  ["docs/develop.md", "test/docs/tables.test.ts"],
+  ["docs/develop.md", "test/docs/develop.test.ts"],
   ["docs/limits.md", "test/docs/limits.test.ts"],
 ]);
 
@@ -19,7 +19,7 @@ const pages = pagePaths().filter((page) => !elsewhere.has(page));
 
 describe("the documentation", () => {
   test.each(pages)("%s has snippets that are run", (page) => {
-    expect(snippetsOf(readPage(page))).not.toHaveLength(0);
+    expect(snippetsOf(page)).not.toHaveLength(0);
   });
 
   test.each([...elsewhere])("%s is held by %s", (page, file) => {
@@ -44,14 +44,14 @@ describe.each(pages)("%s", (page) => {
     await server.close();
   });
 
-  test.each(snippetsOf(readPage(page)))("$language in line $line: $code", async (snippet) => {
+  test.each(snippetsOf(page))("$language in line $line: $code", async (snippet) => {
     const printed = await runSnippet(snippet, { port: server.port, folder });
     expectPrinted(printed, snippet);
   });
 
   /** Every page but the README begins with the files and the objects of its tour. */
   async function takeTour(): Promise<void> {
-    const files = snippetsOf(readPage("README.md")).flatMap(({ code }) => [
+    const files = snippetsOf("README.md").flatMap(({ code }) => [
       ...code.matchAll(/^cat > (\S+) <<'EOF'\n(.*?)^EOF$/gms),
     ]);
     for (const [, name = "", text = ""] of files) {

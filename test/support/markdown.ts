@@ -35,13 +35,16 @@ const outputLanguages = ["json", "text", "yaml"];
  * The snippets of a page, in order. A fenced block holds commands (`sh`), a program (`ts`), or the output
  * of the block right above it.
  *
- * Raises an Error that names the line of any other fenced block, which no test would run.
+ * Raises an Error that names any other fenced block, which no test would run.
+ *
+ * @param path - from the root of the repository
  */
-export function snippetsOf(page: string): Snippet[] {
+export function snippetsOf(path: string): Snippet[] {
+  const page = readPage(path);
   const snippets: Snippet[] = [];
   let isOutputNext = false;
   let end = 0;
-  for (const { language, code, line, start, length } of blocksOf(page)) {
+  for (const { language, code, line, start, length } of blocksOf(path, page)) {
     const isAdjacent = page.slice(end, start).trim() === "";
     const last = snippets.at(-1);
     end = start + length;
@@ -53,7 +56,7 @@ export function snippetsOf(page: string): Snippet[] {
       isOutputNext = false;
     } else {
       const rule = "a fenced block is sh, ts, or json, text or yaml right below what prints it";
-      throw new Error(`line ${line}: no test runs a block of "${language}" here; ${rule}`);
+      throw new Error(`${path}:${line}: no test runs a block of "${language}" here; ${rule}`);
     }
   }
   return snippets;
@@ -64,7 +67,7 @@ interface PlacedBlock extends Block {
   readonly length: number;
 }
 
-function blocksOf(page: string): PlacedBlock[] {
+function blocksOf(path: string, page: string): PlacedBlock[] {
   const blocks = [...page.matchAll(/^```([^\n]*)\n(.*?)^```$/gms)].map((match) => ({
     language: match[1] ?? "",
     code: match[2] ?? "",
@@ -74,7 +77,7 @@ function blocksOf(page: string): PlacedBlock[] {
   }));
   const fences = page.match(/^ *(?:```|~~~)/gm)?.length ?? 0;
   if (fences !== 2 * blocks.length) {
-    throw new Error("a fenced block is indented, not closed, or fenced with ~~~; write ``` lines");
+    throw new Error(`${path}: a fenced block is indented, not closed, or fenced with ~~~`);
   }
   return blocks;
 }
