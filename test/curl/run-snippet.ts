@@ -31,9 +31,10 @@ export async function runSnippet(snippet: Snippet, { port, folder }: Place): Pro
     env: { ...process.env, WASMEXT_SERVER: `http://localhost:${port}` },
   };
   if (code.startsWith(endless)) {
-    const isEnough = (stdout: string): boolean => partsOf(stdout, output).length >= wanted(output);
+    const wanted = partsOf(output.code, output).length;
+    const isEnough = (stdout: string): boolean => partsOf(stdout, output).length >= wanted;
     const stdout = await outputUntil(`exec ${code.slice(endless.length)}`, options, isEnough);
-    return partsOf(stdout, output).slice(0, wanted(output)).join("");
+    return partsOf(stdout, output).slice(0, wanted).join("");
   }
   const { stdout, stderr } = await run("bash", ["-euo", "pipefail", "-c", code], options);
   return stderr.replace(/^npm warn .*\n/gm, "") + stdout;
@@ -51,13 +52,8 @@ async function runProgram(code: string, file: string): Promise<string> {
 }
 
 /** The parts that an output grows by: values of JSON, or lines. */
-function partsOf(text: string, output: Block | undefined): string[] {
-  const isText = output !== undefined && output.language !== "json";
-  return text.match(isText ? /^.*\n/gm : /^\{$.*?^\}\n/gms) ?? [];
-}
-
-function wanted(output: Block | undefined): number {
-  return output === undefined ? 1 : partsOf(output.code, output).length;
+function partsOf(text: string, { language }: Block): string[] {
+  return text.match(language === "json" ? /^\{$.*?^\}\n/gms : /^.*\n/gm) ?? [];
 }
 
 /** Runs commands until they have printed enough, and interrupts them as Ctrl-C does. */

@@ -23,48 +23,50 @@ export interface Block {
   readonly line: number;
 }
 
-/** A block to run, and the block with its output, if there is one. */
+/** Commands or a program, and the output that the page shows. */
 export interface Snippet extends Block {
   readonly language: "sh" | "ts";
-  readonly output: Block | undefined;
+  readonly output: Block;
 }
 
 const outputLanguages = ["json", "text", "yaml"];
 
 /**
- * The snippets of a page, in order. A fenced block holds commands (`sh`), a program (`ts`), or the output
- * of the block right above it.
+ * The snippets of a page, in order. Fenced blocks come in pairs: commands (`sh`) or a program (`ts`), and
+ * right below it what that prints (`json`, `text` or `yaml`).
  *
- * Raises an Error that names any other fenced block, which no test would run.
+ * Raises an Error that names a block that is not one of a pair, which no test would run or compare.
  *
  * @param path - from the root of the repository
  */
 export function snippetsOf(path: string): Snippet[] {
   const page = readPage(path);
+  const blocks = blocksOf(path, page);
   const snippets: Snippet[] = [];
-  let isOutputNext = false;
-  let end = 0;
-  for (const { language, code, line, start, length } of blocksOf(path, page)) {
-    const isAdjacent = page.slice(end, start).trim() === "";
-    const last = snippets.at(-1);
-    end = start + length;
-    if (language === "sh" || language === "ts") {
-      snippets.push({ language, code, line, output: undefined });
-      isOutputNext = true;
-    } else if (outputLanguages.includes(language) && isOutputNext && isAdjacent && last) {
-      snippets[snippets.length - 1] = { ...last, output: { language, code, line } };
-      isOutputNext = false;
-    } else {
-      const rule = "a fenced block is sh, ts, or json, text or yaml right below what prints it";
-      throw new Error(`${path}:${line}: no test runs a block of "${language}" here; ${rule}`);
+  for (let index = 0; index < blocks.length; index += 2) {
+    const [block, output] = blocks.slice(index, index + 2);
+    const language = block?.language;
+    if (block === undefined || (language !== "sh" && language !== "ts")) {
+      throw new Error(`${path}:${block?.line ?? 0}: a block that is not sh or ts prints nothing`);
     }
+    const between = page.slice(block.end, output?.start);
+    if (
+      output === undefined ||
+      between.trim() !== "" ||
+      !outputLanguages.includes(output.language)
+    ) {
+      const wanted = `write what it prints right below, as ${outputLanguages.join(", ")}`;
+      throw new Error(`${path}:${block.line}: the block has no output; ${wanted}`);
+    }
+    snippets.push({ ...block, language, output });
   }
   return snippets;
 }
 
 interface PlacedBlock extends Block {
+  /** Where it begins and ends in the text of the page. */
   readonly start: number;
-  readonly length: number;
+  readonly end: number;
 }
 
 function blocksOf(path: string, page: string): PlacedBlock[] {
@@ -73,7 +75,7 @@ function blocksOf(path: string, page: string): PlacedBlock[] {
     code: match[2] ?? "",
     line: page.slice(0, match.index).split("\n").length,
     start: match.index,
-    length: match[0].length,
+    end: match.index + match[0].length,
   }));
   const fences = page.match(/^ *(?:```|~~~)/gm)?.length ?? 0;
   if (fences !== 2 * blocks.length) {
