@@ -55,6 +55,9 @@ export interface Server {
   close(): Promise<void>;
 }
 
+/** How long a server waits for those that connect, unless it is told otherwise, in ms. */
+export const defaultTimeouts = { requestTimeoutMs: 30_000, prefaceTimeoutMs: 10_000 };
+
 /** Within what time a closing server has ended, in ms: the promise is 10 s, less some for the exit. */
 const closeGraceMs = 8_000;
 
@@ -77,7 +80,7 @@ export function createServer(options: ServerOptions): Server {
       bookmarkIntervalMs,
     }),
     maxMessageBytes: options.maxMessageBytes,
-    requestTimeoutMs: options.requestTimeoutMs ?? 30_000,
+    requestTimeoutMs: options.requestTimeoutMs ?? defaultTimeouts.requestTimeoutMs,
     unread,
     access: createAccessPolicy({
       host: options.host,
@@ -92,8 +95,8 @@ export function createServer(options: ServerOptions): Server {
   const port = createPort({
     listener,
     tls: options.tls,
-    prefaceTimeoutMs: options.prefaceTimeoutMs ?? 10_000,
-    headTimeoutMs: options.requestTimeoutMs ?? 30_000,
+    prefaceTimeoutMs: options.prefaceTimeoutMs ?? defaultTimeouts.prefaceTimeoutMs,
+    headTimeoutMs: options.requestTimeoutMs ?? defaultTimeouts.requestTimeoutMs,
   });
   let closed: Promise<void> | undefined;
   const closeOnce = async (): Promise<void> => {

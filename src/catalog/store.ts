@@ -76,13 +76,15 @@ export interface StoreOptions {
   readonly now?: () => number;
 }
 
-const defaultHistory: HistoryLimits = {
+/** How much of the history a store keeps, unless it is told otherwise. */
+export const defaultHistory: HistoryLimits = {
   maxCommits: 100_000,
   maxWeight: 128 * 1024 * 1024,
   maxAgeMs: 24 * 60 * 60 * 1000,
 };
 
-const defaultSnapshots: SnapshotLimits = {
+/** How much of past states a store keeps, unless it is told otherwise. */
+export const defaultSnapshots: SnapshotLimits = {
   maxWeight: 128 * 1024 * 1024,
   maxIdleMs: 10 * 60 * 1000,
 };

@@ -12,7 +12,7 @@ import type { Shell } from "./shell.ts";
 const standardInput = "-";
 
 /** How much a file may hold, in bytes: what is in it is kept in memory. */
-const maxFileBytes = 256 * 1024 * 1024;
+export const maxFileBytes = 256 * 1024 * 1024;
 
 const documentName = /\.(?:ya?ml|json)$/i;
 

@@ -31,7 +31,7 @@ export interface Cutter {
  * How many keys and values a document may have. The values that a request may hold, with their keys
  * and the lists beside them, are fewer.
  */
-const maxNodes = 400_000;
+export const maxNodes = 400_000;
 
 /** How many lexemes a document may have, with white space, comments and punctuation. */
 const maxLexemes = 2_000_000;
@@ -40,10 +40,10 @@ const maxLexemes = 2_000_000;
  * How many characters a document may have. Messages of 4 MiB, which servers take by default, fit, even
  * if all of their text is written as escapes.
  */
-const maxLength = 32 * 1024 * 1024;
+export const maxLength = 32 * 1024 * 1024;
 
 /** How deep a document may nest. Configuration may have 64 levels. */
-const maxDepth = 200;
+export const maxDepth = 200;
 
 /** The tags of the types that JSON has. */
 const tagsOfJson = /^!(?:!|<tag:yaml\.org,2002:)(?:null|bool|int|float|str|seq|map)>?$/;

@@ -26,7 +26,7 @@ export type Converted =
   | { readonly kind: "fault"; readonly fault: Fault };
 
 /** How many values the aliases of a document may stand for, all together. No object needs as many. */
-const maxAliasedValues = 10_000;
+export const maxAliasedValues = 10_000;
 
 /**
  * Converts a document.

@@ -11,7 +11,8 @@ export const knownDeviations: readonly Deviation[] = [
   {
     cases: /./,
     says: /^actual error contain [1-3] details; expecting 0$/,
-    reason: "every error that the server raises has details, see README.md; the suite allows none",
+    reason:
+      "every error that the server raises has details, see docs/errors.md; the suite allows none",
   },
   {
     cases: /./,

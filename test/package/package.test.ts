@@ -36,7 +36,7 @@ describe("the package", () => {
   test("has the program compiled, and no sources", async () => {
     const installed = join(folder, "node_modules/wasmext");
     expect(readdirSync(installed).toSorted()).toEqual(
-      ["LICENSE", "README.md", "bin", "dist", "package.json", "proto"].toSorted(),
+      ["LICENSE", "README.md", "bin", "dist", "docs", "package.json", "proto"].toSorted(),
     );
     const { stdout } = await wasmext("--version");
     expect(stdout).toMatch(/^\d+\.\d+\.\d+\n$/);

@@ -60,7 +60,8 @@ export function resolveChain(state: State, target: string, traffic: Traffic): Ch
   return Object.assign(chain, { revision: state.revision, etag: chainEtag(chain) });
 }
 
-const maxChainBytes = 16 * 1024 * 1024;
+/** How much the links of a chain hold, in bytes. */
+export const maxChainBytes = 16 * 1024 * 1024;
 
 function linkOf(
   extension: WasmExtension,

@@ -17,7 +17,7 @@ import type { Reader } from "../store.ts";
 import type { Stored } from "../state/stored.ts";
 
 /** The greatest page; a larger `page_size` counts as this. */
-const maxPageSize = 1000;
+export const maxPageSize = 1000;
 
 /** What the list RPCs ask for. */
 export interface ListRequest {

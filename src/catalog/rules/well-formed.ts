@@ -12,23 +12,23 @@ import { excerpt } from "../names/excerpt.ts";
 import { fieldProblem } from "./field-problem.ts";
 
 /** Deepest nesting of a Struct: the Struct itself is level 1, each object or list in it one more. */
-const maxStructLevels = 64;
+export const maxStructLevels = 64;
 
 /**
  * How many items the lists and maps of a message may have, all together. No use comes near, and each
  * item costs checks, and more if it is wrong.
  */
-const maxItems = 10_000;
+export const maxItems = 10_000;
 
 /** How many values the Structs of a message may hold, all together. */
-const maxStructValues = 20_000;
+export const maxStructValues = 20_000;
 
 /**
  * Greatest length of a string that rules look at, in UTF-16 units: a name, a url, a location. Rules read
  * such strings several times, and Unicode makes that dear. No name comes near; a url of this length
  * is refused by most servers.
  */
-const maxRuledString = 8_192;
+export const maxRuledString = 8_192;
 
 /**
  * Finds what every message is refused for, whatever its type: strings that are not well-formed

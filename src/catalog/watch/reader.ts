@@ -58,7 +58,7 @@ export interface WatchReader {
 }
 
 /** How far a reader may fall behind. Far less than the history, so that it can resume. */
-const maxBacklog: Amount = { commits: 1_000, weight: 32 * 1024 * 1024 };
+export const maxBacklog: Amount = { commits: 1_000, weight: 32 * 1024 * 1024 };
 
 /**
  * Creates a reader.

@@ -20,7 +20,7 @@ import {
 import { wasmPluginOf } from "./wasm-plugin.ts";
 
 /** How much an export holds, as manifests in JSON, in bytes. */
-const maxExportBytes = 16 * 1024 * 1024;
+export const maxExportBytes = 16 * 1024 * 1024;
 
 /** With so many problems, the search for more ends. */
 const maxProblems = 1_000;

@@ -57,7 +57,7 @@ const keepAlive = { keepAlive: true, keepAliveInitialDelay: 60_000 };
 const maxStreamId = 2 ** 31 - 1;
 
 /** How many streams one HTTP/2 connection may have open at once. */
-const maxConcurrentStreams = 1000;
+export const maxConcurrentStreams = 1000;
 
 /**
  * How much Node may hold for one HTTP/2 connection, in MB, before it refuses further streams. Each open
@@ -66,7 +66,7 @@ const maxConcurrentStreams = 1000;
 const maxSessionMemory = 64;
 
 /** How long an HTTP/2 connection without a stream is kept, in ms. */
-const idleMs = 5 * 60_000;
+export const idleMs = 5 * 60_000;
 
 /** How long a closing port still answers new requests on open connections, in ms. */
 const drainMs = 500;

@@ -21,7 +21,7 @@ import { tooMany, unreadable } from "./read-errors.ts";
 export const maxValues = 25_000;
 
 /** A value of a Struct takes up to four fields in binary: its entry, key, value, and kind. */
-const maxRecords = 5 * maxValues;
+export const maxRecords = 5 * maxValues;
 
 /** Deepest nesting of JSON: somewhat more than what the rules let pass. */
 const maxJsonLevels = 100;

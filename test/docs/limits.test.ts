@@ -1,0 +1,114 @@
+/* The tables of docs/limits.md say what the code does. */
+import { getOption } from "@bufbuild/protobuf";
+import { field as fieldRules } from "@bufbuild/protovalidate/gen/buf/validate/validate_pb.js";
+import { expect, test } from "vitest";
+import { AttachmentSetSchema } from "../../gen/wasmext/v1/attachment_set_pb.ts";
+import { maxChainBytes } from "../../src/catalog/reads/chain.ts";
+import { maxReferenceLength } from "../../src/catalog/names/oci-reference.ts";
+import { maxPageSize } from "../../src/catalog/reads/pages.ts";
+import { defaultHistory, defaultSnapshots } from "../../src/catalog/store.ts";
+import { maxBacklog } from "../../src/catalog/watch/reader.ts";
+import {
+  maxItems,
+  maxRuledString,
+  maxStructLevels,
+  maxStructValues,
+} from "../../src/catalog/rules/well-formed.ts";
+import { serveCommand } from "../../src/cli/commands/serve.ts";
+import { maxFileBytes } from "../../src/cli/sources.ts";
+import { maxDepth, maxLength, maxNodes } from "../../src/yaml/cutter.ts";
+import { maxAliasedValues } from "../../src/yaml/to-json.ts";
+import { maxExportBytes } from "../../src/export/istio/export-istio.ts";
+import { defaultBookmarkIntervalMs } from "../../src/catalog/watch/watch.ts";
+import { defaultTimeouts } from "../../src/server.ts";
+import { defaultUnreadLimits } from "../../src/transport/answer/unread-answers.ts";
+import { idleMs, maxConcurrentStreams } from "../../src/transport/connection/port.ts";
+import { maxRecords, maxValues } from "../../src/transport/request/read-message.ts";
+import { readPage, tableRows } from "../support/markdown.ts";
+
+const count = (value: number | bigint): string => value.toLocaleString("en-US");
+const mebibytes = (bytes: number): string => `${bytes / 1024 / 1024} MiB`;
+const seconds = (ms: number): string => `${ms / 1000} s`;
+const minutes = (ms: number): string => `${ms / 60_000} min`;
+const hours = (ms: number): string => `${ms / 3_600_000} h`;
+
+function maxAttachments(): bigint {
+  const { type } = getOption(AttachmentSetSchema.field.extension, fieldRules);
+  return type.case === "repeated" ? type.value.maxItems : 0n;
+}
+
+function defaultMaxMessageBytes(): number {
+  const serve = serveCommand(() => Promise.resolve());
+  return serve.getOptionValue("maxMessageBytes") as number;
+}
+
+const limitsOfFiles: readonly (readonly [what: string, limit: string])[] = [
+  ["a file", mebibytes(maxFileBytes)],
+  ["a document", `${count(maxNodes)} keys and values, ${mebibytes(maxLength)}`],
+  ["nesting of a document", `${maxDepth} levels`],
+  ["values that aliases stand for", count(maxAliasedValues)],
+];
+
+const limits: readonly (readonly [what: string, limit: string])[] = [
+  ["a message, see `--max-message-bytes`", mebibytes(defaultMaxMessageBytes())],
+  ["items in all lists of a request together", count(maxItems)],
+  ["values in all configurations of a request together", count(maxStructValues)],
+  ["values of any kind in a request in JSON", count(maxValues)],
+  ["fields in a request in binary, at any depth", count(maxRecords)],
+  ["nesting of a configuration", `${maxStructLevels} levels`],
+  ["a text that rules look at, such as a name or a url", `${count(maxRuledString)} characters`],
+  ["an OCI reference", `${count(maxReferenceLength)} characters`],
+  ["attachments of a target", count(maxAttachments())],
+  ["the time in which a request has to arrive", seconds(defaultTimeouts.requestTimeoutMs)],
+  ["a page", `${count(maxPageSize)} objects`],
+  ["a chain", mebibytes(maxChainBytes)],
+  ["an export to Istio", mebibytes(maxExportBytes)],
+  [
+    "the time in which the answer of a unary call has to be read",
+    minutes(defaultUnreadLimits.answerMs),
+  ],
+  ["how long a client may read nothing of what waits for it", seconds(defaultUnreadLimits.stallMs)],
+  [
+    "answers of unary calls that wait on one connection",
+    `${mebibytes(defaultUnreadLimits.connectionBytes)}, or one`,
+  ],
+  ["answers that wait on all connections together", mebibytes(defaultUnreadLimits.totalBytes)],
+  [
+    "commits that are kept for watches",
+    `${count(defaultHistory.maxCommits)}, ${mebibytes(defaultHistory.maxWeight)} of memory, ${hours(defaultHistory.maxAgeMs)}`,
+  ],
+  [
+    "how far a watch may fall behind",
+    `${count(maxBacklog.commits)} commits, ${mebibytes(maxBacklog.weight)} of memory`,
+  ],
+  ["the time without a message until a watch gets a bookmark", seconds(defaultBookmarkIntervalMs)],
+  [
+    "states that are kept for page tokens and for watches",
+    `${mebibytes(defaultSnapshots.maxWeight)} of memory`,
+  ],
+  ["how long such a state is kept that nobody uses", minutes(defaultSnapshots.maxIdleMs)],
+  [
+    "the time in which a connection has to show its protocol",
+    seconds(defaultTimeouts.prefaceTimeoutMs),
+  ],
+  ["streams on one HTTP/2 connection", count(maxConcurrentStreams)],
+  ["how long an HTTP/2 connection without a stream is kept", minutes(idleMs)],
+];
+
+test("docs/limits.md has the limits of the code", () => {
+  expect(tableRows(readPage("docs/limits.md"))).toEqual([...limits, ...limitsOfFiles]);
+});
+
+test.each([
+  ["docs/watch.md", `${count(defaultHistory.maxCommits)} commits`],
+  ["docs/watch.md", `${mebibytes(defaultHistory.maxWeight)} as it holds them in memory`],
+  ["docs/watch.md", `${count(maxBacklog.commits)} commits or ${mebibytes(maxBacklog.weight)}`],
+  ["docs/watch.md", `${defaultBookmarkIntervalMs / 1000} seconds without a message`],
+  ["docs/extensions.md", `more than ${maxPageSize} counts as ${maxPageSize}`],
+  ["docs/extensions.md", `for ${defaultSnapshots.maxIdleMs / 60_000} minutes`],
+  ["docs/extensions.md", `${mebibytes(defaultSnapshots.maxWeight)} of memory`],
+  ["docs/attachments.md", `at most ${mebibytes(maxChainBytes)}`],
+  ["docs/istio.md", `at most ${mebibytes(maxExportBytes)}`],
+])("%s says: %s", (page, text) => {
+  expect(readPage(page).replaceAll("\n", " ")).toContain(text);
+});
