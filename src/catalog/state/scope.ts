@@ -17,7 +17,10 @@ export function usableUnder({ fqn, allowedIn }: Usability): ReadonlySet<string> 
   return new Set(allowedIn.filter((entry) => organizationOfTenant(entry) === organization));
 }
 
-/** Tells whether a tenant may use an extension. Extensions never cross organizations. */
+/**
+ * Tells whether a tenant may use an extension. Extensions never cross organizations. This is the rule; a
+ * state keeps an index of it, see `isUsableBy`.
+ */
 export function mayUse(tenant: string, extension: Usability): boolean {
   return (
     organizationOfTenant(tenant) === organizationOfExtension(extension.fqn) &&

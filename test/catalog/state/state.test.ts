@@ -4,7 +4,14 @@ import { expect, test } from "vitest";
 import { WasmExtensionSchema } from "../../../gen/tetrateio/api/tsb/extension/v2/wasm_extension_pb.ts";
 import { extensionsOf } from "../../../src/catalog/reads/extension-reads.ts";
 import type { Change } from "../../../src/catalog/state/commit.ts";
-import { apply, emptyState, type State } from "../../../src/catalog/state/state.ts";
+import { mayUse } from "../../../src/catalog/state/scope.ts";
+import {
+  apply,
+  emptyState,
+  findExtension,
+  isUsableBy,
+  type State,
+} from "../../../src/catalog/state/state.ts";
 import { storedOf } from "../../../src/catalog/state/stored.ts";
 import { belongsTo, fqnOf, inOrder, type ModelExtension } from "../../support/model.ts";
 
@@ -67,5 +74,32 @@ test("a state stays as it was, whatever is committed after it", () => {
       }
     }),
     { numRuns: 15 },
+  );
+});
+
+test("what a state looks up of who may use an extension is what the rule says", () => {
+  const tenants = [
+    ...scopes.slice(1),
+    `${organization}/tenants/c`,
+    "organizations/other/tenants/a",
+  ];
+  const anyWrite = fc.tuple(anyExtension, fc.boolean());
+  fc.assert(
+    fc.property(fc.array(anyWrite, { maxLength: 60 }), (writes) => {
+      let state = emptyState();
+      for (const [extension, isDelete] of writes) {
+        const changes = [
+          changeOf(extension, isDelete && findExtension(state, fqnOf(extension)) !== undefined),
+        ];
+        state = apply(state, { revision: state.revision + 1n, organization, changes });
+      }
+      for (const extension of extensionsOf(state, organization)) {
+        for (const tenant of tenants) {
+          expect(isUsableBy(state, tenant, extension.message)).toBe(
+            mayUse(tenant, extension.message),
+          );
+        }
+      }
+    }),
   );
 });
