@@ -141,6 +141,22 @@ describe("answers that are given up make room for others", () => {
   });
 });
 
+test("large answers that are asked for all at once leave turns to others", async () => {
+  const server = await serveLargeList({
+    connectionBytes: 1024 * mebibyte,
+    totalBytes: 2048 * mebibyte,
+  });
+  const connection = connectWithoutRoom(server);
+  let begun = 0;
+  const lists = Array.from({ length: 40 }, () =>
+    once(connection.call(path, "application/json", body), "response").then(() => begun++),
+  );
+  const others = once(connectWithoutRoom(server).call("/healthz", "text/plain", ""), "response");
+  await others;
+  expect(begun).toBeLessThan(20);
+  await Promise.all(lists);
+});
+
 test("a client that goes away in the middle of an answer over HTTP/1.1 is no failure", async () => {
   const server = await serveLargeList();
   const socket = sendUnread(server, 1);
