@@ -30,8 +30,9 @@ const domain = "wasmext";
  */
 const maxProblemBytes = 2048;
 
-/** Longest message, and longest value of metadata, in bytes of UTF-8; see maxProblemBytes. */
+/** Longest message, field path and value of metadata, in bytes of UTF-8; see maxProblemBytes. */
 const maxMessage = 1024;
+const maxField = 512;
 const maxMetadata = 256;
 
 const codes: Readonly<Record<CatalogErrorKind, Code>> = {
@@ -90,10 +91,12 @@ export function rpcError(
  */
 export function unreadableRequest(reason: string, message: string, field: string): ConnectError {
   const description = cut(message, maxMessage);
-  const violation = { message: description, ruleId: "wasmext.readable", field: fieldPath(field) };
+  // The path holds keys as they were sent: of any length, and not always well-formed.
+  const path = cut(field, maxField);
+  const violation = { message: description, ruleId: "wasmext.readable", field: fieldPath(path) };
   return new ConnectError(description, Code.InvalidArgument, undefined, [
     errorInfo(reason, {}),
-    { desc: BadRequestSchema, value: { fieldViolations: [{ field, description }] } },
+    { desc: BadRequestSchema, value: { fieldViolations: [{ field: path, description }] } },
     { desc: ViolationsSchema, value: { violations: [violation] } },
   ]);
 }
@@ -165,6 +168,7 @@ interface Detail<Desc extends DescMessage = DescMessage> {
   readonly value: MessageInitShape<Desc>;
 }
 
+/** A text that an error can carry in every protocol: none has a form for unpaired surrogates. */
 function cut(text: string, maxBytes: number): string {
   const bytes = Buffer.from(text);
   // A character that is cut in two decodes to a replacement, which goes as well.
@@ -173,5 +177,5 @@ function cut(text: string, maxBytes: number): string {
         .subarray(0, maxBytes)
         .toString()
         .replace(/\ufffd+$/, "")}…`
-    : text;
+    : text.toWellFormed();
 }

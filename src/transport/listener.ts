@@ -16,25 +16,28 @@ import {
   createContextValues,
   type Interceptor,
 } from "@connectrpc/connect";
-import {
-  compressionBrotli,
-  compressionGzip,
-  universalRequestFromNodeRequest,
-} from "@connectrpc/connect-node";
-import type { UniversalHandler, UniversalServerRequest } from "@connectrpc/connect/protocol";
+import { universalRequestFromNodeRequest } from "@connectrpc/connect-node";
+import type {
+  Compression,
+  UniversalHandler,
+  UniversalServerRequest,
+} from "@connectrpc/connect/protocol";
 import type { Logger } from "pino";
 import { type CallReport, callReportKey } from "../rpc/call-report.ts";
 import { errorInterceptor } from "../rpc/error-interceptor.ts";
 import { internalError } from "../rpc/errors.ts";
 import { binaryOptions, jsonOptions } from "../wire/options.ts";
+import { createCompressions } from "./answer/compressions.ts";
 import { logWhenEnded } from "./answer/call-log.ts";
 import { refuse } from "./answer/refuse.ts";
 import { respond } from "./answer/respond.ts";
 import { endUnfinishedRequest } from "./answer/unfinished-request.ts";
 import type { UnreadAnswers } from "./answer/unread-answers.ts";
 import { AnswerCut, writeAnswer } from "./answer/write-answer.ts";
+import { type Admission, createAdmission } from "./admission.ts";
 import {
   abandon,
+  connectionOf,
   isGone,
   type NodeListener,
   type NodeRequest,
@@ -73,12 +76,19 @@ export interface ListenerOptions {
   readonly now: () => number;
 }
 
-const compressions = [compressionGzip, compressionBrotli];
+/** What all calls share. */
+interface Shared extends ListenerOptions {
+  readonly handlers: ReadonlyMap<string, UniversalHandler>;
+  readonly compressions: readonly Compression[];
+  readonly admission: Admission;
+}
 
 /** Creates the listener for HTTP requests: the services in all three protocols, and health pages. */
 export function createListener(options: ListenerOptions): NodeListener {
   const { access, logger, now } = options;
-  const handlers = handlersByPath(options);
+  const compressions = createCompressions();
+  const handlers = handlersByPath(options, compressions);
+  const shared: Shared = { ...options, handlers, compressions, admission: createAdmission() };
   return (request, response) => {
     // A peer that goes away while an answer is written is no error of ours.
     response.on("error", () => undefined);
@@ -89,17 +99,18 @@ export function createListener(options: ListenerOptions): NodeListener {
     const report = logWhenEnded(logger, request, response, now);
     endUnfinishedRequest(request, response);
     const served =
-      barred === undefined
-        ? serve(handlers, report, request, response, options)
-        : Promise.reject(barred);
+      barred === undefined ? serve(report, request, response, shared) : Promise.reject(barred);
     served.catch((error: unknown) => endCall(error, report, request, response));
   };
 }
 
-function handlersByPath(options: ListenerOptions): ReadonlyMap<string, UniversalHandler> {
+function handlersByPath(
+  options: ListenerOptions,
+  compressions: readonly Compression[],
+): ReadonlyMap<string, UniversalHandler> {
   const router = createConnectRouter({
     interceptors: options.interceptors ?? [errorInterceptor],
-    acceptCompression: compressions,
+    acceptCompression: [...compressions],
     readMaxBytes: options.maxMessageBytes,
     jsonOptions,
     binaryOptions,
@@ -109,14 +120,13 @@ function handlersByPath(options: ListenerOptions): ReadonlyMap<string, Universal
 }
 
 async function serve(
-  handlers: ReadonlyMap<string, UniversalHandler>,
   report: CallReport,
   request: NodeRequest,
   response: NodeResponse,
-  options: ListenerOptions,
+  shared: Shared,
 ): Promise<void> {
   const path = pathOf(request);
-  const handler = handlers.get(path);
+  const handler = shared.handlers.get(path);
   if (handler === undefined) {
     throw unknownMethod(path);
   }
@@ -124,12 +134,16 @@ async function serve(
   const shape = callShape(handler, request);
   const universal = universalRequest(request, response, report);
   const { header } = universal;
-  const startedAt = options.now();
+  const startedAt = shared.now();
   const timeoutMs = timeoutOf(shape.protocol, header);
-  const limits = { ...options, compressions };
-  const body = await readRequest(request, header, method, shape, timeoutMs, limits);
+  const body = await readRequest(request, header, method, shape, timeoutMs, shared);
+  await shared.admission.enter(connectionOf(response));
+  if (isGone(response)) {
+    // Others wait, so nothing is done for a client that has given up.
+    throw new AnswerCut();
+  }
   if (timeoutMs !== undefined) {
-    const leftMs = timeoutMs - (options.now() - startedAt);
+    const leftMs = timeoutMs - (shared.now() - startedAt);
     if (leftMs <= 0) {
       throw deadlineExceeded();
     }
@@ -142,9 +156,9 @@ async function serve(
   }
   const isWhole = method.methodKind === "unary";
   // What is under way when the server goes down is answered; streams would never end, and are ended.
-  const signal = isWhole ? universal.signal : AbortSignal.any([universal.signal, options.shutdown]);
+  const signal = isWhole ? universal.signal : AbortSignal.any([universal.signal, shared.shutdown]);
   const answer = await handler({ ...universal, signal, body });
-  await writeAnswer(answer, response, { unread: options.unread, isWhole, report });
+  await writeAnswer(answer, response, { unread: shared.unread, isWhole, report });
 }
 
 function universalRequest(
@@ -178,7 +192,11 @@ async function endCall(
   }
   report(code, code === Code.Internal ? raised : undefined);
   if (response.headersSent) {
-    abandon(response, constants.NGHTTP2_INTERNAL_ERROR);
+    const isTooMuch = code === Code.ResourceExhausted;
+    abandon(
+      response,
+      isTooMuch ? constants.NGHTTP2_ENHANCE_YOUR_CALM : constants.NGHTTP2_INTERNAL_ERROR,
+    );
     return;
   }
   try {

@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { describe, expect, test } from "vitest";
 import type { WatchResponse } from "../../gen/wasmext/v1/watch_service_pb.ts";
@@ -301,6 +302,30 @@ describe("WatchChain", () => {
     expect(await next()).toEqual([]);
     reader.cancel();
     await until(() => catalog.store.chainNotifier.size === 0, "all watchers have left");
+  });
+
+  test("leaves turns to others when many watch the same chain", async () => {
+    const catalog = createAcme();
+    await catalog.put("a");
+    const readers = Array.from({ length: 20 }, () =>
+      read((options) => catalog.chains.watchChain({ target: redIngress }, options)),
+    );
+    await Promise.all(readers.map((reader) => reader.next()));
+    let turns = 0;
+    const over = new AbortController();
+    const counting = (async () => {
+      for (; !over.signal.aborted; turns++) {
+        await setImmediate();
+      }
+    })();
+    await catalog.attach(redIngress, [{ fqn: ext("a") }]);
+    await Promise.all(readers.map((reader) => reader.next()));
+    over.abort();
+    await counting;
+    expect(turns).toBeGreaterThanOrEqual(readers.length);
+    readers.forEach((reader) => {
+      reader.cancel();
+    });
   });
 
   test("is silent when the same is said in another order", async () => {

@@ -5,6 +5,7 @@ import { createPath, getPath, useTarget } from "../support/target.ts";
 import { createRequestJson, jsonOfLevels } from "../support/wire.ts";
 
 const target = useTarget();
+const setAttachmentsPath = "/wasmext.v1.AttachmentService/SetAttachments";
 const config = (json: string): string => createRequestJson(`"config":${json}`);
 const deep = 10_000;
 
@@ -40,12 +41,25 @@ describe("JSON that cannot be read", () => {
     expect(reason).toBe("UNREADABLE_REQUEST");
   });
 
-  test("a lone surrogate over gRPC", async () => {
-    const { code } = await target.refuses(grpc, {
+  // An error of gRPC is a block of headers: one that is too long ends the connection with all its calls.
+  const longKey = "k".repeat(100_000);
+  test.each([
+    ["a lone surrogate in a string", createRequestJson('"description":"\\ud800"')],
+    ["a lone surrogate in a field's name", '{"\\ud800":1}'],
+    ["a field's name of 100,000 characters", `{"${longKey}":1}`],
+    [
+      "a key of 100,000 characters",
+      `{"attachmentSet":{"workloadSelector":{"labels":{"${longKey}":1}}}}`,
+      setAttachmentsPath,
+    ],
+  ])("%s, over gRPC", async (_, json, path = createPath) => {
+    const { code, reason } = await target.refuses(grpc, {
       headers: { "content-type": "application/grpc+json" },
-      body: grpc.wrap(createRequestJson('"description":"\\ud800"')),
+      path,
+      body: grpc.wrap(json),
     });
     expect(Code[code]).toBe("InvalidArgument");
+    expect(reason).toBe("UNREADABLE_REQUEST");
   });
 });
 

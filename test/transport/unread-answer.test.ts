@@ -127,6 +127,36 @@ describe("answers that are not read are refused from some size on", () => {
   });
 });
 
+describe("answers that are given up make room for others", () => {
+  test("when their calls are reset, one after the other on a connection", async () => {
+    const server = await serveLargeList({ connectionBytes: 20 * mebibyte });
+    const connection = connectWithoutRoom(server);
+    for (let call = 1; call <= 6; call++) {
+      const stream = connection.call(path, "application/json", body);
+      const [head] = (await once(stream, "response")) as [Record<string, number>];
+      expect(head[":status"]).toBe(200);
+      stream.close(constants.NGHTTP2_CANCEL);
+      await until(() => logged(server, path).length === call, "the call was logged");
+    }
+  });
+});
+
+test("large answers that are asked for all at once leave turns to others", async () => {
+  const server = await serveLargeList({
+    connectionBytes: 1024 * mebibyte,
+    totalBytes: 2048 * mebibyte,
+  });
+  const connection = connectWithoutRoom(server);
+  let begun = 0;
+  const lists = Array.from({ length: 40 }, () =>
+    once(connection.call(path, "application/json", body), "response").then(() => begun++),
+  );
+  const others = once(connectWithoutRoom(server).call("/healthz", "text/plain", ""), "response");
+  await others;
+  expect(begun).toBeLessThan(20);
+  await Promise.all(lists);
+});
+
 test("a client that goes away in the middle of an answer over HTTP/1.1 is no failure", async () => {
   const server = await serveLargeList();
   const socket = sendUnread(server, 1);

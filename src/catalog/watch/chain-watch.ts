@@ -27,6 +27,8 @@ export async function* watchChain(
         yield chain;
       }
       await waiter.wait(signal, Infinity);
+      // A chain can be large, and many may watch it: each is sent in a turn of its own.
+      await store.turns.next();
     }
   } finally {
     leave();

@@ -61,6 +61,8 @@ export interface UnreadAnswers {
 }
 
 interface Entry extends Waiting {
+  /** The one that it was on in the beginning; a stream that has ended names none any more. */
+  readonly connection: object;
   readonly since: number;
   readAt: number;
 }
@@ -84,7 +86,7 @@ export function createUnreadAnswers(limits: UnreadLimits, now: () => number): Un
   const sweepMs = Math.max(10, Math.min(1000, limits.stallMs / 4, limits.answerMs / 4));
 
   function add(entry: Entry): void {
-    const connection = connectionOf(entry.response);
+    const { connection } = entry;
     const pile = piles.get(connection) ?? { bytes: 0, entries: new Set() };
     piles.set(connection, pile);
     pile.entries.add(entry);
@@ -94,7 +96,7 @@ export function createUnreadAnswers(limits: UnreadLimits, now: () => number): Un
   }
 
   function remove(entry: Entry): void {
-    const connection = connectionOf(entry.response);
+    const { connection } = entry;
     const pile = piles.get(connection);
     if (pile?.entries.delete(entry) !== true) {
       return;
@@ -128,8 +130,7 @@ export function createUnreadAnswers(limits: UnreadLimits, now: () => number): Un
   }
 
   /** Makes room for more on a connection; returns false if there is none. */
-  function makeRoom({ response, bytes, isWhole }: Waiting): boolean {
-    const connection = connectionOf(response);
+  function makeRoom({ bytes, isWhole }: Waiting, connection: object): boolean {
     const own = isWhole ? bytesOf(connection) : (piles.get(connection)?.bytes ?? 0);
     if (isWhole && own > 0 && own + bytes > limits.connectionBytes) {
       return false;
@@ -171,11 +172,12 @@ export function createUnreadAnswers(limits: UnreadLimits, now: () => number): Un
       }
     },
     hold(waiting) {
-      if (!makeRoom(waiting)) {
+      const connection = connectionOf(waiting.response);
+      if (!makeRoom(waiting, connection)) {
         return undefined;
       }
       const at = now();
-      const entry: Entry = { ...waiting, since: at, readAt: at };
+      const entry: Entry = { ...waiting, connection, since: at, readAt: at };
       add(entry);
       return {
         progress: () => {
