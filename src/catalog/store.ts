@@ -6,6 +6,7 @@ import type { Usability } from "./scope.ts";
 import { createSnapshots, type SnapshotLimits, type Snapshots } from "./snapshots.ts";
 import { apply, emptyState, findExtension, type Prepared, type State, targetsOf } from "./state.ts";
 import { createTurns, type Turns } from "./turns.ts";
+import { createLatestChain, type LatestChain } from "./watch/latest-chain.ts";
 import { createMessageCache, type MessageCache } from "./watch/message-cache.ts";
 
 /** What a journal moves, and nobody else: what the catalog holds now. */
@@ -48,6 +49,8 @@ export interface Store extends Sink {
   readonly snapshots: Snapshots;
   /** What the latest commits send to watches. */
   readonly messages: MessageCache;
+  /** What the latest commits send to watches of chains. */
+  readonly latestChain: LatestChain;
   /** Tells of the commits of an organization, by its fqn. */
   readonly commitNotifier: Notifier;
   /** Tells of changes that a chain may have, by the target's fqn. */
@@ -110,6 +113,7 @@ export function createStore({
     commitNotifier,
     chainNotifier,
     messages: createMessageCache(),
+    latestChain: createLatestChain(),
     turns: createTurns(),
     restore({ state, incarnation: restoredIncarnation, floor, history: commits = [] }) {
       if (restoredIncarnation === incarnation && state.revision < present.revision) {

@@ -1,5 +1,4 @@
 import type { Chain } from "../../../gen/wasmext/v1/chain_pb.ts";
-import { resolveChain } from "../chain.ts";
 import type { Store } from "../store.ts";
 import type { Traffic } from "../traffic.ts";
 import { createWaiter, subscribeUntilAborted } from "./waiter.ts";
@@ -21,7 +20,9 @@ export async function* watchChain(
   try {
     let sent: string | undefined;
     while (!signal.aborted) {
-      const chain = resolveChain(store.state, target, traffic);
+      // One commit may change the chains of thousands of targets, each with its watchers.
+      await store.turns.ready();
+      const chain = store.latestChain.resolve(store.state, target, traffic);
       if (chain.etag !== sent) {
         sent = chain.etag;
         yield chain;
