@@ -161,8 +161,10 @@ test("every RPC answers the same in every protocol and format, in plain protobuf
           const seen = await nextOf("watch");
           expect(seen).toMatchObject({ events: [{ event: { value: created } }] });
         }
-        const [first] = stored;
-        const updated = await writer.extensions.updateWasmExtension({ ...first, priority: 77 });
+
+        const updated = await writer.extensions.updateWasmExtension(
+          Object.assign(create(WasmExtensionSchema), stored[0], { priority: 77 }),
+        );
         await nextOf("watch");
         const attachmentSet = {
           fqn: target,
