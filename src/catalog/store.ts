@@ -123,7 +123,7 @@ export function createStore({
       incarnation = restoredIncarnation;
       snapshots.clear();
       history.reset(floor);
-      for (const organization of state.organizations.keys()) {
+      for (const organization of [...state.organizations.keys(), ...commitNotifier.keys()]) {
         history.remember(organization);
       }
       for (const { commit, replaced } of commits) {

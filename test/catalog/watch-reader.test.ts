@@ -218,6 +218,22 @@ describe("a store that was restored", () => {
     expect(store.history.oldest(acme)).toBe(5n);
   });
 
+  test("goes on remembering organizations that hold nothing but are watched", async () => {
+    const store = createStore({ history: { maxCommits: 2 } });
+    const catalog = createAcme({ store });
+    const controller = new AbortController();
+    const responses = catalog.watches.watch({ parent: acme }, { signal: controller.signal });
+    const iterator = responses[Symbol.asyncIterator]();
+    await iterator.next();
+    const next = iterator.next();
+    const { state, incarnation } = store;
+    store.restore({ state, incarnation, floor: 1n });
+    await writeElsewhere(catalog, 20);
+    await catalog.put("a");
+    expect((await next).value).toMatchObject({ revision: 41n });
+    controller.abort();
+  });
+
   test("ends what was being read of another catalog, and of one with a gap", async () => {
     const { from } = await restored(5n);
     const store = createStore();
