@@ -13,6 +13,7 @@ import {
   targetsOf,
 } from "./state/state.ts";
 import { createTurns, type Turns } from "./state/turns.ts";
+import { createLatestChain, type LatestChain } from "./watch/latest-chain.ts";
 import { createMessageCache, type MessageCache } from "./watch/message-cache.ts";
 
 /** What a journal moves, and nobody else: what the catalog holds now. */
@@ -55,6 +56,8 @@ export interface Reader extends Pick<Sink, "state" | "turns"> {
   readonly snapshots: Snapshots;
   /** What the latest commits send to watches. */
   readonly messages: MessageCache;
+  /** What the latest commits send to watches of chains. */
+  readonly latestChain: LatestChain;
   /** Tells of the commits of an organization, by its fqn. */
   readonly commitNotifier: Notifier;
   /** Tells of changes that a chain may have, by the target's fqn. */
@@ -122,6 +125,7 @@ export function createStore({
     commitNotifier,
     chainNotifier,
     messages: createMessageCache(),
+    latestChain: createLatestChain(),
     turns: createTurns(),
     restore({ state, incarnation: restoredIncarnation, floor, history: commits = [] }) {
       if (restoredIncarnation === incarnation && state.revision < present.revision) {
@@ -131,7 +135,7 @@ export function createStore({
       incarnation = restoredIncarnation;
       snapshots.clear();
       history.reset(floor);
-      for (const organization of state.organizations.keys()) {
+      for (const organization of [...state.organizations.keys(), ...commitNotifier.keys()]) {
         history.remember(organization);
       }
       for (const { commit, replaced } of commits) {

@@ -4,6 +4,8 @@ export interface Notifier {
   readonly size: number;
   /** Tells whether anyone waits for a change of a key. */
   has(key: string): boolean;
+  /** The keys whose changes someone waits for. */
+  keys(): Iterable<string>;
   /** Calls `notify` after each change of a key. Returns what ends that. */
   subscribe(key: string, notify: () => void): () => void;
   /** Tells all who wait for a change of a key. */
@@ -30,6 +32,7 @@ export function createNotifier(onLastLeft: (key: string) => void = () => undefin
       return size;
     },
     has: (key) => byKey.has(key),
+    keys: () => byKey.keys(),
     subscribe(key, notify) {
       // A function of its own, so that one that subscribes twice is called twice.
       const own = (): void => {
