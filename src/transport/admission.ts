@@ -1,23 +1,32 @@
-import { setImmediate } from "node:timers/promises";
-
 /**
- * Lets calls through one by one, each in a round of the event loop of its own, so that many that come at
- * once keep nobody else waiting, and so that what one leaves unread is counted before the next begins.
- * Connections take turns.
+ * Lets calls through to be read and handed over: one in a round of the event loop, and no more than a few
+ * at once, so that many that come together keep nobody else waiting, and what they hold in memory while
+ * they are read is bounded. Connections take turns.
  */
 export interface Admission {
-  /** Resolves when it is the turn of a call of a connection. */
-  enter(connection: object): Promise<void>;
+  /** Does the work of a call of a connection when it is its turn. */
+  run<Result>(connection: object, work: () => Promise<Result>): Promise<Result>;
 }
+
+/** How many are let through at once. Each can hold a message several times over while it is read. */
+const maxUnderWay = 8;
 
 /** Creates an admission that nobody waits for. */
 export function createAdmission(): Admission {
   /** Those who wait, by connection; the connection whose turn is next comes first. */
   const waiting = new Map<object, (() => void)[]>();
-  let isRunning = false;
+  let underWay = 0;
+  let isScheduled = false;
 
-  async function run(): Promise<void> {
-    isRunning = true;
+  function schedule(): void {
+    if (!isScheduled && underWay < maxUnderWay && waiting.size > 0) {
+      isScheduled = true;
+      setImmediate(admitNext);
+    }
+  }
+
+  function admitNext(): void {
+    isScheduled = false;
     for (const [connection, calls] of waiting) {
       const admit = calls.shift();
       waiting.delete(connection);
@@ -25,28 +34,29 @@ export function createAdmission(): Admission {
         // A map is walked in the order of insertion, so the others come first.
         waiting.set(connection, calls);
       }
+      underWay++;
       admit?.();
-      await setImmediate();
+      break;
     }
-    isRunning = false;
+    schedule();
   }
 
   return {
-    enter(connection) {
+    async run(connection, work) {
       const { promise, resolve } = Promise.withResolvers<undefined>();
-      const admit = (): void => {
+      const calls = waiting.get(connection) ?? [];
+      waiting.set(connection, calls);
+      calls.push(() => {
         resolve(undefined);
-      };
-      const calls = waiting.get(connection);
-      if (calls === undefined) {
-        waiting.set(connection, [admit]);
-      } else {
-        calls.push(admit);
+      });
+      schedule();
+      await promise;
+      try {
+        return await work();
+      } finally {
+        underWay--;
+        schedule();
       }
-      if (!isRunning) {
-        void run();
-      }
-      return promise;
     },
   };
 }

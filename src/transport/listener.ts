@@ -23,6 +23,7 @@ import type {
   UniversalServerRequest,
 } from "@connectrpc/connect/protocol";
 import type { Logger } from "pino";
+import { createTurns, type Turns } from "../catalog/turns.ts";
 import { type CallReport, callReportKey } from "../rpc/call-report.ts";
 import { errorInterceptor } from "../rpc/error-interceptor.ts";
 import { internalError } from "../rpc/errors.ts";
@@ -80,6 +81,7 @@ interface Shared extends ListenerOptions {
   readonly handlers: ReadonlyMap<string, UniversalHandler>;
   readonly compressions: readonly Compression[];
   readonly admission: Admission;
+  readonly turns: Turns;
 }
 
 /** Creates the listener for HTTP requests: the services in all three protocols, and health pages. */
@@ -87,7 +89,8 @@ export function createListener(options: ListenerOptions): NodeListener {
   const { access, logger, now } = options;
   const compressions = createCompressions();
   const handlers = handlersByPath(options, compressions);
-  const shared: Shared = { ...options, handlers, compressions, admission: createAdmission() };
+  const admission = createAdmission();
+  const shared: Shared = { ...options, handlers, compressions, admission, turns: createTurns() };
   return (request, response) => {
     // A peer that goes away while an answer is written is no error of ours.
     response.on("error", () => undefined);
@@ -135,8 +138,9 @@ async function serve(
   const { header } = universal;
   const startedAt = shared.now();
   const timeoutMs = timeoutOf(shape.protocol, header);
-  const body = await readRequest(request, header, method, shape, timeoutMs, shared);
-  await shared.admission.enter(connectionOf(response));
+  const connection = connectionOf(response);
+  const limits = { ...shared, connection };
+  const body = await readRequest(request, header, method, shape, timeoutMs, limits);
   if (isGone(response)) {
     // Others wait, so nothing is done for a client that has given up.
     throw new AnswerCut();
