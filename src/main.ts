@@ -20,6 +20,10 @@ import { startServer } from "./start-server.ts";
 /** Within what time of a signal the process ends, in ms. */
 const exitWithinMs = 9_500;
 
+/** How much of a log may wait for its reader, in characters, and for how long at the end, in ms. */
+const maxUnreadLog = 8 * 1024 * 1024;
+const lastFlushMs = 500;
+
 // An empty variable says nothing, and is not the empty address.
 for (const [name, value] of Object.entries(process.env)) {
   if (name.startsWith("WASMEXT_") && value === "") {
@@ -40,13 +44,33 @@ function readVersion(): string {
 }
 
 async function serve(options: ServeOptions): Promise<void> {
-  const stderr = destination(2);
-  // A log that nobody reads any more is no reason to stop serving.
-  stderr.on("error", () => undefined);
-  const logger = pino({ level: options.logLevel, base: null }, stderr);
+  const logger = pino({ level: options.logLevel, base: null }, logDestination());
   const { server, url } = await startServer(options, logger);
   stopOnSignal(server);
   await shell.print(`wasmext listening on ${url}\n`);
+}
+
+/** Standard error. A log that nobody reads is no reason to stop serving, to keep it all, or not to end. */
+function logDestination(): ReturnType<typeof destination> {
+  let isLateAt = Infinity;
+  const stderr = destination({
+    dest: 2,
+    sync: false,
+    maxLength: maxUnreadLog,
+    retryEAGAIN: () => performance.now() < isLateAt,
+  });
+  stderr.on("error", () => undefined);
+  const flushSync = stderr.flushSync.bind(stderr);
+  // What pino calls when the process exits.
+  stderr.flushSync = () => {
+    isLateAt = performance.now() + lastFlushMs;
+    try {
+      flushSync();
+    } catch {
+      // The rest is lost.
+    }
+  };
+  return stderr;
 }
 
 /** The first signal stops the server in good order, the next one at once. */

@@ -1,17 +1,20 @@
 import { nextTick } from "node:process";
-import { setImmediate } from "node:timers/promises";
+
+/**
+ * Lets calls through to be read and handed over: one by one, with turns given back in between, and no more
+ * than a few at once, so that many that come together keep nobody else waiting, and what they hold in
+ * memory while they are read is bounded. Connections take turns.
+ */
+export interface Admission {
+  /** Does the work of a call of a connection when it is its turn. */
+  run<Result>(connection: object, work: () => Promise<Result>): Promise<Result>;
+}
+
+/** How many are let through at once. Each can hold a message several times over while it is read. */
+const maxUnderWay = 8;
 
 /** How long calls are let through before others run, in ms. */
 const turnMs = 5;
-
-/**
- * Lets calls through one by one, so that what one leaves unread is counted before the next begins, and
- * gives turns back, so that many that come at once keep nobody else waiting. Connections take turns.
- */
-export interface Admission {
-  /** Resolves when it is the turn of a call of a connection. */
-  enter(connection: object): Promise<void>;
-}
 
 /**
  * Creates an admission that nobody waits for.
@@ -21,11 +24,31 @@ export interface Admission {
 export function createAdmission(now: () => number): Admission {
   /** Those who wait, by connection; the connection whose turn is next comes first. */
   const waiting = new Map<object, (() => void)[]>();
-  let isRunning = false;
+  let underWay = 0;
+  let isScheduled = false;
 
-  async function run(): Promise<void> {
-    isRunning = true;
-    let turnEnds = now() + turnMs;
+  function schedule(): void {
+    if (!isScheduled && underWay < maxUnderWay && waiting.size > 0) {
+      isScheduled = true;
+      setImmediate(() => {
+        admitUntil(now() + turnMs);
+      });
+    }
+  }
+
+  function admitUntil(turnEnds: number): void {
+    admitNext();
+    whenPromisesAreServed(() => {
+      if (underWay < maxUnderWay && waiting.size > 0 && now() < turnEnds) {
+        admitUntil(turnEnds);
+      } else {
+        isScheduled = false;
+        schedule();
+      }
+    });
+  }
+
+  function admitNext(): void {
     for (const [connection, calls] of waiting) {
       const admit = calls.shift();
       waiting.delete(connection);
@@ -33,39 +56,38 @@ export function createAdmission(now: () => number): Admission {
         // A map is walked in the order of insertion, so the others come first.
         waiting.set(connection, calls);
       }
+      underWay++;
       admit?.();
-      await promisesServed();
-      if (now() >= turnEnds) {
-        await setImmediate();
-        turnEnds = now() + turnMs;
-      }
+      return;
     }
-    isRunning = false;
   }
 
   return {
-    enter(connection) {
+    async run(connection, work) {
       const { promise, resolve } = Promise.withResolvers<undefined>();
-      const admit = (): void => {
+      const calls = waiting.get(connection) ?? [];
+      waiting.set(connection, calls);
+      calls.push(() => {
         resolve(undefined);
-      };
-      const calls = waiting.get(connection);
-      if (calls === undefined) {
-        waiting.set(connection, [admit]);
-      } else {
-        calls.push(admit);
+      });
+      schedule();
+      await promise;
+      try {
+        return await work();
+      } finally {
+        underWay--;
+        schedule();
       }
-      if (!isRunning) {
-        void run();
-      }
-      return promise;
     },
   };
 }
 
-/** Resolves when a call has done what it does without waiting for the network. */
-function promisesServed(): Promise<void> {
-  return new Promise((resolve) => {
-    nextTick(resolve);
+/**
+ * Goes on when a call has done what it does without waiting, so that the time that it took, and what it
+ * leaves unread, are counted. Node serves ticks before promises, but for those that a promise asks for.
+ */
+function whenPromisesAreServed(next: () => void): void {
+  queueMicrotask(() => {
+    nextTick(next);
   });
 }

@@ -136,8 +136,9 @@ async function serve(
   const { header } = universal;
   const startedAt = shared.now();
   const timeoutMs = timeoutOf(shape.protocol, header);
-  const body = await readRequest(request, header, method, shape, timeoutMs, shared);
-  await shared.admission.enter(connectionOf(response));
+  const connection = connectionOf(response);
+  const limits = { ...shared, connection };
+  const body = await readRequest(request, header, method, shape, timeoutMs, limits);
   if (isGone(response)) {
     // Others wait, so nothing is done for a client that has given up.
     throw new AnswerCut();

@@ -1,3 +1,4 @@
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
@@ -45,6 +46,21 @@ function creators(baseUrl: string): { creates: Create[]; close: () => void } {
 }
 
 describe("SIGTERM", () => {
+  test("exits 0 while nobody reads the log", async () => {
+    const main = new URL("../../src/main.ts", import.meta.url).pathname;
+    const child = spawn(process.execPath, [main, "serve", "--port", "0"]);
+    const exit = once(child, "exit");
+    // Only standard output is read.
+    const [line] = (await once(child.stdout, "data")) as [Buffer];
+    const url = line.toString().trim().split(" ").at(-1) ?? "";
+    for (let batch = 0; batch < 30; batch++) {
+      const calls = Array.from({ length: 100 }, () => fetch(`${url}/${"x".repeat(190)}`));
+      await Promise.all(calls.map(async (call) => (await call).arrayBuffer()));
+    }
+    child.kill("SIGTERM");
+    expect(await exit).toEqual([0, null]);
+  });
+
   test("under load: answers what is under way, ends streams with UNAVAILABLE, exits 0", async () => {
     const { child, firstLine, ended } = startProcess(["serve", "--port", "0"]);
     const baseUrl = (await firstLine).split(" ").at(-1) ?? "";

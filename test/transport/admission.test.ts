@@ -8,11 +8,12 @@ async function roundsOf(callMs: number): Promise<string[][]> {
   const admission = createAdmission(() => nowMs);
   const [a, b] = [{}, {}];
   const rounds: string[][] = [[]];
-  const enter = async (name: string, connection: object): Promise<void> => {
-    await admission.enter(connection);
-    rounds.at(-1)?.push(name);
-    nowMs += callMs;
-  };
+  const enter = (name: string, connection: object): Promise<void> =>
+    admission.run(connection, () => {
+      rounds.at(-1)?.push(name);
+      nowMs += callMs;
+      return Promise.resolve();
+    });
   // Begins first, so that each round is noted before anyone is let through in it.
   const noted = (async () => {
     for (let round = 1; round <= 6; round++) {
@@ -26,13 +27,41 @@ async function roundsOf(callMs: number): Promise<string[][]> {
 }
 
 test("calls go one by one, and connections take turns", async () => {
-  expect(await roundsOf(0)).toEqual([["a1", "a2", "b1", "a3"]]);
+  expect(await roundsOf(0)).toEqual([["a1", "b1", "a2", "a3"]]);
 });
 
 test("others run after some ms of calls", async () => {
   expect(await roundsOf(3)).toEqual([
-    ["a1", "a2"],
-    ["b1", "a3"],
+    ["a1", "b1"],
+    ["a2", "a3"],
   ]);
-  expect(await roundsOf(20)).toEqual([["a1"], ["a2"], ["b1"], ["a3"]]);
+  expect(await roundsOf(20)).toEqual([["a1"], ["b1"], ["a2"], ["a3"]]);
+});
+
+test("a few are let through at once, and the next when one of them is done, or has failed", async () => {
+  const admission = createAdmission(() => performance.now());
+  const [a, b] = [{}, {}];
+  const stuck = Array.from({ length: 8 }, () => Promise.withResolvers<undefined>());
+  const large = Promise.allSettled(stuck.map(({ promise }) => admission.run(a, () => promise)));
+  let hasPassed = false;
+  const small = admission.run(b, () => Promise.resolve()).then(() => (hasPassed = true));
+  for (let round = 1; round <= 20; round++) {
+    await setImmediate();
+  }
+  // The turn of the other connection comes after the first call of this one.
+  expect(hasPassed).toBe(true);
+  await small;
+  hasPassed = false;
+  const next = admission.run(b, () => Promise.resolve()).then(() => (hasPassed = true));
+  for (let round = 1; round <= 20; round++) {
+    await setImmediate();
+  }
+  expect(hasPassed).toBe(false);
+  stuck[0]?.reject(new Error("damaged"));
+  await next;
+  stuck.forEach(({ resolve }) => {
+    resolve(undefined);
+  });
+  const outcomes = await large;
+  expect(outcomes.filter(({ status }) => status === "rejected")).toHaveLength(1);
 });

@@ -8,6 +8,7 @@ import { base64Decode } from "@bufbuild/protobuf/wire";
 import type { DescMethod } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
 import type { Compression } from "@connectrpc/connect/protocol";
+import type { Admission } from "../admission.ts";
 import { type NodeRequest, queryOf } from "../node-http.ts";
 import { type CallShape, isEnveloped, type Protocol } from "./call-shape.ts";
 import { type Enveloped, envelop, envelopeBytes, openEnvelopes, openOne } from "./envelopes.ts";
@@ -29,6 +30,9 @@ export interface ReadLimits {
   readonly maxMessageBytes: number;
   /** How long a request of one message may take to arrive, in ms. */
   readonly requestTimeoutMs: number;
+  /** The connection that the request has come on. */
+  readonly connection: object;
+  readonly admission: Admission;
 }
 
 /** The headers that a protocol says the compression of messages in, and what it accepts. */
@@ -59,7 +63,14 @@ export async function readRequest(
   header.delete(encodingHeaders[shape.protocol][0]);
   header.delete("content-length");
   const read = (message: Enveloped): Promise<Uint8Array> =>
-    readEnveloped(message, method, shape, compression, limits);
+    limits.admission.run(limits.connection, async () => {
+      const content = await readEnveloped(message, method, shape, compression, limits);
+      if (content.byteLength > longBytes) {
+        // It is read once more by the protocol's handler, which is a turn of its own.
+        await setImmediate();
+      }
+      return content;
+    });
   if (method.methodKind === "bidi_streaming" || method.methodKind === "client_streaming") {
     return readStream(request, read, limits.maxMessageBytes);
   }
@@ -115,10 +126,6 @@ async function readEnveloped(
     throw messageTooLarge(`it has ${content.byteLength} bytes`, maxMessageBytes);
   }
   const message = readMessage(input, format, content);
-  if (content.byteLength > longBytes) {
-    // It is read once more by the protocol's handler, which is a turn of its own.
-    await setImmediate();
-  }
   // A stream lasts, and what it began with lasts with it: only what means something is kept.
   return methodKind === "server_streaming" ? writeMessage(input, format, message) : content;
 }
