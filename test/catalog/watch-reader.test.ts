@@ -3,12 +3,14 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { WatchResponseSchema } from "../../gen/wasmext/v1/watch_service_pb.ts";
 import { CatalogError } from "../../src/catalog/errors.ts";
+import { isInScope } from "../../src/catalog/extension-reads.ts";
 import { createStore, type Store } from "../../src/catalog/store.ts";
 import type { WatchMessage } from "../../src/catalog/watch/message.ts";
 import { createWatchReader, type WatchReader } from "../../src/catalog/watch/reader.ts";
 import { watch } from "../../src/catalog/watch/watch.ts";
 import { acme, type Acme, blue, createAcme, ext, red, redSecurity } from "../support/acme.ts";
-import { eventsOf } from "../support/watched.ts";
+import { storedExtensions } from "../support/stored.ts";
+import { createReplica, eventsOf, follow } from "../support/watched.ts";
 
 const never = (): boolean => false;
 const other = "organizations/other";
@@ -93,6 +95,30 @@ describe("the next revision of a reader", () => {
       metadata: { next_revision: "1" },
     });
     expect(readAll(readerOf(catalog.store, acme, 1n))).toHaveLength(1_002);
+    // One that resumes may have far to go, and is slow when it falls behind after that.
+    const resumed = readerOf(catalog.store, acme, 1n);
+    for (let count = 0; count < 10; count++) {
+      expect(resumed.read(never)).toMatchObject({ revision: BigInt(count + 1) });
+    }
+    for (let index = 1; index <= 20; index++) {
+      await catalog.put("a", { priority: -index });
+    }
+    expect(refusalOf(() => resumed.read(never))).toMatchObject({
+      reason: "READER_TOO_SLOW",
+      metadata: { next_revision: "11" },
+    });
+  });
+
+  test("may be in the future, of which a bookmark tells nothing", async () => {
+    const catalog = createAcme();
+    await catalog.put("a");
+    const reader = readerOf(catalog.store, acme, 3n);
+    expect(reader.read(never)).toBe("caught-up");
+    expect(reader.bookmark()).toMatchObject({ revision: 1n });
+    expect(reader.nextRevision).toBe(3n);
+    await catalog.put("b");
+    await catalog.put("c");
+    expect(readAll(reader)).toMatchObject([{ revision: 3n }]);
   });
 });
 
@@ -181,6 +207,64 @@ describe("a reader", () => {
       [4n, 2],
     ]);
   });
+});
+
+test("a reader that takes the present state in parts sees one state, and then all that came after it", async () => {
+  const anyWrite = fc.record({
+    name: fc.constantFrom("a", "b", "c", "d", "e", "f"),
+    isRemoval: fc.boolean(),
+    priority: fc.integer({ min: -3, max: 3 }),
+    allowedIn: fc.constantFrom<string[]>([], [red], [blue]),
+  });
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(anyWrite, { minLength: 3, maxLength: 8 }),
+      fc.array(anyWrite, { maxLength: 8 }),
+      fc.constantFrom(acme, red),
+      async (before, during, scope) => {
+        const catalog = createAcme();
+        const take = async (write: (typeof before)[number]) => {
+          const { name, isRemoval, priority, allowedIn } = write;
+          // Two of these are more than one message holds.
+          const description = "x".repeat(300_000);
+          await (
+            isRemoval
+              ? catalog.remove(name)
+              : catalog.put(name, { priority, allowedIn, description })
+          ).catch(() => undefined);
+        };
+        for (const write of before) {
+          await take(write);
+        }
+        const expected = [...storedExtensions(catalog.store).values()].filter((each) =>
+          isInScope(scope, each),
+        );
+        const reader = readerOf(catalog.store, scope);
+        const replica = createReplica();
+        let isComplete = false;
+        for (const write of [...during, ...during]) {
+          const read = reader.read(never);
+          if (typeof read !== "string") {
+            follow(replica, read.response);
+          }
+          if (!isComplete && typeof read !== "string" && read.bookmark) {
+            isComplete = true;
+            expect([...replica.extensions.values()]).toEqual(expect.arrayContaining(expected));
+            expect(replica.extensions.size).toBe(expected.length);
+          }
+          await take(write);
+        }
+        for (const { response } of readAll(reader)) {
+          follow(replica, response);
+        }
+        const present = [...storedExtensions(catalog.store)].filter(([, each]) =>
+          isInScope(scope, each),
+        );
+        expect(new Map([...replica.extensions].sort())).toEqual(new Map(present.sort()));
+      },
+    ),
+    { numRuns: 25 },
+  );
 });
 
 describe("a store that was restored", () => {
