@@ -183,6 +183,25 @@ describe("a reader", () => {
     }
   });
 
+  test("of an organization that comes to hold nothing misses nothing either", async () => {
+    const store = createStore({ history: { maxCommits: 2 } });
+    const catalog = createAcme({ store });
+    const controller = new AbortController();
+    const responses = catalog.watches.watch({ parent: acme }, { signal: controller.signal });
+    const iterator = responses[Symbol.asyncIterator]();
+    await iterator.next();
+    await catalog.put("a");
+    await catalog.remove("a");
+    for (const revision of [1n, 2n]) {
+      expect((await iterator.next()).value).toMatchObject({ revision });
+    }
+    const next = iterator.next();
+    await writeElsewhere(catalog, 20);
+    await catalog.put("a");
+    expect((await next).value).toMatchObject({ revision: 43n });
+    controller.abort();
+  });
+
   test("shares its messages: watchers of ten tenants cause one encoding a different message", async () => {
     const catalog = createAcme();
     const tenants = Array.from({ length: 10 }, (_, index) => `${acme}/tenants/t${index}`);
@@ -215,6 +234,8 @@ test("a reader that takes the present state in parts sees one state, and then al
     isRemoval: fc.boolean(),
     priority: fc.integer({ min: -3, max: 3 }),
     allowedIn: fc.constantFrom<string[]>([], [red], [blue]),
+    // Two of 300 kB are more than one message holds, and so is one of 600 kB.
+    size: fc.constantFrom(10, 300_000, 600_000),
   });
   await fc.assert(
     fc.asyncProperty(
@@ -224,9 +245,8 @@ test("a reader that takes the present state in parts sees one state, and then al
       async (before, during, scope) => {
         const catalog = createAcme();
         const take = async (write: (typeof before)[number]) => {
-          const { name, isRemoval, priority, allowedIn } = write;
-          // Two of these are more than one message holds.
-          const description = "x".repeat(300_000);
+          const { name, isRemoval, priority, allowedIn, size } = write;
+          const description = "x".repeat(size);
           await (
             isRemoval
               ? catalog.remove(name)
