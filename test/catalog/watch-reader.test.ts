@@ -2,6 +2,7 @@ import { fromBinary } from "@bufbuild/protobuf";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { WatchResponseSchema } from "../../gen/wasmext/v1/watch_service_pb.ts";
+import type { Commit } from "../../src/catalog/commit.ts";
 import { CatalogError } from "../../src/catalog/errors.ts";
 import { isInScope } from "../../src/catalog/extension-reads.ts";
 import { createStore, type Store } from "../../src/catalog/store.ts";
@@ -190,7 +191,9 @@ describe("a reader", () => {
     const responses = catalog.watches.watch({ parent: acme }, { signal: controller.signal });
     const iterator = responses[Symbol.asyncIterator]();
     await iterator.next();
-    await catalog.put("a");
+    // Its commits hold more than others', and are the first to go.
+    const allowedIn = Array.from({ length: 100 }, (_, index) => `${acme}/tenants/t${index}`);
+    await catalog.put("a", { allowedIn });
     await catalog.remove("a");
     for (const revision of [1n, 2n]) {
       expect((await iterator.next()).value).toMatchObject({ revision });
@@ -354,6 +357,15 @@ describe("a store that was restored", () => {
       reason: "READER_TOO_SLOW",
       metadata: { next_revision: "0" },
     });
+  });
+
+  test("goes on with the next commit, and takes none twice", async () => {
+    const { from, store } = await restored(4n);
+    const last = from.history.first(acme, 4n);
+    expect(() => {
+      store.apply({ ...last, revision: 4n } as Commit);
+    }).toThrow(RangeError);
+    expect(store.history.length).toBe(0);
   });
 
   test("does not go back", async () => {
