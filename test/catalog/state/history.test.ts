@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { createStore } from "../../../src/catalog/store.ts";
-import { acme, createAcme } from "../../support/acme.ts";
+import { acme, createAcme, ext, redSecurity } from "../../support/acme.ts";
 
 test("the history is bounded by what its commits hold in memory", async () => {
   const store = createStore({ history: { maxWeight: 200_000 } });
@@ -12,6 +12,22 @@ test("the history is bounded by what its commits hold in memory", async () => {
   expect(store.history.length).toBeGreaterThan(5);
   expect(store.history.length).toBeLessThan(10);
   expect(store.history.oldest(acme)).toBe(51n - BigInt(store.history.length));
+});
+
+test("a commit holds who could use what it replaced, and what went with it", async () => {
+  const { store, put, attach, remove } = createAcme();
+  const weightOf = async (write: () => Promise<void>): Promise<number> => {
+    const before = store.history.weight;
+    await write();
+    return store.history.weight - before;
+  };
+  const allowedIn = Array.from({ length: 500 }, (_, index) => `${acme}/tenants/t${index}`);
+  await put("a", { allowedIn });
+  expect(await weightOf(() => remove("a"))).toBeGreaterThan(500 * 32);
+  await put("b");
+  const list = Array.from({ length: 500 }, () => ({}));
+  await attach(redSecurity, [{ fqn: ext("b"), config: { list } }]);
+  expect(await weightOf(() => remove("b"))).toBeGreaterThan(500 * 64);
 });
 
 test("the latest commit is kept however large it is", async () => {

@@ -71,4 +71,21 @@ describe("page tokens", () => {
     await catalog.put("a");
     expect(store.snapshots).toMatchObject({ size: 0, weight: 0 });
   });
+
+  test("hold no more what was replaced before the oldest that is left", async () => {
+    let now = 0;
+    const store = createStore({ snapshots: { maxIdleMs: 1_000 }, now: () => now });
+    const catalog = createAcme({ store });
+    await catalog.put("a", { description: "x".repeat(100_000) });
+    await catalog.put("b");
+    await firstPage(catalog, acme);
+    await catalog.put("a");
+    expect(store.snapshots.weight).toBeGreaterThan(200_000);
+    now = 900;
+    await firstPage(catalog, acme);
+    now = 1_800;
+    await catalog.put("c");
+    expect(store.snapshots.size).toBe(1);
+    expect(store.snapshots.weight).toBeLessThan(50_000);
+  });
 });

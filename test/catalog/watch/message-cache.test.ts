@@ -54,3 +54,35 @@ test("messages are bounded by what they hold in memory, also of objects that are
   expect(messages.size).toBeGreaterThan(1);
   expect(messages.size * (weights / 100)).toBeLessThan(maxWeight);
 });
+
+test("each of several large commits has messages of its own", async () => {
+  const { put, attach, remove, store } = createAcme();
+  const targets = [red, blue].flatMap((tenant) =>
+    Array.from({ length: 10 }, (_, index) => `${tenant}/workspaces/w/securitygroups/s${index}`),
+  );
+  await put("a");
+  await put("b");
+  for (const target of targets) {
+    await attach(target, [{ fqn: ext("a") }, { fqn: ext("b") }]);
+  }
+  const revisions: bigint[] = [];
+  for (const name of ["a", "b"]) {
+    await remove(name);
+    revisions.push(store.state.revision);
+  }
+  for (const scope of [red, blue]) {
+    for (const [index, revision] of revisions.entries()) {
+      const entry = store.history.first(acme, revision);
+      const message = entry && store.messages.messageOf(entry, scope, "i");
+      expect(message?.revision).toBe(revision);
+      const left = index === 0 ? [ext("b")] : [];
+      expect(
+        message?.response.events.map(({ event }) =>
+          event.case === "attachmentSetPut"
+            ? event.value.extension.map(({ fqn }) => fqn)
+            : event.value,
+        ),
+      ).toEqual([ext(index === 0 ? "a" : "b"), ...Array<string[]>(10).fill(left)]);
+    }
+  }
+});

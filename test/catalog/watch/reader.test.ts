@@ -2,13 +2,16 @@ import { fromBinary } from "@bufbuild/protobuf";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { WatchResponseSchema } from "../../../gen/wasmext/v1/watch_service_pb.ts";
+import type { Commit } from "../../../src/catalog/state/commit.ts";
 import { CatalogError } from "../../../src/catalog/errors.ts";
+import { isInScope } from "../../../src/catalog/reads/extension-reads.ts";
 import { createStore, type Store } from "../../../src/catalog/store.ts";
 import type { WatchMessage } from "../../../src/catalog/watch/message.ts";
 import { createWatchReader, type WatchReader } from "../../../src/catalog/watch/reader.ts";
 import { watch } from "../../../src/catalog/watch/watch.ts";
 import { acme, type Acme, blue, createAcme, ext, red, redSecurity } from "../../support/acme.ts";
-import { eventsOf } from "../../support/watched.ts";
+import { storedExtensions } from "../../support/stored.ts";
+import { createReplica, eventsOf, follow } from "../../support/watched.ts";
 
 const never = (): boolean => false;
 const other = "organizations/other";
@@ -93,6 +96,30 @@ describe("the next revision of a reader", () => {
       metadata: { next_revision: "1" },
     });
     expect(readAll(readerOf(catalog.store, acme, 1n))).toHaveLength(1_002);
+    // One that resumes may have far to go, and is slow when it falls behind after that.
+    const resumed = readerOf(catalog.store, acme, 1n);
+    for (let count = 0; count < 10; count++) {
+      expect(resumed.read(never)).toMatchObject({ revision: BigInt(count + 1) });
+    }
+    for (let index = 1; index <= 20; index++) {
+      await catalog.put("a", { priority: -index });
+    }
+    expect(refusalOf(() => resumed.read(never))).toMatchObject({
+      reason: "READER_TOO_SLOW",
+      metadata: { next_revision: "11" },
+    });
+  });
+
+  test("may be in the future, of which a bookmark tells nothing", async () => {
+    const catalog = createAcme();
+    await catalog.put("a");
+    const reader = readerOf(catalog.store, acme, 3n);
+    expect(reader.read(never)).toBe("caught-up");
+    expect(reader.bookmark()).toMatchObject({ revision: 1n });
+    expect(reader.nextRevision).toBe(3n);
+    await catalog.put("b");
+    await catalog.put("c");
+    expect(readAll(reader)).toMatchObject([{ revision: 3n }]);
   });
 });
 
@@ -157,6 +184,27 @@ describe("a reader", () => {
     }
   });
 
+  test("of an organization that comes to hold nothing misses nothing either", async () => {
+    const store = createStore({ history: { maxCommits: 2 } });
+    const catalog = createAcme({ store });
+    const controller = new AbortController();
+    const responses = catalog.watches.watch({ parent: acme }, { signal: controller.signal });
+    const iterator = responses[Symbol.asyncIterator]();
+    await iterator.next();
+    // Its commits hold more than others', and are the first to go.
+    const allowedIn = Array.from({ length: 100 }, (_, index) => `${acme}/tenants/t${index}`);
+    await catalog.put("a", { allowedIn });
+    await catalog.remove("a");
+    for (const revision of [1n, 2n]) {
+      expect((await iterator.next()).value).toMatchObject({ revision });
+    }
+    const next = iterator.next();
+    await writeElsewhere(catalog, 20);
+    await catalog.put("a");
+    expect((await next).value).toMatchObject({ revision: 43n });
+    controller.abort();
+  });
+
   test("shares its messages: watchers of ten tenants cause one encoding a different message", async () => {
     const catalog = createAcme();
     const tenants = Array.from({ length: 10 }, (_, index) => `${acme}/tenants/t${index}`);
@@ -181,6 +229,65 @@ describe("a reader", () => {
       [4n, 2],
     ]);
   });
+});
+
+test("a reader that takes the present state in parts sees one state, and then all that came after it", async () => {
+  const anyWrite = fc.record({
+    name: fc.constantFrom("a", "b", "c", "d", "e", "f"),
+    isRemoval: fc.boolean(),
+    priority: fc.integer({ min: -3, max: 3 }),
+    allowedIn: fc.constantFrom<string[]>([], [red], [blue]),
+    // Two of 300 kB are more than one message holds, and so is one of 600 kB.
+    size: fc.constantFrom(10, 300_000, 600_000),
+  });
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(anyWrite, { minLength: 3, maxLength: 8 }),
+      fc.array(anyWrite, { maxLength: 8 }),
+      fc.constantFrom(acme, red),
+      async (before, during, scope) => {
+        const catalog = createAcme();
+        const take = async (write: (typeof before)[number]) => {
+          const { name, isRemoval, priority, allowedIn, size } = write;
+          const description = "x".repeat(size);
+          await (
+            isRemoval
+              ? catalog.remove(name)
+              : catalog.put(name, { priority, allowedIn, description })
+          ).catch(() => undefined);
+        };
+        for (const write of before) {
+          await take(write);
+        }
+        const expected = [...storedExtensions(catalog.store).values()].filter((each) =>
+          isInScope(scope, each),
+        );
+        const reader = readerOf(catalog.store, scope);
+        const replica = createReplica();
+        let isComplete = false;
+        for (const write of [...during, ...during]) {
+          const read = reader.read(never);
+          if (typeof read !== "string") {
+            follow(replica, read.response);
+          }
+          if (!isComplete && typeof read !== "string" && read.bookmark) {
+            isComplete = true;
+            expect([...replica.extensions.values()]).toEqual(expect.arrayContaining(expected));
+            expect(replica.extensions.size).toBe(expected.length);
+          }
+          await take(write);
+        }
+        for (const { response } of readAll(reader)) {
+          follow(replica, response);
+        }
+        const present = [...storedExtensions(catalog.store)].filter(([, each]) =>
+          isInScope(scope, each),
+        );
+        expect(new Map([...replica.extensions].sort())).toEqual(new Map(present.sort()));
+      },
+    ),
+    { numRuns: 25 },
+  );
 });
 
 describe("a store that was restored", () => {
@@ -250,6 +357,15 @@ describe("a store that was restored", () => {
       reason: "READER_TOO_SLOW",
       metadata: { next_revision: "0" },
     });
+  });
+
+  test("goes on with the next commit, and takes none twice", async () => {
+    const { from, store } = await restored(4n);
+    const last = from.history.first(acme, 4n);
+    expect(() => {
+      store.apply({ ...last, revision: 4n } as Commit);
+    }).toThrow(RangeError);
+    expect(store.history.length).toBe(0);
   });
 
   test("does not go back", async () => {
