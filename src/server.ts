@@ -7,7 +7,12 @@ import { openMemoryJournal } from "./journal/memory.ts";
 import { createMethodTable } from "./methods/table.ts";
 import { rpcError } from "./rpc/errors.ts";
 import { createRoutes } from "./rpc/routes.ts";
-import { createAccessPolicy } from "./transport/request/access.ts";
+import {
+  createUploads,
+  defaultUploadLimits,
+  type UploadLimits,
+} from "./transport/request/uploads.ts";
+import { createHostPolicy } from "./transport/request/host-policy.ts";
 import { createOriginPolicy } from "./transport/request/origin-policy.ts";
 import {
   createUnreadAnswers,
@@ -25,7 +30,7 @@ export interface ServerOptions {
   readonly port: number;
   /** Origins whose pages may call; see `createOriginPolicy` for what an empty list means. */
   readonly allowedOrigins: readonly string[];
-  /** Names that requests may be for, besides those of loopback; see `createAccessPolicy`. */
+  /** Names that requests may be for, besides those of loopback; see `createHostPolicy`. */
   readonly allowedHosts?: readonly string[];
   /** The greatest message, in bytes. */
   readonly maxMessageBytes: number;
@@ -36,6 +41,8 @@ export interface ServerOptions {
   readonly requestTimeoutMs?: number;
   /** How much may wait to be read, and for how long. Default: `defaultUnreadLimits`. */
   readonly unread?: Partial<UnreadLimits>;
+  /** How much of requests may be held before it is read. Default: `defaultUploadLimits`. */
+  readonly uploads?: Partial<UploadLimits>;
   /** How long a connection may take to show its protocol, in ms. Default: 10 s. */
   readonly prefaceTimeoutMs?: number;
   /** After how long without a message a watch sends a bookmark, in ms. Default: 25 s. */
@@ -82,7 +89,8 @@ export function createServer(options: ServerOptions): Server {
     maxMessageBytes: options.maxMessageBytes,
     requestTimeoutMs: options.requestTimeoutMs ?? defaultTimeouts.requestTimeoutMs,
     unread,
-    access: createAccessPolicy({
+    uploads: createUploads({ ...defaultUploadLimits, ...options.uploads }),
+    hostPolicy: createHostPolicy({
       host: options.host,
       allowedHosts: options.allowedHosts ?? [],
       isAllowedOrigin,

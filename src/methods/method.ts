@@ -40,7 +40,9 @@ export interface Principal {
 /** What a caller can be allowed on a resource and all below it. */
 export type Permission = "READ" | "CREATE" | "WRITE" | "DELETE";
 
-/** What a caller has to be allowed. */
+/**
+ * What a caller has to be allowed. Nobody checks that yet: callers are not told apart, see docs/server.md.
+ */
 export type Access<Request> =
   /** Nothing: everybody may call. */
   | "open"
@@ -62,7 +64,7 @@ export interface UnaryMethod<Request, Response> {
    */
   readonly accept: (request: Request) => Request;
   readonly access: Access<Request>;
-  /** Answers a request that has been accepted, of a caller who is allowed to. */
+  /** Answers a request that has been accepted. */
   readonly handle: (request: Request, call: Call) => Answer<Response> | Promise<Answer<Response>>;
 }
 

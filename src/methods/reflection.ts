@@ -19,6 +19,7 @@ import {
 } from "../../gen/grpc/reflection/v1/reflection_pb.ts";
 import { file_google_rpc_error_details } from "../../gen/google/rpc/error_details_pb.ts";
 import { file_google_rpc_status } from "../../gen/google/rpc/status_pb.ts";
+import { excerpt } from "../catalog/names/excerpt.ts";
 import { messageAnswer } from "./answer.ts";
 import type { ServiceMethods } from "./method.ts";
 
@@ -48,11 +49,21 @@ export function reflection(
       handle: (request) =>
         messageAnswer(ServerReflectionResponseSchema, {
           validHost: request.host,
-          originalRequest: request,
+          // The protocol echoes what was asked; what is far longer than any name is not held twice.
+          ...(isShort(request) && { originalRequest: request }),
           messageResponse: answer(services, files, registry, request),
         }),
     },
   };
+}
+
+/** Greatest length of a request that is echoed, in characters of its names. */
+const maxEchoed = 8_192;
+
+function isShort({ host, messageRequest: asked }: ServerReflectionRequest): boolean {
+  const name =
+    asked.case === "fileContainingExtension" ? asked.value.containingType : (asked.value ?? "");
+  return host.length + name.length <= maxEchoed;
 }
 
 function answer(
@@ -68,14 +79,17 @@ function answer(
         value: { service: services.map(({ typeName }) => ({ name: typeName })) },
       };
     case "fileByFilename":
-      return fileAnswer(files.get(asked.value), `file ${asked.value}`);
+      return fileAnswer(files.get(asked.value), `file ${excerpt(asked.value)}`);
     case "fileContainingSymbol":
-      return fileAnswer(fileOfSymbol(registry, asked.value), `symbol ${asked.value}`);
+      return fileAnswer(fileOfSymbol(registry, asked.value), `symbol ${excerpt(asked.value)}`);
     case "fileContainingExtension": {
       const { containingType, extensionNumber } = asked.value;
       const extendee = registry.getMessage(containingType);
       const extension = extendee && registry.getExtensionFor(extendee, extensionNumber);
-      return fileAnswer(extension?.file, `extension ${extensionNumber} of ${containingType}`);
+      return fileAnswer(
+        extension?.file,
+        `extension ${extensionNumber} of ${excerpt(containingType)}`,
+      );
     }
     case "allExtensionNumbersOfType":
       return extensionNumbers(registry, asked.value);
@@ -98,7 +112,7 @@ function fileAnswer(file: DescFile | undefined, asked: string): ReflectionAnswer
 
 function extensionNumbers(registry: Registry, typeName: string): ReflectionAnswer {
   if (registry.getMessage(typeName) === undefined) {
-    return failure(statusCodes.notFound, `this server has no message ${typeName}`);
+    return failure(statusCodes.notFound, `this server has no message ${excerpt(typeName)}`);
   }
   const extensionNumber = [...registry].flatMap((desc) =>
     desc.kind === "extension" && desc.extendee.typeName === typeName ? [desc.number] : [],

@@ -44,12 +44,13 @@ import {
   type NodeResponse,
   pathOf,
 } from "./node-http.ts";
-import type { AccessPolicy } from "./request/access.ts";
+import type { HostPolicy } from "./request/host-policy.ts";
 import { callShape } from "./request/call-shape.ts";
 import { applyCors } from "./answer/cors.ts";
 import type { OriginPolicy } from "./request/origin-policy.ts";
 import { setTimeoutOf, timeoutOf } from "./request/deadline.ts";
 import { readRequest } from "./request/read-request.ts";
+import type { Uploads } from "./request/uploads.ts";
 import { deadlineExceeded } from "./request/read-errors.ts";
 import { invalidHost, Refusal, unknownMethod } from "./request/refusals.ts";
 
@@ -65,8 +66,10 @@ export interface ListenerOptions {
   readonly requestTimeoutMs: number;
   /** What waits to be read. */
   readonly unread: UnreadAnswers;
+  /** What has arrived of requests. */
+  readonly uploads: Uploads;
   /** Which requests are answered at all. */
-  readonly access: AccessPolicy;
+  readonly hostPolicy: HostPolicy;
   /** Which web pages may call. */
   readonly isAllowedOrigin: OriginPolicy;
   /** Is aborted when the server goes down; its reason ends open streams. */
@@ -85,14 +88,15 @@ interface Shared extends ListenerOptions {
 
 /** Creates the listener for HTTP requests: the services in all three protocols, and health pages. */
 export function createListener(options: ListenerOptions): NodeListener {
-  const { access, logger, now } = options;
+  const { hostPolicy, logger, now } = options;
   const compressions = createCompressions();
   const handlers = handlersByPath(options, compressions);
-  const shared: Shared = { ...options, handlers, compressions, admission: createAdmission(now) };
+  const admission = createAdmission(now);
+  const shared: Shared = { ...options, handlers, compressions, admission };
   return (request, response) => {
     // A peer that goes away while an answer is written is no error of ours.
     response.on("error", () => undefined);
-    const barred = access(request);
+    const barred = hostPolicy(request);
     if (barred === undefined && servesPage(request, response, options)) {
       return;
     }

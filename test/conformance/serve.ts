@@ -7,7 +7,8 @@ import {
   defaultUnreadLimits,
 } from "../../src/transport/answer/unread-answers.ts";
 import { createPort, type TlsOptions } from "../../src/transport/connection/port.ts";
-import { createAccessPolicy } from "../../src/transport/request/access.ts";
+import { createUploads, defaultUploadLimits } from "../../src/transport/request/uploads.ts";
+import { createHostPolicy } from "../../src/transport/request/host-policy.ts";
 import { createOriginPolicy } from "../../src/transport/request/origin-policy.ts";
 
 /** What is served for a conformance test. */
@@ -34,7 +35,8 @@ export async function serve({ routes, maxMessageBytes, tls }: ServeOptions): Pro
     maxMessageBytes,
     requestTimeoutMs: 30_000,
     unread: createUnreadAnswers(defaultUnreadLimits, now),
-    access: createAccessPolicy({ host, allowedHosts: [], isAllowedOrigin }),
+    uploads: createUploads(defaultUploadLimits),
+    hostPolicy: createHostPolicy({ host, allowedHosts: [], isAllowedOrigin }),
     isAllowedOrigin,
     shutdown: shutdown.signal,
     logger: pino({ level: "silent" }),

@@ -21,8 +21,10 @@ import { maxAliasedValues } from "../../src/yaml/to-json.ts";
 import { maxExportBytes } from "../../src/export/istio/export-istio.ts";
 import { defaultBookmarkIntervalMs } from "../../src/catalog/watch/watch.ts";
 import { defaultTimeouts } from "../../src/server.ts";
+import { maxCompressedBytes } from "../../src/transport/answer/compressions.ts";
+import { defaultUploadLimits } from "../../src/transport/request/uploads.ts";
 import { defaultUnreadLimits } from "../../src/transport/answer/unread-answers.ts";
-import { idleMs, maxConcurrentStreams } from "../../src/transport/connection/port.ts";
+import { idleMs, maxConcurrentStreams, maxPipelined } from "../../src/transport/connection/port.ts";
 import { maxRecords, maxValues } from "../../src/transport/request/read-message.ts";
 import { readPage, tableRows } from "../support/markdown.ts";
 
@@ -60,6 +62,11 @@ const limits: readonly (readonly [what: string, limit: string])[] = [
   ["an OCI reference", `${count(maxReferenceLength)} characters`],
   ["attachments of a target", count(maxAttachments())],
   ["the time in which a request has to arrive", seconds(defaultTimeouts.requestTimeoutMs)],
+  [
+    "requests that arrive at once on one connection",
+    `${mebibytes(defaultUploadLimits.connectionBytes)}, or one`,
+  ],
+  ["requests that arrive at once on all connections", mebibytes(defaultUploadLimits.totalBytes)],
   ["a page", `${count(maxPageSize)} objects`],
   ["a chain", mebibytes(maxChainBytes)],
   ["an export to Istio", mebibytes(maxExportBytes)],
@@ -73,6 +80,7 @@ const limits: readonly (readonly [what: string, limit: string])[] = [
     `${mebibytes(defaultUnreadLimits.connectionBytes)}, or one`,
   ],
   ["answers that wait on all connections together", mebibytes(defaultUnreadLimits.totalBytes)],
+  ["answers that are being compressed, all together", `${mebibytes(maxCompressedBytes)}, or one`],
   [
     "commits that are kept for watches",
     `${count(defaultHistory.maxCommits)}, ${mebibytes(defaultHistory.maxWeight)} of memory, ${hours(defaultHistory.maxAgeMs)}`,
@@ -92,6 +100,7 @@ const limits: readonly (readonly [what: string, limit: string])[] = [
     seconds(defaultTimeouts.prefaceTimeoutMs),
   ],
   ["streams on one HTTP/2 connection", count(maxConcurrentStreams)],
+  ["requests sent ahead on one HTTP/1.1 connection", count(maxPipelined)],
   ["how long an HTTP/2 connection without a stream is kept", minutes(idleMs)],
 ];
 

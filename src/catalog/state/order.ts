@@ -9,10 +9,13 @@ export interface ExecutionKey {
 }
 
 /** The phases in the order in which a request passes them. */
-const chain: readonly Phase[] = [Phase.AUTHN, Phase.AUTHZ, Phase.STATS, Phase.UNSPECIFIED_PHASE];
-const rank = new Map(chain.map((phase, index) => [phase, index]));
+const phases: readonly Phase[] = [Phase.AUTHN, Phase.AUTHZ, Phase.STATS, Phase.UNSPECIFIED_PHASE];
+const rank = new Map(phases.map((phase, index) => [phase, index]));
 
-/** The execution order: phase, then priority descending, then fqn ascending by code point. */
+/**
+ * The execution order: phase, then priority descending, then fqn ascending by code point. A chain that has
+ * an extension twice goes on by position, see chain.ts.
+ */
 export function compareExecution(a: ExecutionKey, b: ExecutionKey): number {
   return rankOf(a) - rankOf(b) || b.priority - a.priority || compareText(a.fqn, b.fqn);
 }
@@ -30,5 +33,5 @@ export function compareText(a: string, b: string): number {
 }
 
 function rankOf({ phase }: ExecutionKey): number {
-  return rank.get(phase) ?? chain.length;
+  return rank.get(phase) ?? phases.length;
 }

@@ -1,4 +1,8 @@
-/* What a commit means to those who watch an organization or a tenant. */
+/*
+ * What a commit means to those who watch an organization or a tenant. An extension that a tenant may no
+ * longer use is deleted for it, whatever the change is (`viewOf`); what a narrowing takes from the tenant's
+ * own attachment sets is in the same commit (writes/detach.ts), and message.ts makes events of it all.
+ */
 import { isUnder } from "../reads/attachment-reads.ts";
 import type { Change } from "../state/commit.ts";
 import { isInScope } from "../reads/extension-reads.ts";

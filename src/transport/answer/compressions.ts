@@ -6,7 +6,7 @@ import type { Compression } from "@connectrpc/connect/protocol";
 import { rpcError } from "../../rpc/errors.ts";
 
 /** How much may be compressed at once, in bytes: some large answers, or any number of small ones. */
-const defaultMaxBytes = 128 * 1024 * 1024;
+export const maxCompressedBytes = 128 * 1024 * 1024;
 
 /**
  * Brotli's own default, 11, is made for files that are compressed once: it takes a minute for 20 MB,
@@ -18,7 +18,7 @@ const brotliOptions = { params: { [constants.BROTLI_PARAM_QUALITY]: 4 } };
  * The compressions of requests and answers. Answers that are being compressed are in memory twice, and
  * wait for each other; over `maxBytes` of them, the next is refused with RESOURCE_EXHAUSTED.
  */
-export function createCompressions(maxBytes = defaultMaxBytes): readonly Compression[] {
+export function createCompressions(maxBytes = maxCompressedBytes): readonly Compression[] {
   let bytes = 0;
   const bounded =
     (compress: (content: Uint8Array) => Promise<Buffer<ArrayBuffer>>): Compression["compress"] =>

@@ -65,6 +65,12 @@ export const maxConcurrentStreams = 1000;
  */
 const maxSessionMemory = 64;
 
+/**
+ * How many requests a client may have sent on one HTTP/1.1 connection without having got their answers.
+ * No client in use sends more than a few ahead.
+ */
+export const maxPipelined = 100;
+
 /** How long an HTTP/2 connection without a stream is kept, in ms. */
 export const idleMs = 5 * 60_000;
 
@@ -84,7 +90,12 @@ export function createPort(options: PortOptions): Port {
   let isClosing = false;
   let hasDrained = false;
 
+  const pipelined = new Map<Socket, number>();
   const tracked: NodeListener = (request, response) => {
+    if (request.httpVersionMajor === 1 && !countPipelined(pipelined, request.socket, response)) {
+      request.socket.destroy();
+      return;
+    }
     responses.add(response);
     response.once("close", () => {
       responses.delete(response);
@@ -214,6 +225,28 @@ function announceEnd(session: ServerHttp2Session): void {
   if (!session.destroyed) {
     session.goaway(constants.NGHTTP2_NO_ERROR, maxStreamId);
   }
+}
+
+/** Counts a request until it is answered; returns false if its connection has too many. */
+function countPipelined(
+  pipelined: Map<Socket, number>,
+  socket: Socket,
+  response: NodeResponse,
+): boolean {
+  const open = (pipelined.get(socket) ?? 0) + 1;
+  if (open > maxPipelined || socket.destroyed) {
+    return false;
+  }
+  pipelined.set(socket, open);
+  response.once("close", () => {
+    const left = (pipelined.get(socket) ?? 1) - 1;
+    if (left === 0) {
+      pipelined.delete(socket);
+    } else {
+      pipelined.set(socket, left);
+    }
+  });
+  return true;
 }
 
 /** Ends an HTTP/2 connection on which nothing has happened for long and no stream is open. */

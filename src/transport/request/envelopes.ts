@@ -18,10 +18,13 @@ export interface Enveloped {
  * Takes messages out of their envelopes, from a body that comes in chunks.
  *
  * Raises a ConnectError if an envelope is not one, or announces more than `maxBytes`.
+ *
+ * @param hold - is told how many bytes have arrived and are not opened yet
  */
 export async function* openEnvelopes(
   chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
   maxBytes: number,
+  hold: (bytes: number) => void = () => undefined,
 ): AsyncGenerator<Enveloped, void> {
   let parts: Uint8Array[] = [];
   let bytes = 0;
@@ -30,6 +33,7 @@ export async function* openEnvelopes(
     parts.push(chunk);
     bytes += chunk.byteLength;
     // Parts are joined only when they hold what is waited for, so that small ones cost no copies.
+    hold(bytes);
     if (bytes < wanted) {
       continue;
     }
@@ -44,6 +48,7 @@ export async function* openEnvelopes(
     }
     parts = [rest];
     bytes = rest.length;
+    hold(bytes);
   }
   if (bytes > 0) {
     throw unreadable("an envelope is not complete", "send as many bytes as it announces");

@@ -21,13 +21,16 @@ import {
   unreadable,
 } from "./read-errors.ts";
 import { readMessage, writeMessage } from "./read-message.ts";
-import { receiveBody, receiveChunks } from "./receive.ts";
+import { receiveBody, receiveStream } from "./receive.ts";
+import type { Upload, Uploads } from "./uploads.ts";
 
 /** What bounds the reading of a request. */
 export interface ReadLimits {
   readonly compressions: readonly Compression[];
   /** The greatest message, before and after decompression, in bytes. */
   readonly maxMessageBytes: number;
+  /** What has arrived of all requests. */
+  readonly uploads: Uploads;
   /** How long a request of one message may take to arrive, in ms. */
   readonly requestTimeoutMs: number;
   /** The connection that the request has come on. */
@@ -71,24 +74,31 @@ export async function readRequest(
       }
       return content;
     });
+  const upload = limits.uploads.begin(limits.connection);
   if (method.methodKind === "bidi_streaming" || method.methodKind === "client_streaming") {
-    return readStream(request, read, limits.maxMessageBytes);
+    return readStream(request, read, upload, limits);
   }
   if (shape.protocol === "connect-get") {
     const bytes = messageOfQuery(request);
     await read({ isCompressed: compression !== undefined, bytes });
     return handOver(Buffer.alloc(0));
   }
-  const body = await receive(request, timeoutMs, limits);
-  if (isEnveloped(shape.protocol)) {
-    return handOver(envelop(await read(await openOne(body, limits.maxMessageBytes))));
+  try {
+    const body = await receive(request, timeoutMs, upload, limits);
+    const message = isEnveloped(shape.protocol)
+      ? await openOne(body, limits.maxMessageBytes)
+      : { isCompressed: compression !== undefined, bytes: body };
+    const content = await read(message);
+    return handOver(isEnveloped(shape.protocol) ? envelop(content) : content);
+  } finally {
+    upload.hold(0);
   }
-  return handOver(await read({ isCompressed: compression !== undefined, bytes: body }));
 }
 
 async function receive(
   request: NodeRequest,
   timeoutMs: number | undefined,
+  upload: Upload,
   { requestTimeoutMs, maxMessageBytes }: ReadLimits,
 ): Promise<Buffer> {
   const isShort = timeoutMs !== undefined && timeoutMs < requestTimeoutMs;
@@ -97,6 +107,7 @@ async function receive(
     late: () => (isShort ? deadlineExceeded() : requestTimeout(requestTimeoutMs)),
     maxBytes: maxMessageBytes + envelopeBytes,
     tooLarge: () => messageTooLarge("the request has more bytes", maxMessageBytes),
+    upload,
   });
 }
 
@@ -104,10 +115,23 @@ async function receive(
 async function* readStream(
   request: NodeRequest,
   read: (message: Enveloped) => Promise<Uint8Array>,
-  maxMessageBytes: number,
+  upload: Upload,
+  { requestTimeoutMs, maxMessageBytes }: ReadLimits,
 ): AsyncGenerator<Uint8Array, void> {
-  for await (const message of openEnvelopes(receiveChunks(request), maxMessageBytes)) {
-    yield envelop(await read(message));
+  let held = 0;
+  const hold = (bytes: number): void => {
+    upload.hold(bytes);
+    held = bytes;
+  };
+  const late = (): ConnectError => requestTimeout(requestTimeoutMs);
+  const options = { timeoutMs: requestTimeoutMs, late };
+  const chunks = receiveStream(request, () => held > 0, options);
+  try {
+    for await (const message of openEnvelopes(chunks, maxMessageBytes, hold)) {
+      yield envelop(await read(message));
+    }
+  } finally {
+    upload.hold(0);
   }
 }
 

@@ -7,10 +7,10 @@ import type { OriginPolicy } from "./origin-policy.ts";
 import { invalidHost, Refusal } from "./refusals.ts";
 
 /** Says why a request is not answered, whatever it asks for; undefined if it may be. */
-export type AccessPolicy = (request: NodeRequest) => Refusal | undefined;
+export type HostPolicy = (request: NodeRequest) => Refusal | undefined;
 
 /** What an access policy goes by. */
-export interface AccessOptions {
+export interface HostPolicyOptions {
   /** The address that the server listens on. */
   readonly host: string;
   /** Names that requests may be for, besides those of loopback, in any case, without a port. */
@@ -23,7 +23,7 @@ export interface AccessOptions {
  * and browsers take what it calls then for its own server; they still send that name as the Host. On
  * other addresses a server cannot know its names, and every request may pass.
  */
-export function createAccessPolicy(options: AccessOptions): AccessPolicy {
+export function createHostPolicy(options: HostPolicyOptions): HostPolicy {
   if (!isLoopback(options.host)) {
     return () => undefined;
   }
