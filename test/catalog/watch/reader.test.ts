@@ -205,6 +205,26 @@ describe("a reader", () => {
     controller.abort();
   });
 
+  test("gets one bookmark an interval while nothing happens", async () => {
+    const { store, put } = createAcme();
+    let now = 0;
+    const controller = new AbortController();
+    const options = { signal: controller.signal, bookmarkIntervalMs: 20, now: () => now };
+    const messages = watch(store, readerOf(store, acme), options);
+    const next = () => messages.next().then(({ value }) => value ?? undefined);
+    for (const time of [0, 20]) {
+      now = time;
+      expect(await next()).toMatchObject({ bookmark: true, revision: 0n });
+    }
+    const pending = next();
+    await put("a");
+    expect(await pending).toMatchObject({ bookmark: false, revision: 1n });
+    now = 40;
+    expect(await next()).toMatchObject({ bookmark: true, revision: 1n });
+    controller.abort();
+    expect(await next()).toBeUndefined();
+  });
+
   test("shares its messages: watchers of ten tenants cause one encoding a different message", async () => {
     const catalog = createAcme();
     const tenants = Array.from({ length: 10 }, (_, index) => `${acme}/tenants/t${index}`);
