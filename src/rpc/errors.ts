@@ -18,7 +18,7 @@ import {
 import type {
   CatalogError,
   CatalogErrorKind,
-  FieldProblem,
+  FieldViolation,
   Precondition,
 } from "../catalog/errors.ts";
 
@@ -126,7 +126,7 @@ function fieldPath(path: string) {
   return { elements: steps };
 }
 
-function invalidDetails(problems: readonly FieldProblem[]): Detail[] {
+function invalidDetails(problems: readonly FieldViolation[]): Detail[] {
   const listed = firstOf(problems, ({ field, description, violation }) => [
     ...[field, field],
     ...[description, violation.message],

@@ -171,11 +171,11 @@ describe("apply", () => {
     );
     expect(stderr.trim().split("\n")).toEqual([
       expect.stringMatching(
-        /^error: stdin:15:15: spec\.vmConfig\.env\[1\]\.name: "1A" is no C identifier; /,
+        /^error: stdin:15:15: spec\.vmConfig\.env\[1\]\.name: "1A" is not a valid C identifier; /,
       ),
       expect.stringMatching(/^error: stdin:23:18: spec\.allowedIn\[1\]: is required; /),
       expect.stringMatching(
-        /^error: stdin:24:38: spec\.vmConfig\.env\[1\]\.name: "A" stands twice/,
+        /^error: stdin:24:38: spec\.vmConfig\.env\[1\]\.name: "A" is a duplicate name/,
       ),
       expect.stringMatching(
         new RegExp(

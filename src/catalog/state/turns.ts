@@ -4,17 +4,17 @@ import { setImmediate } from "node:timers/promises";
 const turnMs = 5;
 
 /**
- * Lets long work give turns back: to what waits for the network, and to other long work. One piece of
- * work goes on a round of the event loop, however many there are.
+ * Divides long work into turns, so that network events and other long work run in between. Each round of
+ * the event loop runs one turn of one piece of work.
  */
 export interface Turns {
-  /** Begins a turn. Returns what tells whether it is over. */
+  /** Begins a turn. Returns a function that tells whether it is over. */
   begin(): () => boolean;
   /** Resolves when the next turn begins. */
   next(): Promise<void>;
 }
 
-/** Creates turns that nobody waits for. */
+/** Creates an empty queue of turns. */
 export function createTurns(now: () => number = () => performance.now()): Turns {
   let last = Promise.resolve();
   return {
@@ -29,7 +29,7 @@ export function createTurns(now: () => number = () => performance.now()): Turns 
   };
 }
 
-/** Runs work that yields to its end without a pause. */
+/** Runs a generator to its end without a pause. */
 export function finished<Result>(work: Iterator<void, Result>): Result {
   for (;;) {
     const step = work.next();
@@ -40,8 +40,7 @@ export function finished<Result>(work: Iterator<void, Result>): Result {
 }
 
 /**
- * Runs work that yields to its end, and gives turns back in between. Work that fits into a turn is
- * done before this returns.
+ * Runs a generator to its end, in turns. Work that fits into one turn is done before this returns.
  *
  * Rejects with the reason of the signal if that is aborted.
  */

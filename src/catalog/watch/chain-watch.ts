@@ -5,8 +5,8 @@ import type { Traffic } from "../reads/traffic.ts";
 import { createWaiter, subscribeUntilAborted } from "./waiter.ts";
 
 /**
- * The chain of a target as it is now, and again whenever it has changed, until the signal is aborted. One
- * who is slower than the changes gets the latest chain.
+ * The chain of a target as it is now, and again whenever it has changed, until the signal is aborted. A
+ * slow reader gets the latest chain only.
  *
  * Raises a CatalogError if the chain cannot be resolved.
  */
