@@ -13,6 +13,7 @@ import {
   targetsOf,
 } from "./state/state.ts";
 import { createTurns, type Turns } from "./state/turns.ts";
+import { createLatestChain, type LatestChain } from "./watch/latest-chain.ts";
 import { createMessageCache, type MessageCache } from "./watch/message-cache.ts";
 
 /** The side of a store that only its journal uses. */
@@ -54,6 +55,8 @@ export interface Reader extends Pick<Sink, "state" | "turns"> {
   readonly snapshots: Snapshots;
   /** The messages of the latest commits. */
   readonly messages: MessageCache;
+  /** The latest chain, shared by its watchers. */
+  readonly latestChain: LatestChain;
   /** Notifies of commits, by the organization's fqn. */
   readonly commitNotifier: Notifier;
   /** Notifies of possible changes of a chain, by the target's fqn. */
@@ -121,6 +124,7 @@ export function createStore({
     commitNotifier,
     chainNotifier,
     messages: createMessageCache(),
+    latestChain: createLatestChain(),
     turns: createTurns(),
     restore({ state, incarnation: restoredIncarnation, floor, history: commits = [] }) {
       if (restoredIncarnation === incarnation && state.revision < present.revision) {
@@ -130,7 +134,7 @@ export function createStore({
       incarnation = restoredIncarnation;
       snapshots.clear();
       history.reset(floor);
-      for (const organization of state.organizations.keys()) {
+      for (const organization of [...state.organizations.keys(), ...commitNotifier.keys()]) {
         history.remember(organization);
       }
       for (const { commit, replaced } of commits) {

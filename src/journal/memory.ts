@@ -26,11 +26,13 @@ export function createMemoryJournal({ now = Date.now }: MemoryJournalOptions = {
       sink = opening;
       return Promise.resolve();
     },
-    write(plan, { signal, author = "", reason = "" } = {}) {
+    async write(plan, { signal, author = "", reason = "" } = {}) {
       const { organization } = plan;
+      // What has been accepted is carried out, also when the journal is closed before its turn comes.
+      const store = opened();
       return queues.run(organization, async () => {
         signal?.throwIfAborted();
-        const { state, turns } = opened();
+        const { state, turns } = store;
         const work = plan.decide(state);
         const { changes, detached, answer } = await inTurns(work, turns, signal);
         if (changes.length === 0) {
@@ -39,15 +41,14 @@ export function createMemoryJournal({ now = Date.now }: MemoryJournalOptions = {
         const preparation = prepare(state, { organization, changes });
         const prepared = await inTurns(preparation, turns, signal);
         const metadata = { time: now(), author, reason, detached };
-        const store = opened();
         const revision = store.state.revision + 1n;
         store.apply({ revision, organization, changes, metadata }, prepared);
         return answer;
       });
     },
     async close() {
-      await queues.idle();
       sink = undefined;
+      await queues.idle();
     },
   };
 }

@@ -1,3 +1,4 @@
+import { create } from "@bufbuild/protobuf";
 import {
   type ChainService,
   ResolveChainRequestSchema,
@@ -25,8 +26,11 @@ export const chains: ServiceMethods<typeof ChainService> = {
     accept: (request) => validated(WatchChainRequestSchema, request),
     access: { permission: "READ", resource: ({ target }) => target },
     async *handle({ target, mode, port }, { reader, signal }) {
-      for await (const chain of watchChain(reader, target, { mode, port }, signal)) {
-        yield messageAnswer(WatchChainResponseSchema, { chain });
+      for await (const resolved of watchChain(reader, target, { mode, port }, signal)) {
+        yield {
+          message: () => create(WatchChainResponseSchema, { chain: resolved.chain }),
+          bytes: () => resolved.bytes,
+        };
       }
     },
   },

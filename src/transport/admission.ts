@@ -1,23 +1,31 @@
+import { nextTick } from "node:process";
 import { setImmediate } from "node:timers/promises";
 
+/** How long calls are let through before others run, in ms. */
+const turnMs = 5;
+
 /**
- * Lets calls through one by one, each in a round of the event loop of its own, so that many that come at
- * once keep nobody else waiting, and so that what one leaves unread is counted before the next begins.
- * Connections take turns.
+ * Lets calls through one by one, so that what one leaves unread is counted before the next begins, and
+ * gives turns back, so that many that come at once keep nobody else waiting. Connections take turns.
  */
 export interface Admission {
   /** Resolves when it is the turn of a call of a connection. */
   enter(connection: object): Promise<void>;
 }
 
-/** Creates an admission that nobody waits for. */
-export function createAdmission(): Admission {
+/**
+ * Creates an admission that nobody waits for.
+ *
+ * @param now - milliseconds since any fixed time
+ */
+export function createAdmission(now: () => number): Admission {
   /** Those who wait, by connection; the connection whose turn is next comes first. */
   const waiting = new Map<object, (() => void)[]>();
   let isRunning = false;
 
   async function run(): Promise<void> {
     isRunning = true;
+    let turnEnds = now() + turnMs;
     for (const [connection, calls] of waiting) {
       const admit = calls.shift();
       waiting.delete(connection);
@@ -26,7 +34,11 @@ export function createAdmission(): Admission {
         waiting.set(connection, calls);
       }
       admit?.();
-      await setImmediate();
+      await promisesServed();
+      if (now() >= turnEnds) {
+        await setImmediate();
+        turnEnds = now() + turnMs;
+      }
     }
     isRunning = false;
   }
@@ -49,4 +61,11 @@ export function createAdmission(): Admission {
       return promise;
     },
   };
+}
+
+/** Resolves when a call has done what it does without waiting for the network. */
+function promisesServed(): Promise<void> {
+  return new Promise((resolve) => {
+    nextTick(resolve);
+  });
 }

@@ -88,7 +88,7 @@ export function createListener(options: ListenerOptions): NodeListener {
   const { access, logger, now } = options;
   const compressions = createCompressions();
   const handlers = handlersByPath(options, compressions);
-  const shared: Shared = { ...options, handlers, compressions, admission: createAdmission() };
+  const shared: Shared = { ...options, handlers, compressions, admission: createAdmission(now) };
   return (request, response) => {
     // A peer that goes away while an answer is written is no error of ours.
     response.on("error", () => undefined);

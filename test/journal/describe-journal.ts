@@ -219,6 +219,19 @@ export function describeJournal(name: string, createMedium: () => Promise<Medium
       await expect(refusal).rejects.toMatchObject({ refusal: { kind: "unavailable" } });
     });
 
+    test("refuses what comes while it closes, so that it closes whoever goes on writing", async () => {
+      await using medium = await createMedium();
+      await using opened = await open(medium);
+      const { journal } = opened;
+      await journal.write(creation("a"));
+      const busy = journal.write(increment("a"));
+      const closed = journal.close();
+      const refusal = journal.write(creation("b"));
+      await expect(refusal).rejects.toMatchObject({ refusal: { kind: "unavailable" } });
+      await closed;
+      await busy;
+    });
+
     test("takes no writes before it is open", async () => {
       await using medium = await createMedium();
       const refusal = medium.createJournal().write(creation("a"));

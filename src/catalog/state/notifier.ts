@@ -4,6 +4,8 @@ export interface Notifier {
   readonly size: number;
   /** Tells whether a key has subscriptions. */
   has(key: string): boolean;
+  /** The keys that have subscriptions. */
+  keys(): Iterable<string>;
   /** Calls `notify` after each change of a key. Returns a function that ends the subscription. */
   subscribe(key: string, notify: () => void): () => void;
   /** Notifies the subscribers of a key. */
@@ -30,6 +32,7 @@ export function createNotifier(onLastLeft: (key: string) => void = () => undefin
       return size;
     },
     has: (key) => byKey.has(key),
+    keys: () => byKey.keys(),
     subscribe(key, notify) {
       // A new function, so that one that subscribes twice is called twice.
       const own = (): void => {

@@ -1,32 +1,52 @@
-import { setImmediate } from "node:timers/promises";
+import { nextTick } from "node:process";
+import { setImmediate as nextRound } from "node:timers/promises";
 
 /** How long work goes on before it lets others run, in ms. */
 const turnMs = 5;
 
 /**
- * Divides long work into turns, so that network events and other long work run in between. Each round of
- * the event loop runs one turn of one piece of work.
+ * Divides long work into turns, so that network events and other long work run in between. All work in
+ * one round of the event loop shares a turn, so that many small pieces take no longer than a large one.
+ * Each round resumes one of those that wait for a turn.
  */
 export interface Turns {
-  /** Begins a turn. Returns a function that tells whether it is over. */
+  /** Begins a turn, or shares the present one. Returns a function that tells whether it is over. */
   begin(): () => boolean;
   /** Resolves when the next turn begins. */
   next(): Promise<void>;
+  /** Resolves at once while the present turn is not over, else when the next begins. */
+  ready(): Promise<void>;
 }
 
 /** Creates an empty queue of turns. */
 export function createTurns(now: () => number = () => performance.now()): Turns {
   let last = Promise.resolve();
-  return {
+  /** The end of the present turn; undefined between turns. */
+  let endsAt: number | undefined;
+  const endTurn = (): void => {
+    endsAt = undefined;
+  };
+  const turns: Turns = {
     begin() {
-      const endsAt = now() + turnMs;
-      return () => now() >= endsAt;
+      if (endsAt === undefined) {
+        endsAt = now() + turnMs;
+        // Runs when all promises have been served, before the event loop goes on.
+        nextTick(endTurn);
+      }
+      const end = endsAt;
+      return () => now() >= end;
     },
     next() {
-      last = last.then(() => setImmediate());
+      last = last.then(() => nextRound()).then(endTurn);
       return last;
     },
+    async ready() {
+      if (turns.begin()()) {
+        await turns.next();
+      }
+    },
   };
+  return turns;
 }
 
 /** Runs a generator to its end without a pause. */
@@ -40,7 +60,8 @@ export function finished<Result>(work: Iterator<void, Result>): Result {
 }
 
 /**
- * Runs a generator to its end, in turns. Work that fits into one turn is done before this returns.
+ * Runs a generator to its end, in turns. Work that fits into the rest of the present turn is done before
+ * this returns.
  *
  * Rejects with the reason of the signal if that is aborted.
  */
@@ -49,16 +70,15 @@ export async function inTurns<Result>(
   turns: Turns,
   signal?: AbortSignal,
 ): Promise<Result> {
-  let isOver = turns.begin();
-  for (;;) {
-    const step = work.next();
-    if (step.done === true) {
-      return step.value;
-    }
+  for (let isOver = turns.begin(); ;) {
     if (isOver()) {
       await turns.next();
       signal?.throwIfAborted();
       isOver = turns.begin();
+    }
+    const step = work.next();
+    if (step.done === true) {
+      return step.value;
     }
   }
 }

@@ -1,7 +1,6 @@
-import type { Chain } from "../../../gen/wasmext/v1/chain_pb.ts";
-import { resolveChain } from "../reads/chain.ts";
 import type { Reader } from "../store.ts";
 import type { Traffic } from "../reads/traffic.ts";
+import type { ResolvedChain } from "./latest-chain.ts";
 import { createWaiter, subscribeUntilAborted } from "./waiter.ts";
 
 /**
@@ -15,19 +14,21 @@ export async function* watchChain(
   target: string,
   traffic: Traffic,
   signal: AbortSignal,
-): AsyncGenerator<Chain, void> {
+): AsyncGenerator<ResolvedChain, void> {
   const waiter = createWaiter();
   const leave = subscribeUntilAborted(store.chainNotifier, target, waiter, signal);
   try {
     let sent: string | undefined;
     while (!signal.aborted) {
-      const chain = resolveChain(store.state, target, traffic);
-      if (chain.etag !== sent) {
-        sent = chain.etag;
-        yield chain;
+      // One commit may change the chains of thousands of targets, each with its watchers.
+      await store.turns.ready();
+      const resolved = store.latestChain.resolve(store.state, target, traffic);
+      if (resolved.chain.etag !== sent) {
+        sent = resolved.chain.etag;
+        yield resolved;
       }
       await waiter.wait(signal, Infinity);
-      // A chain can be large, and many may watch it: each is sent in a turn of its own.
+      // A chain can be large and have many watchers, so each message has its turn.
       await store.turns.next();
     }
   } finally {

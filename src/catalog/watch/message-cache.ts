@@ -1,6 +1,12 @@
 import type { HistoryEntry } from "../state/history.ts";
 import { changeMessage, type WatchMessage } from "./message.ts";
-import { type ChangesByTenant, changesByTenant, maxScannedChanges, seenBy } from "./view.ts";
+import {
+  type ChangesByTenant,
+  changesByTenant,
+  maxScannedChanges,
+  type SeenChange,
+  seenBy,
+} from "./view.ts";
 
 /**
  * The messages of the latest commits. Watchers that see the same of a commit share one message, which is
@@ -20,7 +26,7 @@ export interface MessageCache {
 /** The greatest size of all messages in memory, in bytes. One message is kept whatever its size. */
 const defaultMaxWeight = 16 * 1024 * 1024;
 
-/** The size of an event without the bytes of its object. */
+/** The size of an event without its object and the object's bytes. */
 const eventWeight = 300;
 
 interface Kept {
@@ -86,16 +92,22 @@ export function createMessageCache(maxWeight = defaultMaxWeight): MessageCache {
         return shared.message;
       }
       const message = changeMessage(revision, incarnation, seen);
-      const objects = seen.map(({ change }) =>
-        change.kind === "put-extension"
-          ? change.extension.bytes.byteLength
-          : change.kind === "put-attachments"
-            ? change.attachmentSet.bytes.byteLength
-            : 0,
-      );
-      const bytes = objects.reduce((sum, size) => sum + size, key.length);
-      keep(key, { message, weight: bytes + eventWeight * seen.length });
+      keep(key, { message, weight: seen.reduce(addWeight, 2 * key.length) });
       return message;
     },
   };
+}
+
+/** The size of a change: its object, which may be kept for nothing else, and its encoding. */
+function addWeight(sum: number, { change }: SeenChange): number {
+  switch (change.kind) {
+    case "put-extension":
+      return sum + eventWeight + change.extension.weight + change.extension.bytes.byteLength;
+    case "put-attachments":
+      return (
+        sum + eventWeight + change.attachmentSet.weight + change.attachmentSet.bytes.byteLength
+      );
+    default:
+      return sum + eventWeight;
+  }
 }

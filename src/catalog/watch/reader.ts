@@ -31,8 +31,10 @@ export interface WatchStart {
 
 /** The position of a reader: what comes next. */
 type Position =
-  /** The present state at a revision, after an object; undefined before the first. */
-  | { readonly phase: "state"; readonly revision: bigint; readonly after?: StatePosition }
+  /** The state that is present when its first part is read. */
+  | { readonly phase: "start" }
+  /** The state at a revision, after an object. */
+  | { readonly phase: "state"; readonly revision: bigint; readonly after: StatePosition }
   /** The bookmark that closes the present state. */
   | { readonly phase: "end-of-state"; readonly revision: bigint }
   /** The first commit at or after a revision. */
@@ -71,20 +73,21 @@ export function createWatchReader(store: Reader, start: WatchStart): WatchReader
   const { incarnation } = store;
   checkStart(store, start, organization);
   let position: Position =
-    startRevision === 0n
-      ? { phase: "state", revision: store.state.revision }
-      : { phase: "commits", next: startRevision };
+    startRevision === 0n ? { phase: "start" } : { phase: "commits", next: startRevision };
   // A reader that resumes may begin far behind; it is too slow only if it falls behind later.
   let hasCaughtUp = false;
 
-  const snapshotAt = (revision: bigint): State | undefined =>
-    store.state.revision === revision ? store.state : store.snapshots.at(organization, revision);
-
-  const readState = (revision: bigint, after?: StatePosition): WatchMessage => {
-    const state = snapshotAt(revision);
-    if (state === undefined) {
+  const snapshotAt = (revision: bigint): State => {
+    const { state, snapshots } = store;
+    const kept = state.revision === revision ? state : snapshots.at(organization, revision);
+    if (kept === undefined) {
       throw snapshotNotKept(revision);
     }
+    return kept;
+  };
+
+  const readState = (state: State, after?: StatePosition): WatchMessage => {
+    const { revision } = state;
     const { seen, next } = statePart(state, parent, after);
     if (next !== undefined) {
       // The state is not held here while a slow reader reads, so that its memory is bounded.
@@ -147,8 +150,10 @@ export function createWatchReader(store: Reader, start: WatchStart): WatchReader
         throw otherIncarnation(parent, store.state.revision, store.incarnation);
       }
       switch (position.phase) {
+        case "start":
+          return readState(store.state);
         case "state":
-          return readState(position.revision, position.after);
+          return readState(snapshotAt(position.revision), position.after);
         case "end-of-state":
           return endState(position.revision);
         case "commits":

@@ -27,9 +27,9 @@ export async function* watch(
   { signal, bookmarkIntervalMs, now = () => performance.now() }: WatchOptions,
 ): AsyncGenerator<WatchMessage, void> {
   const waiter = createWaiter();
-  const leave = subscribeUntilAborted(store.commitNotifier, reader.organization, waiter, signal);
   // The history remembers an organization while it is watched; see store.ts.
   store.history.remember(reader.organization);
+  const leave = subscribeUntilAborted(store.commitNotifier, reader.organization, waiter, signal);
   try {
     let bookmarkDue = now() + bookmarkIntervalMs;
     while (!signal.aborted) {

@@ -1,13 +1,14 @@
 import { fromBinary } from "@bufbuild/protobuf";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { WatchResponseSchema } from "../../gen/wasmext/v1/watch_service_pb.ts";
-import { CatalogError } from "../../src/catalog/errors.ts";
-import { createStore, type Store } from "../../src/catalog/store.ts";
-import type { WatchMessage } from "../../src/catalog/watch/message.ts";
-import { createWatchReader, type WatchReader } from "../../src/catalog/watch/reader.ts";
-import { acme, type Acme, blue, createAcme, ext, red, redSecurity } from "../support/acme.ts";
-import { eventsOf } from "../support/watched.ts";
+import { WatchResponseSchema } from "../../../gen/wasmext/v1/watch_service_pb.ts";
+import { CatalogError } from "../../../src/catalog/errors.ts";
+import { createStore, type Store } from "../../../src/catalog/store.ts";
+import type { WatchMessage } from "../../../src/catalog/watch/message.ts";
+import { createWatchReader, type WatchReader } from "../../../src/catalog/watch/reader.ts";
+import { watch } from "../../../src/catalog/watch/watch.ts";
+import { acme, type Acme, blue, createAcme, ext, red, redSecurity } from "../../support/acme.ts";
+import { eventsOf } from "../../support/watched.ts";
 
 const never = (): boolean => false;
 const other = "organizations/other";
@@ -96,6 +97,19 @@ describe("the next revision of a reader", () => {
 });
 
 describe("a reader", () => {
+  test("of the present state begins with the one that is there when it first reads", async () => {
+    const catalog = createAcme();
+    await catalog.put("a");
+    const reader = readerOf(catalog.store, acme);
+    await catalog.put("b");
+    const messages = readAll(reader);
+    expect(messages.flatMap(({ response }) => eventsOf(response))).toEqual([
+      `put ${ext("a")}`,
+      `put ${ext("b")}`,
+    ]);
+    expect(messages.at(-1)).toMatchObject({ bookmark: true, revision: 2n });
+  });
+
   test("gives its turn back while it passes over what its scope does not see", async () => {
     const catalog = createAcme();
     for (let index = 0; index < 500; index++) {
@@ -124,6 +138,23 @@ describe("a reader", () => {
     await catalog.put("a");
     expect((await next).value).toMatchObject({ revision: 41n });
     controller.abort();
+  });
+
+  test("leaves nothing behind when it is watched and given up, however early", async () => {
+    const { store } = createAcme();
+    for (const isEarly of [true, false]) {
+      const controller = new AbortController();
+      if (isEarly) {
+        controller.abort();
+      }
+      const options = { signal: controller.signal, bookmarkIntervalMs: 1_000 };
+      for await (const { bookmark } of watch(store, readerOf(store, acme), options)) {
+        expect(bookmark).toBe(true);
+        controller.abort();
+      }
+      expect(store.history.organizations).toBe(0);
+      expect(store.commitNotifier.size).toBe(0);
+    }
   });
 
   test("shares its messages: watchers of ten tenants cause one encoding a different message", async () => {
@@ -185,6 +216,22 @@ describe("a store that was restored", () => {
     store.restore({ state: from.state, incarnation: from.incarnation, floor: 5n });
     await writeElsewhere(createAcme({ store }), 20);
     expect(store.history.oldest(acme)).toBe(5n);
+  });
+
+  test("goes on remembering organizations that hold nothing but are watched", async () => {
+    const store = createStore({ history: { maxCommits: 2 } });
+    const catalog = createAcme({ store });
+    const controller = new AbortController();
+    const responses = catalog.watches.watch({ parent: acme }, { signal: controller.signal });
+    const iterator = responses[Symbol.asyncIterator]();
+    await iterator.next();
+    const next = iterator.next();
+    const { state, incarnation } = store;
+    store.restore({ state, incarnation, floor: 1n });
+    await writeElsewhere(catalog, 20);
+    await catalog.put("a");
+    expect((await next).value).toMatchObject({ revision: 41n });
+    controller.abort();
   });
 
   test("ends what was being read of another catalog, and of one with a gap", async () => {

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { acme, blue, createAcme, ext, red, redSecurity } from "../support/acme.ts";
+import { createMessageCache } from "../../../src/catalog/watch/message-cache.ts";
+import { acme, blue, createAcme, ext, red, redSecurity } from "../../support/acme.ts";
 
 test("scopes that see the same of a commit share one message, and what nobody sees is not kept", async () => {
   const { put, attach, remove, store } = createAcme();
@@ -34,4 +35,22 @@ test("scopes that see the same of a commit share one message, and what nobody se
   expect(
     messages.messageOf(removed, red, "i")?.response.events.map(({ event }) => event.case),
   ).toEqual(["extensionDeleted", "attachmentSetPut"]);
+});
+
+test("messages are bounded by what they hold in memory, also of objects that are gone", async () => {
+  const { put, store } = createAcme();
+  const maxWeight = 1_000_000;
+  const messages = createMessageCache(maxWeight);
+  let weights = 0;
+  for (let priority = 0; priority < 100; priority++) {
+    await put("a", { priority, config: { list: Array.from({ length: 500 }, () => ({})) } });
+    const entry = store.history.first(acme, store.state.revision);
+    if (entry === undefined) {
+      throw new Error("no commit");
+    }
+    messages.messageOf(entry, acme, "i");
+    weights += entry.weight;
+  }
+  expect(messages.size).toBeGreaterThan(1);
+  expect(messages.size * (weights / 100)).toBeLessThan(maxWeight);
 });
