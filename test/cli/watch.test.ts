@@ -185,7 +185,7 @@ describe("watch", () => {
     const next = changes.next();
     await expect
       .poll(() => notes)
-      .toContain("the connection is lost: no word for 0.02 s; trying again");
+      .toContain("the connection is lost: no message for 0.02 s; trying again");
     await catalog.put("b");
     expect((await next).value).toMatchObject({ action: "created", fqn: ext("b") });
     ending.abort();
