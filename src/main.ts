@@ -41,7 +41,7 @@ function readVersion(): string {
 
 async function serve(options: ServeOptions): Promise<void> {
   const stderr = destination(2);
-  // A log that nobody reads any more is no reason to stop serving.
+  // The server keeps running when the reader of its log is gone.
   stderr.on("error", () => undefined);
   const logger = pino({ level: options.logLevel, base: null }, stderr);
   const { server, url } = await startServer(options, logger);

@@ -1,10 +1,9 @@
 /*
  * The one place where refusals become RPC errors.
  *
- * Every error that leaves the server carries a google.rpc.ErrorInfo, INVALID_ARGUMENT also a
- * google.rpc.BadRequest and a buf.validate.Violations, and one that several things stand in the way of
- * a google.rpc.PreconditionFailure. Two sources feed it: refusals of the catalog,
- * and what Connect itself raises about a request that never reaches a service.
+ * Every error carries a google.rpc.ErrorInfo, INVALID_ARGUMENT also a google.rpc.BadRequest and a
+ * buf.validate.Violations, and an error about preconditions a google.rpc.PreconditionFailure. Errors come
+ * from the catalog, and from Connect for requests that never reach a service.
  */
 import { create, type DescMessage, type MessageInitShape } from "@bufbuild/protobuf";
 import { violationToProto } from "@bufbuild/protovalidate";

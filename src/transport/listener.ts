@@ -90,7 +90,7 @@ export function createListener(options: ListenerOptions): NodeListener {
   const handlers = handlersByPath(options, compressions);
   const shared: Shared = { ...options, handlers, compressions, admission: createAdmission(now) };
   return (request, response) => {
-    // A peer that goes away while an answer is written is no error of ours.
+    // A peer that closes the connection during an answer is not a server error.
     response.on("error", () => undefined);
     const barred = access(request);
     if (barred === undefined && servesPage(request, response, options)) {
