@@ -41,7 +41,7 @@ function buildServer(options: ServeOptions, logger: Logger): Server {
     if (tls === undefined) {
       throw error;
     }
-    throw new Failure(`--tls-cert and --tls-key are no usable pair in PEM: ${messageOf(error)}`);
+    throw new Failure(`--tls-cert and --tls-key are not a valid pair in PEM: ${messageOf(error)}`);
   }
 }
 

@@ -21,13 +21,13 @@ export interface Refusal {
   readonly message: string;
   /** The names involved, for programs. */
   readonly metadata: Readonly<Record<string, string>>;
-  /** Where a request breaks a rule; empty for every other kind. */
-  readonly violations?: readonly FieldProblem[];
-  /** What stands in the way of a request, where that can be several things. */
+  /** The fields that break a rule; empty for every other kind. */
+  readonly violations?: readonly FieldViolation[];
+  /** The preconditions that the request does not meet; empty for most kinds. */
   readonly preconditions?: readonly Precondition[];
 }
 
-/** Something that has to be another way before a request can be carried out. */
+/** A precondition that a request does not meet. */
 export interface Precondition {
   /** The fqn of the object at fault. */
   readonly subject: string;
@@ -36,12 +36,12 @@ export interface Precondition {
 }
 
 /** A field that breaks a rule. */
-export interface FieldProblem {
+export interface FieldViolation {
   /** The path from the request, with proto field names: `wasm_extension.vm_config.env[0].name`. */
   readonly field: string;
   /** The value, what is wrong with it, and the remedy. */
   readonly description: string;
-  /** The same as protovalidate states it. */
+  /** The violation in protovalidate's form. */
   readonly violation: Violation;
 }
 
@@ -56,9 +56,9 @@ export class CatalogError extends Error {
   }
 }
 
-/** The request breaks rules; all of them are named. */
+/** The request breaks rules; every violation is named. */
 export function invalid(
-  problems: readonly FieldProblem[],
+  problems: readonly FieldViolation[],
   reason = "INVALID_FIELDS",
 ): CatalogError {
   const [first] = problems;
@@ -79,7 +79,7 @@ export function invalid(
   });
 }
 
-/** There is no object of that name, or the caller must not know of it. */
+/** The object does not exist, or the caller may not see it. */
 export function notFound(fqn: string): CatalogError {
   return new CatalogError({
     kind: "not-found",
@@ -89,12 +89,12 @@ export function notFound(fqn: string): CatalogError {
   });
 }
 
-/** An object of that name is there already. */
+/** An object of that name already exists. */
 export function alreadyExists(fqn: string): CatalogError {
   return new CatalogError({
     kind: "already-exists",
     reason: "ALREADY_EXISTS",
-    message: `${fqn} exists already; update it, or choose another name`,
+    message: `${fqn} already exists; update it, or choose another name`,
     metadata: { fqn },
   });
 }
@@ -103,16 +103,13 @@ export function alreadyExists(fqn: string): CatalogError {
 export function staleEtag(fqn: string): CatalogError {
   return etagMismatch(
     fqn,
-    "has changed since the etag that was sent; read it again and repeat the change on what it is now",
+    "has changed since the etag that was sent; read it again and repeat the change",
   );
 }
 
 /** The object exists, and the caller did not say which version it has seen. */
 export function missingEtag(fqn: string): CatalogError {
-  return etagMismatch(
-    fqn,
-    "exists already; read it and send the etag that it has now, to replace it",
-  );
+  return etagMismatch(fqn, "already exists; read it and send its current etag to replace it");
 }
 
 /** The object does not exist, and the caller has seen a version of it. */
@@ -132,7 +129,7 @@ function etagMismatch(fqn: string, problem: string): CatalogError {
   });
 }
 
-/** The extension does not exist, or the tenant may not use it; which of both is not said. */
+/** The extension does not exist, or the tenant may not use it; the error does not tell which. */
 export function unusableExtension(extension: string, tenant: string): CatalogError {
   return new CatalogError({
     kind: "failed-precondition",
@@ -142,12 +139,12 @@ export function unusableExtension(extension: string, tenant: string): CatalogErr
   });
 }
 
-/** The catalog takes no writes, since it is not open yet or is being closed. */
+/** The catalog is not open yet, or is being closed. */
 export function journalClosed(): CatalogError {
   return new CatalogError({
     kind: "unavailable",
     reason: "CATALOG_CLOSED",
-    message: "the catalog takes no writes now, since its server starts or stops; try again",
+    message: "the catalog does not accept writes while its server starts or stops; try again",
     metadata: {},
   });
 }
@@ -172,7 +169,7 @@ export function exportTooLarge(parent: string, maxBytes: number): CatalogError {
   });
 }
 
-/** Another system cannot hold what the catalog does; all of it is named. */
+/** Another system cannot hold some of the catalog; each object is named. */
 export function notExportable(
   system: string,
   parent: string,

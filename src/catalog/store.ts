@@ -16,18 +16,18 @@ import { createTurns, type Turns } from "./state/turns.ts";
 import { createLatestChain, type LatestChain } from "./watch/latest-chain.ts";
 import { createMessageCache, type MessageCache } from "./watch/message-cache.ts";
 
-/** What a journal moves, and nobody else: what the catalog holds now. */
+/** The side of a store that only its journal uses. */
 export interface Sink {
   /** The present state. */
   readonly state: State;
-  /** Where work that takes long waits for its turn. */
+  /** The turns of long work. */
   readonly turns: Turns;
-  /** Becomes a catalog that was stored. */
+  /** Replaces everything by a catalog that was stored. */
   restore(restored: Restored): void;
   /**
    * Moves on to the state after a commit, whose revision has to be greater than the present one.
    *
-   * @param prepared - what `prepare` made of the changes, so that it need not be done now
+   * @param prepared - what `prepare` made of the changes, if it was called before
    */
   apply(commit: Commit, prepared?: Prepared): void;
 }
@@ -36,7 +36,7 @@ export interface Sink {
 export interface Restored {
   /** All of it, at its revision. */
   readonly state: State;
-  /** Tells this catalog from every other one, over restarts and on all its servers. */
+  /** Identifies the catalog, over restarts and on all its servers. */
   readonly incarnation: string;
   /** The oldest revision that a watch can begin with. */
   readonly floor: bigint;
@@ -44,23 +44,22 @@ export interface Restored {
   readonly history?: Iterable<{ readonly commit: Commit; readonly replaced: Replaced }>;
 }
 
-/** The catalog in memory, for those who read it. */
+/** The side of a store for readers. */
 export interface Reader extends Pick<Sink, "state" | "turns"> {
   /**
-   * Tells this catalog from every other one, so that what refers to its revisions is not taken for
-   * another's: those of a catalog that begins anew begin with 1 again.
+   * Identifies the catalog that revisions belong to: a catalog that begins anew counts from 1 again.
    */
   readonly incarnation: string;
   readonly history: History;
-  /** Past states that unfinished reads need. */
+  /** Snapshots for unfinished reads. */
   readonly snapshots: Snapshots;
-  /** What the latest commits send to watches. */
+  /** The messages of the latest commits. */
   readonly messages: MessageCache;
-  /** What the latest commits send to watches of chains. */
+  /** The latest chain, shared by its watchers. */
   readonly latestChain: LatestChain;
-  /** Tells of the commits of an organization, by its fqn. */
+  /** Notifies of commits, by the organization's fqn. */
   readonly commitNotifier: Notifier;
-  /** Tells of changes that a chain may have, by the target's fqn. */
+  /** Notifies of possible changes of a chain, by the target's fqn. */
   readonly chainNotifier: Notifier;
 }
 
@@ -69,30 +68,30 @@ export interface Store extends Reader, Sink {}
 
 /** Options of a store. */
 export interface StoreOptions {
-  /** What of the history is kept. Default: 100,000 commits, 128 MiB, a day. */
+  /** Limits of the history. Default: 100,000 commits, 128 MiB, a day. */
   readonly history?: Partial<HistoryLimits>;
-  /** What of past states is kept. Default: 128 MiB, 10 minutes unused. */
+  /** Limits of snapshots. Default: 128 MiB, 10 minutes unused. */
   readonly snapshots?: Partial<SnapshotLimits>;
   /** Default: a new one. */
   readonly incarnation?: string;
-  /** The time in ms; when it began does not matter. */
+  /** Milliseconds since any fixed time. */
   readonly now?: () => number;
 }
 
-/** How much of the history a store keeps, unless it is told otherwise. */
+/** The default limits of the history. */
 export const defaultHistory: HistoryLimits = {
   maxCommits: 100_000,
   maxWeight: 128 * 1024 * 1024,
   maxAgeMs: 24 * 60 * 60 * 1000,
 };
 
-/** How much of past states a store keeps, unless it is told otherwise. */
+/** The default limits of snapshots. */
 export const defaultSnapshots: SnapshotLimits = {
   maxWeight: 128 * 1024 * 1024,
   maxIdleMs: 10 * 60 * 1000,
 };
 
-/** Creates a store that holds nothing. */
+/** Creates an empty store. */
 export function createStore({
   history: historyLimits,
   snapshots: snapshotLimits,
@@ -102,7 +101,7 @@ export function createStore({
   let present = emptyState();
   let incarnation = firstIncarnation;
 
-  // An organization need not exist, so what is known of it goes with the last that needs it.
+  // An organization may be empty: it is forgotten with its last subscription or commit.
   const forgetUnused = (organization: string): void => {
     if (!present.organizations.has(organization) && !commitNotifier.has(organization)) {
       history.forget(organization);
@@ -165,7 +164,7 @@ export function createStore({
 
 const nothingReplaced: Replaced = new Map();
 
-/** Who could use the extensions that changes replace or delete. */
+/** Who could use the extensions before changes replace or delete them. */
 export function replacedBy(state: State, changes: readonly Change[]): Replaced {
   let replaced: Map<string, Usability> | undefined;
   for (const { kind, fqn } of changes) {

@@ -1,7 +1,6 @@
 /*
- * Holds a server to what it was asked for: an answer that is something else is an error which names the
- * call. What a server may leave out of a message is empty, so an answer that is not one of ours, or is
- * cut short, would pass for an empty one.
+ * Checks that a server's answer belongs to the request; otherwise the error names the call. Protobuf reads
+ * missing fields as empty, so a foreign or truncated answer would look like an empty one.
  */
 import type {
   DescMessage,
@@ -68,7 +67,7 @@ function check<I extends DescMessage, O extends DescMessage>(
   return [method, problemOf as Check<Message, Message>];
 }
 
-/** What a delete is answered with says nothing, so there is nothing to check. */
+/** The answer to a delete is empty, so there is nothing to check. */
 const checks = new Map([
   check(WasmExtensions.method.getWasmExtension, ({ fqn }, answer) => problemOfObject(fqn, answer)),
   check(WasmExtensions.method.createWasmExtension, ({ parent, name }, answer) =>

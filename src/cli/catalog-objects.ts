@@ -1,4 +1,4 @@
-/* What a server holds, read as objects. */
+/* Reads the objects of a server. */
 import type { JsonObject } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
 import type { WasmExtension } from "../../gen/tetrateio/api/tsb/extension/v2/wasm_extension_pb.ts";
@@ -18,7 +18,7 @@ export interface CatalogObjects {
 
 const pageSize = 500;
 
-/** Reads one object: an extension, or the attachment set of a target; undefined if there is none. */
+/** Reads an extension, or the attachment set of a target; undefined if it does not exist. */
 export async function findObject(
   clients: Clients,
   fqn: string,
@@ -33,7 +33,7 @@ export async function findObject(
   }
 }
 
-/** Reads one object. Raises a ConnectError with the code NotFound if there is none. */
+/** Reads one object. Raises a ConnectError with the code NotFound if it does not exist. */
 export async function getObject(
   { extensions, attachments }: Clients,
   fqn: string,
@@ -89,7 +89,7 @@ async function presentState({ watches }: Clients, parent: string): Promise<Catal
         }
       }
       if (bookmark) {
-        // Ends the loop. To leave it would leave the timer of the call's deadline behind.
+        // The loop ends here. A break would leave the timer of the call's deadline running.
         enough.abort();
       }
     }

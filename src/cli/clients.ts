@@ -5,7 +5,7 @@ import { ChainService } from "../../gen/wasmext/v1/chain_service_pb.ts";
 import { ExportService } from "../../gen/wasmext/v1/export_service_pb.ts";
 import { WatchService } from "../../gen/wasmext/v1/watch_service_pb.ts";
 
-/** The services of a server, as the commands call them. */
+/** Clients for the services of a server. */
 export interface Clients {
   readonly extensions: Client<typeof WasmExtensions>;
   readonly attachments: Client<typeof AttachmentService>;

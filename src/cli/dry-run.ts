@@ -10,13 +10,13 @@ import { type Outcome, putAttachmentSet, putExtension, putObject } from "./put.t
 import type { Shell } from "./shell.ts";
 import { storedAttachmentSets, storedExtensions } from "./stored-objects.ts";
 
-/** The least history that a store can have: nobody watches a copy. */
+/** The least history that a store can have: a copy has no watches. */
 const leastHistory = { history: { maxCommits: 1, maxWeight: 1 } };
 
 /**
- * Makes a function that puts objects into a copy, in this process, of what a server has of some
- * objects, and of the extensions that they attach. It answers as the server would, but for the
- * server's limit to messages, which is not known.
+ * Returns a function that puts objects into an in-memory copy of a server's objects and the extensions
+ * that they attach. It answers as the server would, except for the server's limit to messages, which is
+ * not known.
  */
 export async function createDryRun(
   shell: Shell,
@@ -48,7 +48,7 @@ async function createCopy(
   const known = new Set(extensions.map(({ fqn }) => fqn));
   return (object) =>
     object.kind === "WasmExtension" && !known.has(object.extension.fqn)
-      ? // It is not there, so there is no need to look for it.
+      ? // It does not exist, so putObject need not read it.
         putExtension(copy, object.extension, "")
       : putObject(copy, object);
 }

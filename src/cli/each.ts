@@ -8,7 +8,7 @@ export interface Work<Item> {
   readonly items: readonly Item[];
   /** The server's address. */
   readonly server: string;
-  /** Does it to one. */
+  /** Does it to one object. */
   readonly act: (item: Item) => Promise<void>;
   /** Says why one was refused, by a server or by the command itself, one problem a line. */
   readonly explain: (item: Item, error: ConnectError | Failure) => readonly string[];
@@ -17,15 +17,14 @@ export interface Work<Item> {
 /** How work on several objects ended. */
 export interface Tally {
   readonly refused: number;
-  /** What was not done because the server was lost; of the first of them that is not known. */
+  /** What was not done because the server was lost. The outcome of the first is unknown. */
   readonly remaining: number;
   /** Why the work has failed; undefined if all of it is done. */
   readonly failure: Failure | undefined;
 }
 
 /**
- * Does something to one object after the other. It goes on after one that a server refuses, and stops
- * when the server is lost.
+ * Does something to one object after the other. A refusal does not stop it; a lost server does.
  */
 export async function forEachObject<Item>(
   shell: Shell,

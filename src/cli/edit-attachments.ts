@@ -9,14 +9,13 @@ import type { Clients } from "./clients.ts";
 import { isOvertaken, type Outcome, putAttachmentSet } from "./put.ts";
 
 /**
- * How often an edit is made anew because someone else was faster. Whenever that happens someone else
- * has got through, so it takes as many as there are others at most.
+ * The greatest number of retries after a conflict. Each conflict is another writer's success, so this many
+ * concurrent writers are handled.
  */
 const maxAttempts = 100;
 
 /**
- * Edits the attachment set of a target as it is now; if someone else writes it meanwhile, edits what
- * they made of it.
+ * Edits the present attachment set of a target; repeats the edit if someone else writes the set meanwhile.
  *
  * @param edit - is given an empty set where the target has none; returns undefined to leave it alone
  */

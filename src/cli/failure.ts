@@ -1,6 +1,6 @@
 /*
- * Why a command fails, in lines for people. Two things end one: a Failure, which it raises itself, and
- * a ConnectError, which is what a server says, or that there is none.
+ * Why a command fails, in lines for people. A command ends with a Failure, which it raises itself, or with
+ * a ConnectError, from the server or from the connection.
  */
 import type { ConnectError } from "@connectrpc/connect";
 import { Code } from "@connectrpc/connect";
@@ -12,7 +12,7 @@ import {
 
 /** Is raised if a command cannot do what it was asked to; the command ends with exit code 1. */
 export class Failure extends Error {
-  /** What went wrong, one problem a line, with the remedy. Empty if all of it has been said. */
+  /** One problem a line, with the remedy. Empty if all of them have been printed. */
   readonly lines: readonly string[];
 
   constructor(lines: string | readonly string[]) {
@@ -22,14 +22,14 @@ export class Failure extends Error {
   }
 }
 
-/** A field or an object at fault, of several. */
+/** A violation that a server reports: of a field, or of a precondition. */
 export interface FaultyPart {
   /** The path of a field, or the fqn of an object. */
   readonly name: string;
   readonly description: string;
 }
 
-/** What a server refuses a request for, part by part; empty where it does not say. */
+/** The violations that a server reports; empty for other errors. */
 export function faultyParts(error: ConnectError): FaultyPart[] {
   return [
     ...error
@@ -48,13 +48,13 @@ export function reasonOf(error: ConnectError): string | undefined {
   return error.findDetails(ErrorInfoSchema).find(({ domain }) => domain === "wasmext")?.reason;
 }
 
-/** How many parts are at fault; errors list the first of them. */
+/** The number of violations; an error lists only the first of them. */
 function countOf(error: ConnectError): number {
   const [info] = error.findDetails(ErrorInfoSchema);
   return Number(info?.metadata["violations"] ?? 0);
 }
 
-/** Tells whether a server has looked at a request and refused it: another one may go through. */
+/** Tells whether a server refused a request itself, so that other requests may succeed. */
 export function isRefusal(error: ConnectError): boolean {
   return reasonOf(error) !== undefined && error.code !== Code.Unavailable;
 }
@@ -86,7 +86,7 @@ export function explainError(error: ConnectError, server: string): string[] {
 
 const otherServer = "start a server with wasmext serve, or name another one with --server";
 
-/** An error of the network or of TLS, which says of a connection why it cannot be made. */
+/** An error of the network or of TLS. */
 type SystemError = Error & { readonly code: string; readonly syscall?: string };
 
 function systemErrorOf(error: ConnectError): SystemError | undefined {
@@ -106,13 +106,13 @@ function isSystemError(cause: unknown): cause is SystemError {
   );
 }
 
-/** A connection that was there; one that could not be made fails in `connect`. */
+/** Tells whether an established connection was lost; one that cannot be made fails in `connect`. */
 function isLost({ code, syscall }: SystemError): boolean {
   return ["ECONNRESET", "EPIPE", "ETIMEDOUT"].includes(code) && syscall !== "connect";
 }
 
 function explainLoss(server: string, { message }: SystemError): string {
-  return `${server}: the connection was lost: ${message}; look what has been done and run the command again, or check --server: one with TLS wants https://`;
+  return `${server}: the connection was lost: ${message}; check what has been done and run the command again, or check --server: TLS needs https://`;
 }
 
 function explainCause(server: string, { code, message }: SystemError): string {

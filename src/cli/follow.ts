@@ -25,7 +25,7 @@ export interface FollowOptions {
   readonly wait: (ms: number) => Promise<void>;
 }
 
-/** After how long an attempt that fails was one with a server, in ms. */
+/** An attempt that lasted at least this long had reached a server, in ms. */
 const patienceMs = 1_000;
 
 /** Between attempts, in ms. */
@@ -33,11 +33,11 @@ const leastWaitMs = 100;
 const mostWaitMs = 5_000;
 
 /**
- * Follows what is under an organization or a tenant, over lost connections: see watch-place.ts for what
- * is told then. Yields changes as they come, until the signal is aborted.
+ * Follows an organization or a tenant, over lost connections (see watch-place.ts). Yields changes until the
+ * signal is aborted.
  *
- * Raises the ConnectError of a request that is refused, and of a server that cannot be reached at the
- * first attempt. Later it is tried again until it is there.
+ * Raises the ConnectError of a request that is refused, and of a first attempt that cannot reach the
+ * server. Later attempts are repeated.
  */
 export async function* follow(
   { watches }: Pick<Clients, "watches">,
@@ -52,7 +52,7 @@ export async function* follow(
     const began = now();
     try {
       const request = { parent, ...place.start() };
-      for await (const response of heard(watches, request, { signal, silenceMs })) {
+      for await (const response of messagesOf(watches, request, { signal, silenceMs })) {
         wasConnected = true;
         waitMs = leastWaitMs;
         noteOnce(undefined);
@@ -83,8 +83,8 @@ export async function* follow(
   }
 }
 
-/** The messages of a watch, which is ended when none has come for a time. */
-async function* heard(
+/** The messages of a watch. The watch is ended after a time without messages. */
+async function* messagesOf(
   watches: Clients["watches"],
   request: { parent: string; startRevision: bigint; incarnation: string },
   { signal, silenceMs }: Pick<FollowOptions, "signal" | "silenceMs">,
@@ -92,12 +92,12 @@ async function* heard(
   const dead = new AbortController();
   const end = AbortSignal.any([signal, dead.signal]);
   const onSilence = (): void => {
-    dead.abort(new ConnectError(`no word for ${silenceMs / 1000} s`, Code.Unavailable));
+    dead.abort(new ConnectError(`no message for ${silenceMs / 1000} s`, Code.Unavailable));
   };
   let silence = setTimeout(onSilence, silenceMs);
   try {
     for await (const response of watches.watch(request, { signal: end, timeoutMs: 0 })) {
-      // How long a message is worked on says nothing of the connection.
+      // The time spent on a message does not count.
       clearTimeout(silence);
       yield response;
       silence = setTimeout(onSilence, silenceMs);
@@ -107,7 +107,7 @@ async function* heard(
   }
 }
 
-/** Says the same again only after it has been otherwise in between: undefined. */
+/** Reports a note once, until it is reset with undefined. */
 function createNotes(note: (text: string) => void): (text: string | undefined) => void {
   let last: string | undefined;
   return (text) => {
@@ -125,7 +125,7 @@ function isPassing(error: ConnectError): boolean {
     : error.code === Code.Unavailable || error.code === Code.ResourceExhausted;
 }
 
-/** What clients say of a connection that is cut, or what stands in between of a server that is gone. */
+/** Codes of a lost connection, from clients and from proxies. */
 const connectionCodes: readonly Code[] = [
   Code.Unavailable,
   Code.Internal,

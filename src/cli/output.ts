@@ -21,7 +21,7 @@ export function printData(shell: Shell, format: "yaml" | "json", data: JsonValue
   );
 }
 
-/** JSON in which no text that others wrote steers a terminal. */
+/** JSON without characters that control a terminal. */
 export function safeJson(data: JsonValue, indent?: number): string {
   return JSON.stringify(data, undefined, indent).replaceAll(unsafe, escaped);
 }

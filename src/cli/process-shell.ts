@@ -13,7 +13,7 @@ export interface Streams {
 /** Clears the line that the cursor is in, and puts the cursor to its beginning. */
 const clearLine = "\r\u001b[K";
 
-/** What a shell cannot know of its process. */
+/** What a shell needs from its process. */
 export interface ProcessParts extends Pick<Shell, "version"> {
   /** Is called when output is lost, on a full disk for instance: the process has failed. */
   readonly fail: () => void;
@@ -26,8 +26,7 @@ export function createProcessShell(
 ): Shell {
   const closed = new AbortController();
   stdout.on("error", (error: NodeJS.ErrnoException) => {
-    // Nobody who reads what is printed is no failure: commands that write end what they have begun, and
-    // those that only print come to their end.
+    // A closed pipe is not a failure: commands finish their writes.
     if (error.code !== "EPIPE" && !closed.signal.aborted) {
       stderr.write(`error: cannot write to standard output: ${error.message}\n`);
       fail();
@@ -60,7 +59,7 @@ export function createProcessShell(
       if (stdout.isTTY ? aboveProgress(write) : write()) {
         return;
       }
-      // Rejects when the stream fails, which the listener above has heard of.
+      // Rejects when the stream fails; the error listener above handles that.
       await once(stdout, "drain").catch(() => undefined);
     },
     say(line) {

@@ -13,10 +13,10 @@ import type { Shell } from "./shell.ts";
 import { complain } from "./text.ts";
 import { watchCommand } from "./commands/watch.ts";
 
-/** What a process ends with. */
+/** An exit code. */
 export const exitCodes = { done: 0, failed: 1, usage: 2 } as const;
 
-/** The codes that a process ends with. */
+/** The exit codes. */
 type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
 
 /**
@@ -86,7 +86,7 @@ function createProgram(
   return program;
 }
 
-/** Commands that are added do not take over how errors end, and where text goes. */
+/** Applies the handling of errors and output to subcommands, which do not inherit it. */
 function inherit(command: Command, from: Command): void {
   command.copyInheritedSettings(from);
   for (const inner of command.commands) {

@@ -1,6 +1,6 @@
 /*
- * Puts one object: reads it, and creates it or replaces it with the etag that was read, so that nothing
- * is overwritten that this has not seen.
+ * Puts one object: reads it, and creates it or replaces it with the etag that was read, so that no other
+ * write is lost.
  */
 import { ConnectError } from "@connectrpc/connect";
 import type { WasmExtension } from "../../gen/tetrateio/api/tsb/extension/v2/wasm_extension_pb.ts";
@@ -11,7 +11,7 @@ import { findObject } from "./catalog-objects.ts";
 import type { Clients } from "./clients.ts";
 import { reasonOf } from "./failure.ts";
 
-/** What has become of an object. */
+/** The outcome of a put. */
 export type Outcome = "created" | "configured" | "unchanged";
 
 /** Puts an object. Raises a ConnectError if the server refuses it. */

@@ -13,7 +13,7 @@ export interface SessionOptions {
   readonly token?: string;
 }
 
-/** How long a server may take to answer a unary call, in ms. */
+/** The deadline of a unary call, in ms. */
 const timeoutMs = 60_000;
 
 /** A command that talks to a server. */
@@ -43,10 +43,10 @@ export async function withSession(
   run: (clients: Clients, server: string) => Promise<void>,
 ): Promise<void> {
   if (token !== undefined && !/^[\x21-\x7e]+$/.test(token)) {
-    // Not an error of the option's parser, which would print the token.
-    throw new Failure("the token of --token or WASMEXT_TOKEN holds characters that no token has");
+    // The error of an option's parser would print the token.
+    throw new Failure("the token of --token or WASMEXT_TOKEN has invalid characters");
   }
-  // HTTP/1.1 passes every proxy, and a server that is none of ours answers it in words.
+  // HTTP/1.1 passes every proxy, and a foreign server answers it with a readable error.
   const transport = createConnectTransport({
     baseUrl: server,
     httpVersion: "1.1",

@@ -2,7 +2,7 @@
 export interface Shell {
   /** The version of the program. */
   readonly version: string;
-  /** Writes to standard output. Resolves when there is room for more, or nobody reads any more. */
+  /** Writes to standard output. Resolves when there is room for more, or when the pipe is closed. */
   print(text: string): Promise<void>;
   /** Writes a line to standard error. */
   say(line: string): void;
@@ -12,7 +12,7 @@ export interface Shell {
   readonly hasColours: boolean;
   /** Whether standard error does. */
   readonly hasErrorColours: boolean;
-  /** Is aborted when nobody reads standard output any more. */
+  /** Is aborted when the pipe of standard output is closed. */
   readonly closed: AbortSignal;
   /** Reads standard input to its end, or raises a TooLargeError after so many bytes. */
   readInput(maxBytes: number): Promise<Buffer>;

@@ -1,17 +1,17 @@
 import { createReadStream } from "node:fs";
 import { readdir, realpath, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { formatProblem } from "../yaml/problem.ts";
-import { enoughProblems, readObjects, type SourcedObject } from "../yaml/read.ts";
+import { formatDiagnostic } from "../yaml/problem.ts";
+import { enoughDiagnostics, readObjects, type SourcedObject } from "../yaml/read.ts";
 import { Failure } from "./failure.ts";
 import { createProgress } from "./progress.ts";
 import { readBounded, TooLargeError } from "./read-bounded.ts";
 import type { Shell } from "./shell.ts";
 
-/** What stands for standard input. */
+/** The name of standard input. */
 const standardInput = "-";
 
-/** How much a file may hold, in bytes: what is in it is kept in memory. */
+/** The greatest size of a file, in bytes: files are kept in memory. */
 export const maxFileBytes = 256 * 1024 * 1024;
 
 const documentName = /\.(?:ya?ml|json)$/i;
@@ -24,7 +24,7 @@ export function filesArgument(text: string, before: readonly string[] = []): str
 /**
  * Reads the objects of files, of folders with all that is in them, and of standard input.
  *
- * Raises a Failure that names everything that cannot be read, and every object that stands twice.
+ * Raises a Failure that names everything that cannot be read, and every duplicate object.
  */
 export async function readSources(
   shell: Shell,
@@ -34,7 +34,7 @@ export async function readSources(
   let objects: SourcedObject[] = [];
   const progress = createProgress(shell, (done) => `read ${done} documents`);
   for (const { name, read } of await filesOf(shell, sources, problems)) {
-    if (problems.length > enoughProblems) {
+    if (problems.length > enoughDiagnostics) {
       break;
     }
     const text = await read().then(decode, (error: unknown) => explain(error));
@@ -46,7 +46,7 @@ export async function readSources(
       progress.advance();
     });
     objects = objects.concat(found.objects);
-    problems = problems.concat(found.problems.map(formatProblem));
+    problems = problems.concat(found.diagnostics.map(formatDiagnostic));
   }
   progress.end();
   problems = problems.concat(duplicatesIn(objects));
@@ -62,8 +62,8 @@ export async function readSources(
 }
 
 function firstOf(problems: readonly string[]): readonly string[] {
-  return problems.length > enoughProblems
-    ? [...problems.slice(0, enoughProblems), "and more problems; solve these first"]
+  return problems.length > enoughDiagnostics
+    ? [...problems.slice(0, enoughDiagnostics), "and more problems; solve these first"]
     : problems;
 }
 
@@ -101,8 +101,8 @@ async function filesOf(
 }
 
 /**
- * The files in a folder, and in those below it, by name. Names that begin with a dot are left out, and
- * what is no file. A link to a folder that it stands in adds nothing.
+ * The files in a folder and its subfolders, by name. Names that begin with a dot, and anything but regular
+ * files, are left out. A link to an enclosing folder is not followed.
  */
 async function documentsIn(folder: string, within: readonly string[] = []): Promise<string[]> {
   const names: string[] = [];
@@ -116,7 +116,7 @@ async function documentsIn(folder: string, within: readonly string[] = []): Prom
     }
     const path = join(folder, entry);
     const isDocument = documentName.test(entry);
-    // A link that leads nowhere matters if it is one of ours.
+    // A broken link is an error only if its name is that of a document.
     const kind = await (isDocument ? stat(path) : stat(path).catch(() => undefined));
     if (kind?.isDirectory() === true) {
       names.push(...(await documentsIn(path, [...within, real])));
@@ -136,8 +136,8 @@ function duplicatesIn(objects: readonly SourcedObject[]): string[] {
       return [];
     }
     const { file, line } = other.position;
-    const message = `${object.fqn} stands in ${file}:${line} already; keep one of the two`;
-    return [formatProblem({ ...object.position, field: "", message })];
+    const message = `${object.fqn} is a duplicate of ${file}:${line}; keep one of the two`;
+    return [formatDiagnostic({ ...object.position, field: "", message })];
   });
 }
 
@@ -149,13 +149,13 @@ function decode(bytes: Buffer): string | Unreadable {
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch {
-    return { problem: "is no text in UTF-8; convert it" };
+    return { problem: "is not UTF-8 text; convert it" };
   }
 }
 
 const explanations: Readonly<Record<string, string>> = {
-  ENOENT: "there is no such file or folder; check the name",
-  EACCES: "may not be read; check its permissions",
+  ENOENT: "no such file or folder; check the name",
+  EACCES: "permission denied; check its permissions",
 };
 
 function explain(error: unknown): Unreadable {

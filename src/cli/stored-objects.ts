@@ -7,12 +7,12 @@ import type { Clients } from "./clients.ts";
 import { isRefusal } from "./failure.ts";
 import type { Progress } from "./progress.ts";
 
-/** From how many objects of an organization on its list is read, instead of one after the other. */
+/** From this number of objects of an organization on, its list is read instead of single objects. */
 const leastForList = 200;
 
 const pageSize = 1_000;
 
-/** Reads those of the extensions that a server has. */
+/** Reads extensions. Those that do not exist are left out. */
 export function storedExtensions(
   clients: Clients,
   fqns: Iterable<string>,
@@ -30,7 +30,7 @@ export function storedExtensions(
   });
 }
 
-/** Reads those of the attachment sets that a server has. */
+/** Reads attachment sets. Those that do not exist are left out. */
 export function storedAttachmentSets(
   clients: Clients,
   fqns: Iterable<string>,

@@ -2,7 +2,7 @@ import { styleText } from "node:util";
 import { escaped } from "../yaml/escape.ts";
 import type { Shell } from "./shell.ts";
 
-/** What a text means, which decides its colour. */
+/** The meaning of a text, which decides its colour. */
 export type Tone = "good" | "changed" | "quiet" | "bad" | "heading";
 
 const styles = {
@@ -31,8 +31,8 @@ function styled(tone: Tone, text: string): string {
 }
 
 /**
- * Makes text that others wrote fit to show: what would move the cursor, change colours or turn the
- * direction of writing is shown as an escape.
+ * Makes foreign text safe for a terminal: characters that move the cursor, change colours or reverse the
+ * direction of text become escapes.
  */
 export function printable(text: string): string {
   return text.replaceAll(/[\p{Cc}\p{Bidi_Control}\u2028\u2029]/gu, escaped);

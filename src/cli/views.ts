@@ -1,4 +1,4 @@
-/* What tables show of objects. */
+/* Objects as tables. */
 import {
   type WasmExtension,
   WasmExtension_PluginPhase as Phase,
@@ -16,7 +16,7 @@ import type { CatalogObjects } from "./catalog-objects.ts";
 import type { Shell } from "./shell.ts";
 import { formatTable } from "./text.ts";
 
-/** What stands where there is nothing to show. */
+/** The content of an empty cell. */
 export const nothing = "-";
 
 /** Tables of objects: extensions, then attachments. */

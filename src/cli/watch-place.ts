@@ -1,13 +1,11 @@
 /*
- * Where a watch is in the changes of an organization or a tenant, so that it can go on over a lost
- * connection.
+ * The position of a watch, so that it can continue after a lost connection.
  *
- * 1. What has been told is remembered as one etag an object, so that a watch which has to begin again
- *    with the present state tells the differences alone: each object that changed, once, and each
- *    that is gone.
- * 2. A watch resumes after the last revision that it has seen, of the incarnation that it has seen it
- *    in; if the server no longer knows that, it begins again as in 1.
- * 3. The present state is complete with its bookmark. Until then nothing is taken to be gone, and a
+ * 1. The etag of each reported object is kept, so that a watch which has to begin again with the present
+ *    state reports the differences only: each changed object once, and each deleted object.
+ * 2. A watch resumes after the last revision that it has seen, in the same incarnation; if the server no
+ *    longer keeps that, the watch begins again as in 1.
+ * 3. The present state is complete with its bookmark. Until then no object is reported as deleted, and a
  *    watch that is cut off begins again.
  */
 import { Code, type ConnectError } from "@connectrpc/connect";
@@ -29,11 +27,11 @@ export interface Change {
 export interface WatchPlace {
   /** What to ask for at the beginning of a stream. */
   start(): { startRevision: bigint; incarnation: string };
-  /** What a message changes, that has not been told. */
+  /** The changes of a message that have not been reported. */
   read(response: WatchResponse): Generator<Change>;
-  /** Tells whether an error means that the server no longer knows the place, and all can be read anew. */
+  /** Tells whether an error means that the watch has to begin again with the present state. */
   isLost(error: ConnectError): boolean;
-  /** Goes back to the present state, to tell how it differs from what has been told. */
+  /** Begins again with the present state, to report the differences. */
   beginAgain(): void;
 }
 
@@ -95,7 +93,7 @@ export function createPlace(startRevision: bigint): WatchPlace {
       const isState = next === 0n;
       yield* isState ? readPart(response) : readCommit(response);
       ({ incarnation } = response);
-      // One that waits for a revision in the future gets bookmarks of what there is.
+      // A watch that waits for a future revision gets bookmarks of the present one.
       if ((!isState || response.bookmark) && response.revision >= next) {
         next = response.revision + 1n;
       }

@@ -30,7 +30,7 @@ export interface Journal {
   close(): Promise<void>;
 }
 
-/** What is said of a write beside its plan. */
+/** The options of a write. */
 export interface WriteOptions {
   /** Gives the write up, unless its commit has been made. */
   readonly signal?: AbortSignal;

@@ -6,7 +6,7 @@ export interface Queues {
   idle(): Promise<void>;
 }
 
-/** Creates queues in which nobody waits. */
+/** Creates empty queues. */
 export function createQueues(): Queues {
   const last = new Map<string, Promise<unknown>>();
   return {

@@ -2,7 +2,7 @@
 export class Interrupted extends Error {
   /** What the signal was aborted with. */
   readonly reason: unknown;
-  /** What the error's metadata has beside what the reason says, for programs. */
+  /** Additional metadata of the error, for programs. */
   readonly metadata: Readonly<Record<string, string>>;
 
   constructor(reason: unknown, metadata: Readonly<Record<string, string>>) {

@@ -15,7 +15,7 @@ import type { Reader } from "../catalog/store.ts";
 import type { Journal } from "../journal/journal.ts";
 import type { Answer } from "./answer.ts";
 
-/** What a method works on beside its request. */
+/** The context of a method. */
 export interface Call {
   /** The catalog, to read. */
   readonly reader: Reader;

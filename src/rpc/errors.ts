@@ -1,10 +1,9 @@
 /*
  * The one place where refusals become RPC errors.
  *
- * Every error that leaves the server carries a google.rpc.ErrorInfo, INVALID_ARGUMENT also a
- * google.rpc.BadRequest and a buf.validate.Violations, and one that several things stand in the way of
- * a google.rpc.PreconditionFailure. Two sources feed it: refusals of the catalog,
- * and what Connect itself raises about a request that never reaches a service.
+ * Every error carries a google.rpc.ErrorInfo, INVALID_ARGUMENT also a google.rpc.BadRequest and a
+ * buf.validate.Violations, and an error about preconditions a google.rpc.PreconditionFailure. Errors come
+ * from the catalog, and from Connect for requests that never reach a service.
  */
 import { create, type DescMessage, type MessageInitShape } from "@bufbuild/protobuf";
 import { violationToProto } from "@bufbuild/protovalidate";
@@ -18,7 +17,7 @@ import {
 import type {
   CatalogError,
   CatalogErrorKind,
-  FieldProblem,
+  FieldViolation,
   Precondition,
 } from "../catalog/errors.ts";
 
@@ -126,7 +125,7 @@ function fieldPath(path: string) {
   return { elements: steps };
 }
 
-function invalidDetails(problems: readonly FieldProblem[]): Detail[] {
+function invalidDetails(problems: readonly FieldViolation[]): Detail[] {
   const listed = firstOf(problems, ({ field, description, violation }) => [
     ...[field, field],
     ...[description, violation.message],

@@ -94,7 +94,7 @@ export function createListener(options: ListenerOptions): NodeListener {
   const admission = createAdmission(now);
   const shared: Shared = { ...options, handlers, compressions, admission };
   return (request, response) => {
-    // A peer that goes away while an answer is written is no error of ours.
+    // A peer that closes the connection during an answer is not a server error.
     response.on("error", () => undefined);
     const barred = hostPolicy(request);
     if (barred === undefined && servesPage(request, response, options)) {

@@ -19,7 +19,7 @@ export type JsonStep =
       readonly holder: DescMessage | undefined;
     };
 
-/** A place where JSON is no message of its type. */
+/** A place where JSON does not match the message type. */
 export interface Unreadable {
   /** The way to the value at fault; empty where the whole is. */
   readonly path: readonly JsonStep[];
@@ -30,7 +30,7 @@ export interface Unreadable {
 }
 
 /**
- * Finds the places because of which JSON is no message of a type. Finds none in JSON that is one.
+ * Finds the places where JSON does not match a message type.
  *
  * This costs several times what reading costs, and is for errors alone.
  */

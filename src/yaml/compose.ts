@@ -1,22 +1,22 @@
 /*
  * The documents of a text, one after the other, as the syntax trees of the YAML library.
  *
- * What the library would take long for, or would not take, is handled between its lexer and its parser:
+ * Between the lexer and the parser of the library:
  *
  * 1. A document that is too large or too deep is refused before it is parsed.
  * 2. A JSON object ends its document, so that another one may follow without a separator.
  * 3. Each item of a list that is a whole document, as `-o json` prints it, is a document of its own, so
  *    that the list may be of any length.
- * 4. Two braces in a row are refused as the beginning of a template: no key is a mapping.
+ * 4. Two braces in a row are refused as the beginning of a template.
  */
 import { Composer, CST, type Document, Lexer, Parser } from "yaml";
 import { createCutter } from "./cutter.ts";
-import type { Fault } from "./fault.ts";
+import type { OffsetDiagnostic } from "./fault.ts";
 
 /** A document, or what ends the reading of a text. */
 export type Composed =
   | { readonly kind: "document"; readonly document: Document.Parsed }
-  | { readonly kind: "fault"; readonly fault: Fault };
+  | { readonly kind: "unreadable"; readonly diagnostic: OffsetDiagnostic };
 
 const options = {
   prettyErrors: false,
@@ -27,7 +27,7 @@ const options = {
 } as const;
 
 /**
- * Reads documents until the text ends or cannot be read on.
+ * Reads documents until the end of the text, or until the first diagnostic.
  *
  * @param start - the offset of the text in its file; all offsets are given in the file
  */
@@ -39,7 +39,7 @@ export function* compose(text: string, start: number): Generator<Composed, void>
   for (const lexeme of new Lexer().lex(text)) {
     const { offset } = parser;
     const cut = cutter.next(lexeme, { offset, depth: parser.stack.length });
-    if (cut.kind === "fault") {
+    if (cut.kind === "unreadable") {
       yield* documents(composer.end());
       yield cut;
       return;
@@ -62,9 +62,9 @@ export function* compose(text: string, start: number): Generator<Composed, void>
     return;
   }
   yield* documents(composer.end());
-  const fault = cutter.end();
-  if (fault !== undefined) {
-    yield { kind: "fault", fault };
+  const diagnostic = cutter.end();
+  if (diagnostic !== undefined) {
+    yield { kind: "unreadable", diagnostic };
   }
 }
 
@@ -72,13 +72,13 @@ export function* compose(text: string, start: number): Generator<Composed, void>
 function* composeTokens(
   composer: Composer,
   tokens: Iterable<CST.Token>,
-): Generator<Composed, Fault | undefined> {
+): Generator<Composed, OffsetDiagnostic | undefined> {
   for (const token of tokens) {
-    const fault = faultOfToken(token);
-    if (fault !== undefined) {
+    const diagnostic = diagnosticOfToken(token);
+    if (diagnostic !== undefined) {
       yield* documents(composer.end());
-      yield { kind: "fault", fault };
-      return fault;
+      yield { kind: "unreadable", diagnostic };
+      return diagnostic;
     }
     yield* documents(composer.next(token));
   }
@@ -91,10 +91,10 @@ function* documents(composed: Iterable<Document.Parsed>): Generator<Composed> {
   }
 }
 
-function faultOfToken(token: CST.Token): Fault | undefined {
+function diagnosticOfToken(token: CST.Token): OffsetDiagnostic | undefined {
   if (token.type === "directive" && !/^%YAML[ \t]+1\.2(?:\s|$)/.test(token.source)) {
     const message = token.source.startsWith("%YAML")
-      ? "the document says that it is not YAML 1.2; leave %YAML out"
+      ? "the %YAML directive names a version other than 1.2; leave it out"
       : `the directive ${token.source} is not supported; leave it out`;
     return { offset: token.offset, message };
   }

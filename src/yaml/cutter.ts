@@ -1,8 +1,8 @@
-/* Decides where documents end, and what is refused before it is parsed; see compose.ts. */
+/* Splits lexemes into documents, and refuses some before they are parsed; see compose.ts. */
 import { CST } from "yaml";
-import type { Fault } from "./fault.ts";
+import type { OffsetDiagnostic } from "./fault.ts";
 
-/** What to do with a lexeme. */
+/** A decision about a lexeme. */
 export type Cut =
   | {
       readonly kind: "go on";
@@ -11,12 +11,12 @@ export type Cut =
       /** The lexeme is not part of any document. */
       readonly isLeftOut: boolean;
     }
-  | { readonly kind: "fault"; readonly fault: Fault };
+  | { readonly kind: "unreadable"; readonly diagnostic: OffsetDiagnostic };
 
 /** Where the parser is. */
 export interface Place {
   readonly offset: number;
-  /** How many nodes enclose it. */
+  /** The number of nodes that enclose it. */
   readonly depth: number;
 }
 
@@ -24,25 +24,24 @@ export interface Place {
 export interface Cutter {
   next(lexeme: string, place: Place): Cut;
   /** What is wrong with the end of the text. */
-  end(): Fault | undefined;
+  end(): OffsetDiagnostic | undefined;
 }
 
 /**
- * How many keys and values a document may have. The values that a request may hold, with their keys
- * and the lists beside them, are fewer.
+ * The greatest number of keys and values of a document: more than a request may hold.
  */
 export const maxNodes = 400_000;
 
-/** How many lexemes a document may have, with white space, comments and punctuation. */
+/** The greatest number of lexemes of a document, with white space, comments and punctuation. */
 const maxLexemes = 2_000_000;
 
 /**
- * How many characters a document may have. Messages of 4 MiB, which servers take by default, fit, even
- * if all of their text is written as escapes.
+ * The greatest number of characters of a document. A message of 4 MiB, the default limit of servers, fits
+ * even if all of its text is escaped.
  */
 export const maxLength = 32 * 1024 * 1024;
 
-/** How deep a document may nest. Configuration may have 64 levels. */
+/** The greatest nesting of a document. Configuration may have 64 levels. */
 export const maxDepth = 200;
 
 /** The tags of the types that JSON has. */
@@ -64,8 +63,8 @@ const punctuation = new Set([
 ]);
 
 /**
- * What the content of a document is: none yet; a flow collection that has ended; a list that is a whole
- * document, in it; anything else.
+ * The content of a document so far: nothing; a complete flow collection; an open list that is the whole
+ * document; anything else.
  */
 type Root = "none" | "ended" | "list" | "flow" | "block";
 
@@ -88,7 +87,7 @@ export function createCutter(text: string, start: number): Cutter {
 
   const excessOf = (lexeme: string, { depth, offset }: Place): Cut | undefined => {
     if (depth > maxDepth) {
-      return fault(
+      return unreadable(
         offset,
         `the document is nested too deeply, in more than ${maxDepth} levels; nest it less deeply`,
       );
@@ -103,17 +102,17 @@ export function createCutter(text: string, start: number): Cutter {
             : undefined;
     return size === undefined
       ? undefined
-      : fault(documentOffset, `the document ${size}; split it, with --- between the parts`);
+      : unreadable(documentOffset, `the document ${size}; split it, with --- between the parts`);
   };
 
   const content = (type: string, lexeme: string, { offset }: Place): Cut => {
     if (type === "tag" && !tagsOfJson.test(lexeme)) {
-      return fault(offset, `the tag ${lexeme} is not of a type that JSON has; leave it out`);
+      return unreadable(offset, `the tag ${lexeme} does not name a JSON type; leave it out`);
     }
     const isStart = type === "flow-map-start" || type === "flow-seq-start";
     const hasEnded = root === "ended";
     if (hasEnded && !isStart) {
-      return fault(offset, "the document has ended before this; write --- between documents");
+      return unreadable(offset, "the document has ended before this; write --- between documents");
     }
     if (root === "none" || hasEnded) {
       beginDocument(offset);
@@ -122,7 +121,7 @@ export function createCutter(text: string, start: number): Cutter {
     }
     if (isStart) {
       if (type === "flow-map-start" && /[{%]/.test(text.charAt(offset - start + 1))) {
-        return fault(
+        return unreadable(
           offset,
           "this is a template; render it first, with helm template for instance, or put quotes around the value",
         );
@@ -140,7 +139,7 @@ export function createCutter(text: string, start: number): Cutter {
       beginDocument(offset + 1);
       return had
         ? leaveOutAndBegin
-        : fault(offset, "this is not YAML: there is no item before this comma; leave it out");
+        : unreadable(offset, "this is not YAML: there is no item before this comma; leave it out");
     }
     hasItem = true;
     if (type === "flow-map-end" || type === "flow-seq-end") {
@@ -169,7 +168,7 @@ export function createCutter(text: string, start: number): Cutter {
         return goOn;
       }
       if (type === "flow-error-end" && root === "list") {
-        return fault(listOffset, notClosed);
+        return unreadable(listOffset, notClosed);
       }
       if (!blank.has(type) && !punctuation.has(type)) {
         nodes++;
@@ -185,9 +184,9 @@ const notClosed = "this is not YAML: the list that begins here is not closed; wr
 function endOfList(type: string, offset: number): Cut {
   return type === "flow-seq-end"
     ? leaveOut
-    : fault(offset, "this is not YAML: a list ends with ]; write that instead of }");
+    : unreadable(offset, "this is not YAML: a list ends with ]; write that instead of }");
 }
 
-function fault(offset: number, message: string): Cut {
-  return { kind: "fault", fault: { offset, message } };
+function unreadable(offset: number, message: string): Cut {
+  return { kind: "unreadable", diagnostic: { offset, message } };
 }

@@ -1,4 +1,4 @@
-/* YAML as text, with the position of everything in it. It knows nothing of what the documents mean. */
+/* YAML documents with the positions of their parts, whatever the documents mean. */
 import type { JsonValue } from "@bufbuild/protobuf";
 import {
   type Alias,
@@ -12,28 +12,27 @@ import {
 } from "yaml";
 import { compose } from "./compose.ts";
 import { escaped } from "./escape.ts";
-import type { Fault } from "./fault.ts";
+import type { OffsetDiagnostic } from "./fault.ts";
 import { createFinder } from "./find-node.ts";
 import { byteOrderMark, createLocator } from "./lines.ts";
-import { formatSteps, type Position, type Problem, type Step } from "./problem.ts";
+import { formatSteps, type Position, type Diagnostic, type Step } from "./problem.ts";
 import { toJson } from "./to-json.ts";
 
-/** A document, or a part of one, with the position of everything in it. */
+/** A document, or a part of one, with the positions of its parts. */
 export interface DocumentPart {
   readonly value: JsonValue;
   /** Where it begins. */
   readonly position: Position;
-  /** Says what is wrong with the value at a path, or with what should hold it. */
-  problemAt(path: readonly Step[], message: string): Problem;
-  /** Says what is wrong with the key at the end of a path. */
-  problemAtKey(path: readonly Step[], message: string): Problem;
+  /** A diagnostic for the value at a path, or for the innermost value on the way that exists. */
+  diagnosticAt(path: readonly Step[], message: string): Diagnostic;
+  /** A diagnostic for the key at the end of a path. */
+  diagnosticAtKey(path: readonly Step[], message: string): Diagnostic;
 }
 
 /** A document that YAML can read. */
 export interface YamlDocument extends DocumentPart {
   /**
-   * Reads the document once more. This holds the text alone, which takes a small part of the memory
-   * that a document takes.
+   * Parses the document again. This keeps only the text, which is small compared to the document.
    */
   readonly readAgain: () => DocumentPart;
 }
@@ -41,11 +40,11 @@ export interface YamlDocument extends DocumentPart {
 /** A document of a text, or what is wrong with the text from there on. */
 export type YamlItem =
   | { readonly kind: "document"; readonly document: YamlDocument }
-  | { readonly kind: "unreadable"; readonly problem: Problem };
+  | { readonly kind: "unreadable"; readonly diagnostic: Diagnostic };
 
 /**
- * Parses YAML 1.2, and with it JSON, document by document. It ends with the first that cannot be read.
- * Documents that hold nothing are left out.
+ * Parses YAML 1.2, which includes JSON, document by document, up to the first that cannot be read. Empty
+ * documents are left out.
  *
  * @param file - the name of the file, for positions
  */
@@ -53,10 +52,11 @@ export function* parseYaml(file: string, text: string): Generator<YamlItem, void
   const source = { text, at: createLocator(file, text) };
   for (const [start, end] of partsOf(text)) {
     for (const composed of compose(text.slice(start, end), start)) {
-      const item = composed.kind === "fault" ? composed : readDocument(composed.document, source);
-      if (item?.kind === "fault") {
-        const { offset, message } = item.fault;
-        yield { kind: "unreadable", problem: { ...source.at(offset), field: "", message } };
+      const item =
+        composed.kind === "unreadable" ? composed : readDocument(composed.document, source);
+      if (item?.kind === "unreadable") {
+        const { offset, message } = item.diagnostic;
+        yield { kind: "unreadable", diagnostic: { ...source.at(offset), field: "", message } };
         return;
       }
       if (item !== undefined) {
@@ -66,7 +66,7 @@ export function* parseYaml(file: string, text: string): Generator<YamlItem, void
   }
 }
 
-/** The parts of a text that begin with a byte order mark: files that were joined. */
+/** The parts of a text, each of which begins with a byte order mark: concatenated files. */
 function* partsOf(text: string): Generator<[start: number, end: number]> {
   let start = text.startsWith(byteOrderMark) ? 1 : 0;
   for (const { index } of text.matchAll(/(?<=\n)\ufeff/g)) {
@@ -83,17 +83,17 @@ interface Source {
 
 type DocumentRead =
   | { readonly kind: "document"; readonly document: YamlDocument }
-  | { readonly kind: "fault"; readonly fault: Fault };
+  | { readonly kind: "unreadable"; readonly diagnostic: OffsetDiagnostic };
 
-/** Reads a document; undefined if it holds nothing. */
+/** Reads a document; undefined if it is empty. */
 function readDocument(document: Document.Parsed, source: Source): DocumentRead | undefined {
   const isJson = isWrittenInJson(document, source);
-  const fault = isJson ? undefined : unfitCharacter(document, source);
-  if (fault !== undefined) {
-    return { kind: "fault", fault };
+  const diagnostic = isJson ? undefined : unfitCharacter(document, source);
+  if (diagnostic !== undefined) {
+    return { kind: "unreadable", diagnostic };
   }
   const converted = toJson(document, isJson);
-  if (converted.kind === "fault") {
+  if (converted.kind === "unreadable") {
     return converted;
   }
   return converted.value === null
@@ -118,11 +118,14 @@ function isFlow(node: ParsedNode | null): node is YAMLMap.Parsed | YAMLSeq.Parse
   return isCollection(node) && node.flow === true;
 }
 
-/** Control characters, and those that end a line in YAML 1.1 and not in YAML 1.2, or the reverse. */
+/** Control characters, and characters that end a line in only one of YAML 1.1 and YAML 1.2. */
 const unfit =
   /[^\t\n\r\x20-\x7e\u00a0-\u2027\u202a-\ufefe\uff00-\ufffd\u{10000}-\u{10ffff}]|\r(?!\n)/u;
 
-function unfitCharacter({ range }: Document.Parsed, { text }: Source): Fault | undefined {
+function unfitCharacter(
+  { range }: Document.Parsed,
+  { text }: Source,
+): OffsetDiagnostic | undefined {
   const [start, , end] = range;
   const found = unfit.exec(text.slice(start, end));
   if (found === null) {
@@ -131,7 +134,7 @@ function unfitCharacter({ range }: Document.Parsed, { text }: Source): Fault | u
   const offset = start + found.index;
   if (found[0] === byteOrderMark) {
     const message =
-      "a byte order mark stands inside of a line: files were joined; put --- on a line of its own between them, and leave the mark out";
+      "unexpected byte order mark inside a line, as in concatenated files; put --- on its own line between the files, and leave the mark out";
     return { offset, message };
   }
   const message = `the character ${escaped(found[0])} cannot be written as it is; write it as "${escaped(found[0])}", in double quotes, or leave it out`;
@@ -147,17 +150,17 @@ function documentOf(
   const find = createFinder(document, targets);
   const { contents } = document;
   const [start] = document.range;
-  // What follows a flow collection may be the end of the list that it is in.
+  // A flow collection may be followed by the end of the list around it.
   const end = isFlow(contents) ? contents.range[1] : document.range[2];
   const positionOf = (node: Node | undefined): Position => at(node?.range?.[0] ?? start);
   return {
     value,
     position: positionOf(contents ?? undefined),
-    problemAt(path, message) {
+    diagnosticAt(path, message) {
       const { value: node } = find(path);
       return { ...positionOf(node), field: formatSteps(path), message: hinted(node, message) };
     },
-    problemAtKey(path, message) {
+    diagnosticAtKey(path, message) {
       const { key, value: node } = find(path);
       return { ...positionOf(key ?? node), field: formatSteps(path), message };
     },
@@ -165,7 +168,7 @@ function documentOf(
   };
 }
 
-// Not in the function above: what is made there holds the document.
+// A separate function, since a closure in the one above would keep the document in memory.
 function createReadAgain(source: Source, start: number, end: number): () => DocumentPart {
   return () => {
     for (const composed of compose(source.text.slice(start, end), start)) {
@@ -179,7 +182,7 @@ function createReadAgain(source: Source, start: number, end: number): () => Docu
   };
 }
 
-/** Adds to what is wrong with a text what it looks like. */
+/** Adds a remedy to a diagnostic if the text looks like a template. */
 function hinted(node: Node | undefined, message: string): string {
   return isScalar(node) && node.source?.includes("{{") === true
     ? `${message}; if it is a template, render it first`

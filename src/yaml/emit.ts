@@ -1,6 +1,6 @@
 /*
- * JSON values as YAML that every reader of YAML 1.1 and 1.2 takes for the same values: Go's, PyYAML,
- * Ruby's psych. Whatever one of them could take for something else is in double quotes, as in JSON.
+ * JSON values as YAML that every parser of YAML 1.1 and 1.2 reads as the same values: Go's, PyYAML,
+ * Ruby's psych. Any string that a parser could read differently is in double quotes, as in JSON.
  */
 import type { JsonValue } from "@bufbuild/protobuf";
 import { isMapping } from "../wire/json.ts";
@@ -14,10 +14,10 @@ export function emit(value: JsonValue): string {
     : `${inLine(value)}\n`;
 }
 
-/** Levels are indented by this. */
+/** The indentation of a level. */
 const step = "  ";
 
-/** A value behind a key, or behind a hyphen, with what stands between and its line end. */
+/** A value after a key or a hyphen, with the white space before it and its line end. */
 function emitValue(value: JsonValue, indent: string): string {
   if (Array.isArray(value) && value.length > 0) {
     const items = value.map((item) => `${indent}-${emitItem(item, `${indent}${step}`)}`);
@@ -34,19 +34,19 @@ function emitValue(value: JsonValue, indent: string): string {
     : ` ${inLine(value)}\n`;
 }
 
-/** An item of a list: what is in it begins in the line of its hyphen. */
+/** An item of a list: its content begins on the line of its hyphen. */
 function emitItem(item: JsonValue, indent: string): string {
   const text = emitValue(item, indent);
   return text.startsWith("\n") ? ` ${text.slice(1 + indent.length)}` : text;
 }
 
-/** How long a key may be for PyYAML and libyaml, as it is written. */
+/** The longest key that PyYAML and libyaml read, as it is written. */
 const maxKeyLength = 1000;
 
 function emitKey(key: string, indent: string): string {
-  // Psych merges where this key stands without a tag, even if it is in quotes.
+  // Psych merges at this key unless it has a tag, even if it is in quotes.
   const text = key === "<<" ? '!!str "<<"' : inLine(key);
-  // A long key is announced by a question mark; its colon follows in a line of its own.
+  // A long key begins with a question mark; its colon follows on the next line.
   return text.length > maxKeyLength ? `? ${text}\n${indent}` : text;
 }
 
@@ -57,7 +57,7 @@ function inLine(value: JsonValue): string {
     case "number":
       return numberText(value);
     default:
-      // null, true, false, and what is empty.
+      // null, true, false, and empty collections.
       return JSON.stringify(value);
   }
 }
@@ -72,10 +72,10 @@ function numberText(value: number): string {
   return text.replace(/^(-?\d+)e/, "$1.0e");
 }
 
-/** Words that psych takes for booleans and for null in whatever case. */
+/** Words that psych reads as booleans or null, in any case. */
 const words = /^(?:y|n|yes|no|on|off|true|false|null)$/i;
 
-/** Tells whether every reader takes a text without quotes for this string. */
+/** Tells whether every parser reads the unquoted text as this string. */
 function isFitForPlain(text: string): boolean {
   return (
     /^[\p{L}_/$(]/u.test(text) &&
@@ -86,7 +86,7 @@ function isFitForPlain(text: string): boolean {
   );
 }
 
-/** Tells whether every reader reads this string from a block that keeps its lines. */
+/** Tells whether every parser reads this string from a literal block. */
 function isFitForBlock(text: string): boolean {
   return /^[^\s][^]*\n/.test(text) && !/\r|\n[ \t]+(?:\n|$)/.test(text) && text.search(unsafe) < 0;
 }

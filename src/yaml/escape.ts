@@ -4,8 +4,8 @@ export function escaped(character: string): string {
 }
 
 /**
- * Characters that steer terminals, or that YAML parsers take for line breaks, or do not take at all,
- * where they stand bare. Line feeds and tabs are left out.
+ * Characters that have to be escaped: they control terminals, or are line breaks or errors for a YAML
+ * parser. Line feeds and tabs are left out.
  */
 export const unsafe =
   /[^\t\n\x20-\x7e\u00a0-\ufefe\uff00-\ufffd\u{10000}-\u{10ffff}]|[\u2028\u2029\p{Bidi_Control}]/gu;

@@ -12,7 +12,7 @@ import {
 } from "yaml";
 import type { Step } from "./problem.ts";
 
-/** The key and the value at a path, or those of the innermost that there is on the way. */
+/** The key and the value at a path, or at its longest part that exists. */
 export interface FoundNode {
   readonly key: Node | undefined;
   readonly value: Node | undefined;
@@ -21,13 +21,13 @@ export interface FoundNode {
 /**
  * Prepares to find nodes of a document by their paths.
  *
- * @param targets - what aliases stand for
+ * @param targets - the values of aliases
  */
 export function createFinder(
   document: Document.Parsed,
   targets: ReadonlyMap<Alias, Node>,
 ): (path: readonly Step[]) => FoundNode {
-  // A mapping with many keys can have many problems, so each is indexed once.
+  // A mapping with many keys can have many diagnostics, so each is indexed once.
   const indexes = new Map<YAMLMap, Map<unknown, Pair>>();
   const pairOf = (map: YAMLMap, key: Step): Pair | undefined => {
     let index = indexes.get(map);

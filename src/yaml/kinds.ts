@@ -1,4 +1,4 @@
-/* What the kinds of objects look like as documents: one table for reading and for writing. */
+/* The documents of each kind of object: one table for reading and writing. */
 import type { DescMessage } from "@bufbuild/protobuf";
 import { WasmExtensionSchema } from "../../gen/tetrateio/api/tsb/extension/v2/wasm_extension_pb.ts";
 import { AttachmentSetSchema } from "../../gen/wasmext/v1/attachment_set_pb.ts";
@@ -12,9 +12,9 @@ export interface Kind {
   readonly mandatory: readonly string[];
   /** The message that `spec` holds in proto3 JSON. */
   readonly schema: DescMessage;
-  /** Fields of the message that the server sets, or that metadata holds; no document has them. */
+  /** Fields of the message that `spec` cannot have: the server sets them, or metadata holds them. */
   readonly notInSpec: readonly string[];
-  /** The fields of `spec` in the order in which people read them. */
+  /** The order of the fields of `spec`, the most important first. */
   readonly order: readonly string[];
 }
 

@@ -23,7 +23,7 @@ function lineStarts(text: string): number[] {
   return starts;
 }
 
-/** How many of the ascending numbers are at most `offset`. */
+/** The number of ascending numbers that are at most `offset`. */
 function countUpTo(numbers: readonly number[], offset: number): number {
   let [low, high] = [0, numbers.length];
   while (low < high) {

@@ -2,10 +2,10 @@
 import type { JsonValue } from "@bufbuild/protobuf";
 import { isMapping } from "../wire/json.ts";
 import type { DocumentPart } from "./document.ts";
-import type { Problem, Step } from "./problem.ts";
-import { problemsOfKeys } from "./unknown-field.ts";
+import type { Diagnostic, Step } from "./problem.ts";
+import { diagnosticsOfKeys } from "./unknown-field.ts";
 
-/** An object of a document, or what is wrong with a list. */
+/** An object of a document, or the diagnostics of a list. */
 export type Member =
   | {
       readonly kind: "object";
@@ -13,7 +13,7 @@ export type Member =
       /** The way to it from the beginning of the document. */
       readonly path: readonly Step[];
     }
-  | { readonly kind: "unreadable"; readonly problems: readonly Problem[] };
+  | { readonly kind: "unreadable"; readonly diagnostics: readonly Diagnostic[] };
 
 /** The members of a document: of a list those of its items, else the document itself. */
 export function* membersOf(part: DocumentPart, path: readonly Step[] = []): Generator<Member> {
@@ -22,9 +22,9 @@ export function* membersOf(part: DocumentPart, path: readonly Step[] = []): Gene
     yield { kind: "object", part, path };
     return;
   }
-  const problems = problemsOfList(part, value);
-  if (problems.length > 0) {
-    yield { kind: "unreadable", problems };
+  const diagnostics = diagnosticsOfList(part, value);
+  if (diagnostics.length > 0) {
+    yield { kind: "unreadable", diagnostics };
     return;
   }
   for (const index of (value["items"] as JsonValue[]).keys()) {
@@ -33,14 +33,16 @@ export function* membersOf(part: DocumentPart, path: readonly Step[] = []): Gene
   }
 }
 
-function problemsOfList(document: DocumentPart, value: Record<string, JsonValue>): Problem[] {
+function diagnosticsOfList(document: DocumentPart, value: Record<string, JsonValue>): Diagnostic[] {
   const isRight = value["apiVersion"] === "v1";
   return [
-    ...problemsOfKeys(document, [], value, ["apiVersion", "kind", "metadata", "items"]),
-    ...(isRight ? [] : [document.problemAt(["apiVersion"], "a List has v1 here; write that")]),
+    ...diagnosticsOfKeys(document, [], value, ["apiVersion", "kind", "metadata", "items"]),
+    ...(isRight
+      ? []
+      : [document.diagnosticAt(["apiVersion"], "must be v1 for a List; write that")]),
     ...(Array.isArray(value["items"])
       ? []
-      : [document.problemAt(["items"], "a List has a list of objects here; write one")]),
+      : [document.diagnosticAt(["items"], "must be a list of objects; write one")]),
   ];
 }
 
@@ -56,10 +58,10 @@ export function partAt(document: DocumentPart, path: readonly Step[]): DocumentP
   return {
     value,
     get position() {
-      const { file, line, column } = document.problemAt(path, "");
+      const { file, line, column } = document.diagnosticAt(path, "");
       return { file, line, column };
     },
-    problemAt: (inner, message) => document.problemAt([...path, ...inner], message),
-    problemAtKey: (inner, message) => document.problemAtKey([...path, ...inner], message),
+    diagnosticAt: (inner, message) => document.diagnosticAt([...path, ...inner], message),
+    diagnosticAtKey: (inner, message) => document.diagnosticAtKey([...path, ...inner], message),
   };
 }

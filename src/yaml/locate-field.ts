@@ -3,7 +3,7 @@ import { isMapping } from "../wire/json.ts";
 import type { Step } from "./problem.ts";
 
 /**
- * Where in a document the field is that a server names, as far as the document has it.
+ * The path in a document of a field that a server names, as far as the document has it.
  *
  * @param field - the path from the object with proto field names: `vm_config.env[0].name`
  */
@@ -46,7 +46,7 @@ function walk(json: JsonValue | undefined, names: readonly Step[]): Step[] {
   return path;
 }
 
-/** The names and indexes of a path, without those by which a Struct holds its values. */
+/** The names and indexes of a path, without the fields inside of Struct and Value. */
 function namesOf(field: string): Step[] {
   const steps = [...field.matchAll(/\["((?:[^"\\]|\\.)*)"\]|\[(\d+)\]|([^.[\]]+)/g)];
   return steps.flatMap<Step>(([, key, index, name]) => {

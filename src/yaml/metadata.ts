@@ -4,35 +4,35 @@ import { isNameOf, type NameKind, nameForms } from "../catalog/names/forms.ts";
 import type { DocumentPart } from "./document.ts";
 import { isMapping } from "../wire/json.ts";
 import { attachmentSetKind, type Kind } from "./kinds.ts";
-import type { Problem } from "./problem.ts";
-import { problemsOfKeys } from "./unknown-field.ts";
+import type { Diagnostic } from "./problem.ts";
+import { diagnosticsOfKeys } from "./unknown-field.ts";
 
 /** Finds what is wrong with the metadata of a document. */
-export function problemsOfMetadata(
+export function diagnosticsOfMetadata(
   document: DocumentPart,
   kind: Kind,
   metadata: JsonValue | undefined,
-): Problem[] {
+): Diagnostic[] {
   if (!isMapping(metadata)) {
     const wanted = kind.mandatory.join(" and ");
-    return [document.problemAt(["metadata"], `is missing; write ${wanted} there`)];
+    return [document.diagnosticAt(["metadata"], `is missing; write ${wanted} there`)];
   }
   const missing = kind.mandatory.filter((key) => !(key in metadata));
   return [
-    ...problemsOfKeys(document, ["metadata"], metadata, kind.metadata),
-    ...missing.map((key) => document.problemAt(["metadata", key], "is missing; set it")),
+    ...diagnosticsOfKeys(document, ["metadata"], metadata, kind.metadata),
+    ...missing.map((key) => document.diagnosticAt(["metadata", key], "is missing; set it")),
     ...Object.entries(metadata)
       .filter(([key]) => kind.metadata.includes(key))
       .flatMap(([key, value]) => {
         const text = problemOfValue(kind, key, value);
-        return text === undefined ? [] : [document.problemAt(["metadata", key], text)];
+        return text === undefined ? [] : [document.diagnosticAt(["metadata", key], text)];
       }),
   ];
 }
 
 function problemOfValue(kind: Kind, key: string, value: JsonValue): string | undefined {
   if (typeof value !== "string") {
-    return `${JSON.stringify(value)} is not a string; write one, in quotes if it looks like something else`;
+    return `${JSON.stringify(value)} is not a string; put quotes around it`;
   }
   if (!kind.mandatory.includes(key)) {
     return undefined;

@@ -5,9 +5,9 @@ export interface Position {
   readonly column: number;
 }
 
-/** What is wrong with a file, and where. */
-export interface Problem extends Position {
-  /** The path of the field, `spec.vmConfig.env[0].name`; empty where it is no field's. */
+/** What is wrong at a place in a file. */
+export interface Diagnostic extends Position {
+  /** The path of the field, `spec.vmConfig.env[0].name`; empty if the diagnostic is not about a field. */
   readonly field: string;
   /** What is wrong, and the remedy. */
   readonly message: string;
@@ -24,7 +24,7 @@ export function formatSteps(path: readonly Step[]): string {
     .replace(/^\./, "");
 }
 
-/** Writes a problem as compilers do: `FILE:LINE:COLUMN: FIELD: MESSAGE`. */
-export function formatProblem({ file, line, column, field, message }: Problem): string {
+/** Writes a diagnostic as compilers do: `FILE:LINE:COLUMN: FIELD: MESSAGE`. */
+export function formatDiagnostic({ file, line, column, field, message }: Diagnostic): string {
   return `${file}:${line}:${column}: ${field === "" ? "" : `${field}: `}${message}`;
 }

@@ -1,6 +1,6 @@
 /*
- * Documents of the catalog's kinds. They are held to their kind strictly: a key that is misspelt, or
- * that lost its value to a wrong indentation, must not open an extension to everyone.
+ * Reads documents of the catalog's kinds. Validation is strict: a misspelt key, or a key without a value
+ * after a wrong indentation, must not open an extension to everyone.
  */
 import {
   type DescMessage,
@@ -23,40 +23,40 @@ import { isMapping } from "../wire/json.ts";
 import { extensionKind, type Kind, kinds } from "./kinds.ts";
 import { membersOf, partAt } from "./list.ts";
 import { locateField } from "./locate-field.ts";
-import { problemsOfMetadata } from "./metadata.ts";
-import type { Position, Problem, Step } from "./problem.ts";
-import { problemsOfSpec } from "./spec.ts";
-import { problemsOfKeys } from "./unknown-field.ts";
+import { diagnosticsOfMetadata } from "./metadata.ts";
+import type { Position, Diagnostic, Step } from "./problem.ts";
+import { diagnosticsOfSpec } from "./spec.ts";
+import { diagnosticsOfKeys } from "./unknown-field.ts";
 
 /** An object of the catalog as a document states it: without an etag. */
 export type CatalogObject =
   | { readonly kind: "WasmExtension"; readonly extension: WasmExtension }
   | { readonly kind: "AttachmentSet"; readonly attachmentSet: AttachmentSet };
 
-/** An object, and where it stands. */
+/** An object, and its position. */
 export interface SourcedObject {
   readonly fqn: string;
   readonly object: CatalogObject;
   readonly position: Position;
   /**
-   * States as a problem of the file what a server says of a field.
+   * The diagnostic for a violation that a server reports.
    *
    * @param field - the path from the object with proto field names: `vm_config.env[0].name`
    */
-  readonly problemOfField: (field: string, message: string) => Problem;
+  readonly diagnosticOfField: (field: string, message: string) => Diagnostic;
 }
 
-/** What a text holds, and what is wrong with it; documents with problems are not among the objects. */
+/** The valid objects of a text, and the diagnostics of the others. */
 export interface ObjectsOfText {
   readonly objects: SourcedObject[];
-  readonly problems: Problem[];
+  readonly diagnostics: Diagnostic[];
 }
 
-/** After how many problems a text is not read on. */
-export const enoughProblems = 1_000;
+/** The number of diagnostics after which reading stops. */
+export const enoughDiagnostics = 1_000;
 
 /**
- * Reads all objects of a YAML text, up to what cannot be read, or to too many problems.
+ * Reads the objects of a YAML text, up to a syntax error or too many diagnostics.
  *
  * @param file - the name of the file, for positions
  * @param onObject - is called after each object
@@ -66,38 +66,38 @@ export function readObjects(
   text: string,
   onObject: () => void = () => undefined,
 ): ObjectsOfText {
-  const found: ObjectsOfText = { objects: [], problems: [] };
+  const found: ObjectsOfText = { objects: [], diagnostics: [] };
   const reread = createRereader();
   for (const item of parseYaml(file, text)) {
     if (item.kind === "unreadable") {
-      found.problems.push(item.problem);
+      found.diagnostics.push(item.diagnostic);
       break;
     }
-    if (found.problems.length > enoughProblems) {
+    if (found.diagnostics.length > enoughDiagnostics) {
       break;
     }
     const { document } = item;
     for (const member of membersOf(document)) {
       if (member.kind === "unreadable") {
-        found.problems.push(...member.problems);
+        found.diagnostics.push(...member.diagnostics);
         continue;
       }
       const { part, path } = member;
-      const problems = problemsOf(part);
-      if (problems.length > 0) {
-        found.problems.push(...firstOf(problems));
+      const diagnostics = diagnosticsOf(part);
+      if (diagnostics.length > 0) {
+        found.diagnostics.push(...firstOf(diagnostics));
         continue;
       }
       const object = objectOf(part, locatorOf(reread, document.readAgain, path));
-      // No server takes what is too deep or too much, and some of it cannot even be sent.
+      // Values that are too deep or too many would be refused by the server, or could not be encoded.
       const { problems: unfit } = problemsOfForm(...messageOf(object));
       if (unfit.length === 0) {
         found.objects.push(object);
       } else {
         const placed = unfit.map(({ field, description }) =>
-          problemOfField(part, field, description),
+          diagnosticOfField(part, field, description),
         );
-        found.problems.push(...firstOf(placed));
+        found.diagnostics.push(...firstOf(placed));
       }
       onObject();
     }
@@ -107,7 +107,7 @@ export function readObjects(
 
 type Reread = (readAgain: () => DocumentPart) => DocumentPart;
 
-/** Reads documents again. The last one is kept, since its problems come one after the other. */
+/** Reads documents again. The last one is kept, since its diagnostics come one after the other. */
 function createRereader(): Reread {
   let last: { readonly readAgain: () => DocumentPart; readonly document: DocumentPart } | undefined;
   return (readAgain) => {
@@ -118,17 +118,17 @@ function createRereader(): Reread {
   };
 }
 
-// A function of its own, so that what it makes holds no document.
+// A separate function, so that its closures do not keep the document in memory.
 function locatorOf(
   reread: Reread,
   readAgain: () => DocumentPart,
   path: readonly Step[],
-): SourcedObject["problemOfField"] {
-  return (field, message) => problemOfField(partAt(reread(readAgain), path), field, message);
+): SourcedObject["diagnosticOfField"] {
+  return (field, message) => diagnosticOfField(partAt(reread(readAgain), path), field, message);
 }
 
-function problemOfField(part: DocumentPart, field: string, message: string): Problem {
-  return part.problemAt(locateField(part.value, field), message);
+function diagnosticOfField(part: DocumentPart, field: string, message: string): Diagnostic {
+  return part.diagnosticAt(locateField(part.value, field), message);
 }
 
 function messageOf({ object }: SourcedObject): [DescMessage, Message] {
@@ -137,11 +137,11 @@ function messageOf({ object }: SourcedObject): [DescMessage, Message] {
     : [AttachmentSetSchema, object.attachmentSet];
 }
 
-/** How many problems of a document are told; where there are more, one cause has many effects. */
+/** The number of diagnostics of a document that are shown; more usually have one cause. */
 const maxProblems = 20;
 
-function firstOf(problems: readonly Problem[]): Problem[] {
-  const byPlace = problems.toSorted((a, b) => a.line - b.line || a.column - b.column);
+function firstOf(diagnostics: readonly Diagnostic[]): Diagnostic[] {
+  const byPlace = diagnostics.toSorted((a, b) => a.line - b.line || a.column - b.column);
   const told = byPlace.slice(0, maxProblems);
   const next = byPlace[maxProblems];
   const more = byPlace.length - maxProblems;
@@ -150,57 +150,57 @@ function firstOf(problems: readonly Problem[]): Problem[] {
     : [...told, { ...next, field: "", message: `and ${more} more problems from here on` }];
 }
 
-function problemsOf(document: DocumentPart): Problem[] {
+function diagnosticsOf(document: DocumentPart): Diagnostic[] {
   const { value } = document;
   if (!isMapping(value)) {
     const wanted = "a mapping with apiVersion, kind, metadata and spec";
-    return [document.problemAt([], `a document has to be ${wanted}`)];
+    return [document.diagnosticAt([], `a document has to be ${wanted}`)];
   }
   const kind = kindOf(value);
   if (kind === undefined) {
     const known = kinds.map(({ name }) => name).join(" or ");
-    return [document.problemAt(["kind"], `${stated(value["kind"])}; write ${known}`)];
+    return [document.diagnosticAt(["kind"], `${stated(value["kind"])}; write ${known}`)];
   }
   if (value["apiVersion"] !== kind.apiVersion) {
     const text = `${stated(value["apiVersion"])}; write ${kind.apiVersion} for a ${kind.name}`;
-    return [document.problemAt(["apiVersion"], text)];
+    return [document.diagnosticAt(["apiVersion"], text)];
   }
   const { metadata, spec } = value;
   return [
-    ...problemsOfKeys(document, [], value, ["apiVersion", "kind", "metadata", "spec"]),
-    ...problemsOfMetadata(document, kind, metadata),
-    ...problemsOfSpec(document, kind, spec),
-    ...problemsOfBoth(document, metadata, spec),
+    ...diagnosticsOfKeys(document, [], value, ["apiVersion", "kind", "metadata", "spec"]),
+    ...diagnosticsOfMetadata(document, kind, metadata),
+    ...diagnosticsOfSpec(document, kind, spec),
+    ...diagnosticsOfBoth(document, metadata, spec),
   ];
 }
 
-/** The keys of spec that may stand in metadata as well, and what they are called there. */
+/** The keys of spec that metadata can have as well, and their names there. */
 const alsoInMetadata = new Map([
   ["description", "description"],
   ["displayName", "displayName"],
   ["display_name", "displayName"],
 ]);
 
-/** What stands in metadata and in spec has to be the same in both. */
-function problemsOfBoth(
+/** A value that both metadata and spec have must be equal. */
+function diagnosticsOfBoth(
   document: DocumentPart,
   metadata: JsonValue | undefined,
   spec: JsonValue | undefined,
-): Problem[] {
+): Diagnostic[] {
   if (!isMapping(metadata) || !isMapping(spec)) {
     return [];
   }
   return [...alsoInMetadata].flatMap(([inSpec, inMetadata]) =>
     inSpec in spec && inMetadata in metadata && spec[inSpec] !== metadata[inMetadata]
-      ? [document.problemAt(["spec", inSpec], `differs from metadata.${inMetadata}; keep one`)]
+      ? [document.diagnosticAt(["spec", inSpec], `differs from metadata.${inMetadata}; keep one`)]
       : [],
   );
 }
 
-/** The object of a document that has no problems. */
+/** The object of a document that has no diagnostics. */
 function objectOf(
   { value, position }: DocumentPart,
-  problemOfField: SourcedObject["problemOfField"],
+  diagnosticOfField: SourcedObject["diagnosticOfField"],
 ): SourcedObject {
   const { metadata, spec } = value as { metadata: Record<string, string>; spec: JsonObject };
   return {
@@ -208,7 +208,7 @@ function objectOf(
       ? extensionOf(metadata, spec)
       : attachmentSetOf(metadata, spec)),
     position,
-    problemOfField,
+    diagnosticOfField,
   };
 }
 

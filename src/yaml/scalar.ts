@@ -1,22 +1,22 @@
 /*
- * What scalars mean. YAML 1.2 and YAML 1.1, which Kubernetes, PyYAML and Ruby read, take some texts
- * without quotes for different values: 0755, 1_000, 1e3, yes, 2024-05-01. Such texts are refused, since
- * nobody can tell what they mean.
+ * The values of scalars. Some unquoted texts have different values in YAML 1.2 and in YAML 1.1, which
+ * Kubernetes, PyYAML and Ruby read: 0755, 1_000, 1e3, yes, 2024-05-01. Such texts are refused as
+ * ambiguous.
  */
 
-/** What a scalar means, or why that cannot be said. */
+/** The value of a scalar, or why it is refused. */
 export type Meaning =
   | { readonly kind: "value"; readonly value: null | boolean | number | string }
   | { readonly kind: "unclear"; readonly problem: string };
 
-/** What a plain text is, in YAML 1.2 and in YAML 1.1. */
+/** The type of an unquoted text, in YAML 1.2 and in YAML 1.1. */
 type PlainType = "null" | "boolean" | "number" | "string" | "timestamp" | "special";
 
 const nulls = /^(?:~|null|Null|NULL)?$/;
 const booleans = /^(?:true|True|TRUE|false|False|FALSE)$/;
 const booleans11 = /^(?:y|Y|yes|Yes|YES|n|N|no|No|NO|on|On|ON|off|Off|OFF)$/;
 
-/** Numbers that every reader takes for the same number. */
+/** Numbers that every parser reads as the same number. */
 const sameNumbers =
   /^[-+]?(?:0|[1-9]\d*)$|^0x[\da-fA-F]+$|^(?:[-+]?\d+\.\d*|\.\d+)(?:[eE][-+]\d+)?$|^[-+]?\.(?:inf|Inf|INF)$|^\.(?:nan|NaN|NAN)$/;
 
@@ -24,8 +24,8 @@ const numbers12 =
   /^(?:[-+]?\d+|0o[0-7]+|0x[\da-fA-F]+|[-+]?(?:\.\d+|\d+(?:\.\d*)?)(?:[eE][-+]?\d+)?)$/;
 
 /**
- * What some reader of YAML 1.1 takes for a number, after underscores are taken out. Go knows more of
- * them than YAML 1.1 does.
+ * Texts that some parser of YAML 1.1 reads as a number, after underscores are removed. Go accepts more
+ * than YAML 1.1.
  */
 const numbers11 =
   /^[-+]?(?:0[bB][-+]?[01]+|0[oO][0-7]+|0[xX][\da-fA-F]+|\d+(?::[0-5]?\d)*|(?:\.\d+|\d+(?:\.\d*)?)(?:[eE][-+]?\d+)?|\d+(?::[0-5]?\d)+\.\d*)$/;
@@ -33,10 +33,10 @@ const numbers11 =
 const timestamps =
   /^-?\d{4}-\d{1,2}-\d{1,2}(?:(?:[Tt]|[ \t]+)\d{1,2}:\d{1,2}:\d{1,2}(?:\.\d*)?[ \t]*(?:Z|[-+]\d{1,2}(?::?\d{2})?)?)?$/;
 
-/** A text that YAML 1.1 has a type of its own for: the default value, and the merge key. */
+/** The texts with a special type in YAML 1.1: the default value, and the merge key. */
 const specials = /^(?:=|<<)$/;
 
-/** Tells what a text without quotes means. */
+/** The value of an unquoted text. */
 export function meaningOfPlain(text: string): Meaning {
   const type = type12(text);
   if (!isSame(text, type)) {
@@ -54,21 +54,21 @@ export function meaningOfPlain(text: string): Meaning {
   }
 }
 
-/** Tells what a number of JSON means. */
+/** The value of a JSON number. */
 export function meaningOfNumber(text: string): Meaning {
   const value = numberOf(text);
   if (!Number.isFinite(value)) {
-    const problem = `${text} has no form in JSON; write a finite number, or put quotes around it`;
+    const problem = `${text} is not a JSON number; write a finite number, or put quotes around it`;
     return { kind: "unclear", problem };
   }
   if (isWhole(text) && decimalOf(value) !== bigIntOf(text)) {
-    const problem = `${text} is more than a number of JSON holds exactly; put quotes around it to make it a string`;
+    const problem = `${text} is too precise for a JSON number; put quotes around it to make it a string`;
     return { kind: "unclear", problem };
   }
   return { kind: "value", value };
 }
 
-/** Tells whether a text without quotes is a string to every reader. */
+/** Tells whether every parser reads an unquoted text as a string. */
 export function isString(text: string): boolean {
   return isSame(text, "string") && type12(text) === "string";
 }
@@ -83,7 +83,7 @@ function type12(text: string): PlainType {
   return numbers12.test(text) || sameNumbers.test(text) ? "number" : "string";
 }
 
-/** What a text that is not of the same type to everyone is in YAML 1.1. */
+/** The type in YAML 1.1 of a text whose type differs between versions. */
 function type11(text: string): PlainType {
   if (booleans11.test(text)) {
     return "boolean";

@@ -16,31 +16,31 @@ import {
 import type { DocumentPart } from "./document.ts";
 import { isMapping } from "../wire/json.ts";
 import type { Kind } from "./kinds.ts";
-import type { Problem, Step } from "./problem.ts";
+import type { Diagnostic, Step } from "./problem.ts";
 import { unknownField } from "./unknown-field.ts";
 
-/** Finds what is wrong with the spec of a document: all of it, as far as the types say. */
-export function problemsOfSpec(
+/** Finds every value in the spec of a document that does not have the type of its field. */
+export function diagnosticsOfSpec(
   document: DocumentPart,
   { name, schema, notInSpec }: Kind,
   spec: JsonValue | undefined,
-): Problem[] {
+): Diagnostic[] {
   if (!isMapping(spec)) {
-    return [document.problemAt(["spec"], `is missing; write the fields of the ${name} there`)];
+    return [document.diagnosticAt(["spec"], `is missing; write the fields of the ${name} there`)];
   }
   const misplaced = notInSpec.filter((key) => key in spec);
   return [
-    ...misplaced.map((key) => document.problemAtKey(["spec", key], remedyOfMisplaced(key))),
+    ...misplaced.map((key) => document.diagnosticAtKey(["spec", key], remedyOfMisplaced(key))),
     ...emptyFields(schema, spec).map((path) =>
-      document.problemAtKey(
+      document.diagnosticAtKey(
         ["spec", ...path],
         "has no value; write one, indented deeper than the key, or leave the key out",
       ),
     ),
     ...twiceNamed(schema, spec).map((key) =>
-      document.problemAtKey(
+      document.diagnosticAtKey(
         ["spec", key],
-        "is another name of a field that stands there; keep one",
+        "is a duplicate of the same field under its other name; keep one",
       ),
     ),
     ...[...findUnreadable(schema, spec)]
@@ -49,7 +49,7 @@ export function problemsOfSpec(
   ];
 }
 
-/** Keys of a mapping whose field stands under its other name already. */
+/** Keys of a mapping that duplicate a field under its other name. */
 function twiceNamed(schema: DescMessage, json: JsonObject): string[] {
   const seen = new Set<DescField>();
   return Object.keys(json).filter((key) => {
@@ -62,7 +62,7 @@ function twiceNamed(schema: DescMessage, json: JsonObject): string[] {
   });
 }
 
-/** What is wrong with the whole is that a field stands twice in it. */
+/** An error of the whole spec is a duplicate field. */
 function isOfPart({ path }: Unreadable): boolean {
   return path.length > 0;
 }
@@ -74,8 +74,8 @@ function remedyOfMisplaced(key: string): string {
 }
 
 /**
- * The paths of fields whose value is null. Proto3 JSON takes that for unset, but a key without a value
- * is what a wrong indentation leaves: `allowedIn:` alone would open an extension to everyone.
+ * The paths of fields whose value is null. Proto3 JSON reads null as unset, but a wrong indentation also
+ * leaves a key without a value: `allowedIn:` alone would open an extension to everyone.
  */
 function emptyFields(schema: DescMessage, json: JsonValue): Step[][] {
   if (!isMapping(json)) {
@@ -106,21 +106,21 @@ function problemOf(
   { path, problem }: Unreadable,
   spec: JsonValue,
   notInSpec: readonly string[],
-): Problem {
+): Diagnostic {
   const steps = path.map((step) => (typeof step === "number" ? step : step.key));
   const last = path.at(-1);
   if (typeof last === "object" && last.field === undefined && last.holder !== undefined) {
     const known = last.holder.fields.map(({ jsonName }) => jsonName);
     const text = unknownField(known.filter((key) => !notInSpec.includes(key)));
-    return document.problemAtKey(["spec", ...steps], text);
+    return document.diagnosticAtKey(["spec", ...steps], text);
   }
   const remedy = problem.includes("recursion") ? "nest it less deeply" : remedyFor(path);
   const shown = excerptOf(valueAt(spec, steps));
   const text = remedy === undefined ? problem : `${shown} is not valid; ${remedy}`;
-  return document.problemAt(["spec", ...steps], text);
+  return document.diagnosticAt(["spec", ...steps], text);
 }
 
-/** What to write where a value is of the wrong type; undefined where that is not known. */
+/** The remedy for a value of the wrong type; undefined for an unknown field. */
 function remedyFor(path: readonly JsonStep[]): string | undefined {
   const last = path.at(-1);
   const named = path.findLast((step) => typeof step === "object" && step.field !== undefined);
@@ -153,7 +153,7 @@ function remedyForValue(field: DescField): string {
     case ScalarType.UINT32:
       return "write a whole number from 0 to 4294967295";
     default:
-      return "write a string; put quotes around what looks like something else";
+      return "write a string, in quotes if it looks like another type";
   }
 }
 

@@ -1,4 +1,4 @@
-/* The value of a document as JSON, and what JSON could not hold of it. */
+/* Converts documents to JSON values, and refuses what JSON cannot hold. */
 import type { JsonValue } from "@bufbuild/protobuf";
 import {
   type Alias,
@@ -12,45 +12,45 @@ import {
   type Scalar,
   type YAMLMap,
 } from "yaml";
-import { type Fault, FaultError, firstFault } from "./fault.ts";
+import { type OffsetDiagnostic, UnreadableError, firstDiagnostic } from "./fault.ts";
 import { type Meaning, meaningOfNumber, meaningOfPlain } from "./scalar.ts";
 
-/** The value of a document, or why it has none. */
+/** The value of a document, or why it cannot be converted. */
 export type Converted =
   | {
       readonly kind: "value";
       readonly value: JsonValue;
-      /** What aliases stand for. */
+      /** The values of aliases. */
       readonly targets: ReadonlyMap<Alias, Node>;
     }
-  | { readonly kind: "fault"; readonly fault: Fault };
+  | { readonly kind: "unreadable"; readonly diagnostic: OffsetDiagnostic };
 
-/** How many values the aliases of a document may stand for, all together. No object needs as many. */
+/** The greatest number of values that all aliases of a document may add. No object needs as many. */
 export const maxAliasedValues = 10_000;
 
 /**
  * Converts a document.
  *
- * @param isJson - whether it is written in JSON, whose numbers are those of YAML 1.2
+ * @param isJson - whether it is JSON, whose numbers have the syntax of YAML 1.2
  */
 export function toJson(document: Document.Parsed, isJson: boolean): Converted {
-  const fault = firstFault([...document.errors, ...document.warnings]);
-  if (fault !== undefined) {
-    return { kind: "fault", fault };
+  const diagnostic = firstDiagnostic([...document.errors, ...document.warnings]);
+  if (diagnostic !== undefined) {
+    return { kind: "unreadable", diagnostic };
   }
   const converter = createConverter(isJson ? meaningInJson : meaningOfPlain);
   try {
     const { value } = converter.convert(document.contents);
     return { kind: "value", value, targets: converter.targets };
   } catch (error) {
-    if (error instanceof FaultError) {
-      return { kind: "fault", fault: error.fault };
+    if (error instanceof UnreadableError) {
+      return { kind: "unreadable", diagnostic: error.diagnostic };
     }
     throw error;
   }
 }
 
-/** A value, and how many values it holds with itself. */
+/** A value, and the number of values in it, itself included. */
 interface Sized {
   readonly value: JsonValue;
   readonly size: number;
@@ -58,7 +58,7 @@ interface Sized {
 
 interface Anchored {
   readonly node: Node;
-  /** Undefined while the node is being converted: it holds what comes next. */
+  /** Undefined while the node is being converted. */
   sized: Sized | undefined;
 }
 
@@ -90,17 +90,17 @@ function createConverter(meaningOf: (text: string) => Meaning) {
     if (anchored === undefined) {
       refuse(
         alias,
-        `*${source} names an anchor that does not stand before it; write &${source} there, or put quotes around the value`,
+        `*${source} names an anchor that is not defined before it; write &${source} there, or put quotes around the value`,
       );
     }
     if (anchored.sized === undefined) {
-      refuse(alias, `*${source} stands inside of what &${source} names; write the value out`);
+      refuse(alias, `*${source} refers to a value that contains it; write the value out`);
     }
     aliased += anchored.sized.size;
     if (aliased > maxAliasedValues) {
       refuse(
         alias,
-        `the aliases stand for more than ${maxAliasedValues} values; write the values out`,
+        `the aliases expand to more than ${maxAliasedValues} values; write the values out`,
       );
     }
     targets.set(alias, anchored.node);
@@ -120,7 +120,7 @@ function createConverter(meaningOf: (text: string) => Meaning) {
       const items = node.items.map(convert);
       return { value: items.map(({ value }) => value), size: sizeOf(items) };
     }
-    return refuse(node, "this value has no form in JSON; write a mapping, a list or a scalar");
+    return refuse(node, "the value cannot be written as JSON; write a mapping, a list or a scalar");
   };
 
   const convertMap = (map: YAMLMap): Sized => {
@@ -130,7 +130,7 @@ function createConverter(meaningOf: (text: string) => Meaning) {
     for (const { key, value } of map.items) {
       const name = nameOf(map, key, meaningOf);
       if (seen.has(name)) {
-        refuse(key as Node, `the key ${name} stands twice in the same mapping; keep one`);
+        refuse(key as Node, `duplicate key ${name} in the same mapping; keep one`);
       }
       seen.add(name);
       const item = convert(value);
@@ -151,11 +151,11 @@ const tagPrefix = "tag:yaml.org,2002:";
 
 function requireTag(node: Node, wanted: "map" | "seq"): void {
   if (node.tag !== undefined && node.tag !== `${tagPrefix}${wanted}`) {
-    refuse(node, `this is not of the type of its tag; leave the tag out`);
+    refuse(node, `the value does not have the type of its tag; leave the tag out`);
   }
 }
 
-/** The types of tags whose values are written without quotes, as JSON has them. */
+/** The JSON types of tags for unquoted values. */
 const taggedTypes: Readonly<Record<string, (value: unknown) => boolean>> = {
   null: (value) => value === null,
   bool: (value) => typeof value === "boolean",
@@ -178,28 +178,28 @@ function valueOf(
   const value = clear(scalar, meaningOf(source));
   return taggedTypes[name]?.(value) === true
     ? value
-    : refuse(scalar, `${source} is not of the type of its tag; leave the tag out`);
+    : refuse(scalar, `${source} does not have the type of its tag; leave the tag out`);
 }
 
-/** The name of a key. What is no string in YAML is one in JSON, if it is written as JSON writes it. */
+/** The name of a key. A key that YAML does not read as a string is accepted if JSON writes it the same. */
 function nameOf(map: YAMLMap, key: unknown, meaningOf: (text: string) => Meaning): string {
   if (isAlias(key)) {
-    refuse(key, `*${key.source} is an alias, and stands for a key; write the key out`);
+    refuse(key, `*${key.source} is an alias as a key; write the key out`);
   }
   if (!isScalar(key)) {
     const node = isNode(key) ? key : map;
-    refuse(node, "a key has to be a string; write one, in quotes if it begins with a bracket");
+    refuse(node, "the key is not a string; write a string, in quotes if it begins with a bracket");
   }
   const value = valueOf(key, meaningOf);
   const { source = "" } = key;
   if (value === null || (typeof value !== "string" && String(value) !== source)) {
     const shown = source === "" ? "an empty key" : source;
-    refuse(key, `${shown} is not a string, as keys have to be; put quotes around it`);
+    refuse(key, `${shown} is not a string, and keys must be strings; put quotes around it`);
   }
   return source;
 }
 
-/** The number, or the constant, that a text without quotes is in JSON. */
+/** The JSON number or constant of an unquoted text. */
 function meaningInJson(text: string): Meaning {
   switch (text) {
     case "null":
@@ -217,5 +217,5 @@ function clear(node: Node, meaning: Meaning): null | boolean | number | string {
 }
 
 function refuse(node: Node, message: string): never {
-  throw new FaultError(node.range?.[0] ?? 0, message);
+  throw new UnreadableError(node.range?.[0] ?? 0, message);
 }

@@ -1,20 +1,20 @@
 import type { JsonObject } from "@bufbuild/protobuf";
 import type { DocumentPart } from "./document.ts";
-import type { Problem } from "./problem.ts";
+import type { Diagnostic } from "./problem.ts";
 
-/** Finds the keys of a mapping that are not among those which it may have. */
-export function problemsOfKeys(
+/** Finds the unknown keys of a mapping. */
+export function diagnosticsOfKeys(
   document: DocumentPart,
   path: readonly string[],
   value: JsonObject,
   known: readonly string[],
-): Problem[] {
+): Diagnostic[] {
   return Object.keys(value)
     .filter((key) => !known.includes(key))
-    .map((key) => document.problemAtKey([...path, key], unknownField(known)));
+    .map((key) => document.diagnosticAtKey([...path, key], unknownField(known)));
 }
 
-/** Says that a field is unknown, and which there are. */
+/** The message for an unknown field, with the known ones. */
 export function unknownField(known: readonly string[]): string {
   return `unknown field; write one of ${known.join(", ")}`;
 }

@@ -171,11 +171,11 @@ describe("apply", () => {
     );
     expect(stderr.trim().split("\n")).toEqual([
       expect.stringMatching(
-        /^error: stdin:15:15: spec\.vmConfig\.env\[1\]\.name: "1A" is no C identifier; /,
+        /^error: stdin:15:15: spec\.vmConfig\.env\[1\]\.name: "1A" is not a valid C identifier; /,
       ),
       expect.stringMatching(/^error: stdin:23:18: spec\.allowedIn\[1\]: is required; /),
       expect.stringMatching(
-        /^error: stdin:24:38: spec\.vmConfig\.env\[1\]\.name: "A" stands twice/,
+        /^error: stdin:24:38: spec\.vmConfig\.env\[1\]\.name: "A" is a duplicate name/,
       ),
       expect.stringMatching(
         new RegExp(
@@ -221,7 +221,7 @@ describe("apply", () => {
       const theirs = [...storedExtensions(store).values()].map(({ priority }) => priority);
       expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: "1 refused\n" });
       expect(stderr).toMatch(
-        /^error: stdin:1:1: \S+ was changed by someone else at the same moment, and is left as they made it; look at it, and apply again\n$/,
+        /^error: stdin:1:1: \S+ was changed by someone else at the same time, and is left unchanged; check it and apply again\n$/,
       );
       expect(theirs).not.toContain(8);
     },
@@ -244,10 +244,10 @@ describe("apply", () => {
     expect(exitCode).toBe(1);
     expect(stdout).toBe("");
     expect(stderr.trim().split("\n")).toEqual([
-      `error: ${folder.path}/missing.yaml: there is no such file or folder; check the name`,
+      `error: ${folder.path}/missing.yaml: no such file or folder; check the name`,
       expect.stringContaining(`error: ${folder.path}/b.yaml:7:3: spec.urll: unknown field;`),
       expect.stringContaining(`error: ${folder.path}/c.yaml:1:7: kind: "Nothing" is not known;`),
-      `error: ${folder.path}/d.yaml: is no text in UTF-8; convert it`,
+      `error: ${folder.path}/d.yaml: is not UTF-8 text; convert it`,
     ]);
     const { stdout: list } = await runCli(["list", "organizations/org", "--server", server.url]);
     expect(list).toBe("");
@@ -259,7 +259,7 @@ describe("apply", () => {
     const { exitCode, stderr } = await runCli(["apply", "-f", folder.path, "--server", server.url]);
     expect(exitCode).toBe(1);
     expect(stderr).toBe(
-      `error: ${folder.path}/b.yaml:17:1: ${seedAuth} stands in ${folder.path}/a.yaml:1 already; keep one of the two\n`,
+      `error: ${folder.path}/b.yaml:17:1: ${seedAuth} is a duplicate of ${folder.path}/a.yaml:1; keep one of the two\n`,
     );
   });
 
@@ -320,7 +320,7 @@ describe("apply", () => {
     expect(bad).toEqual({
       exitCode: 1,
       stdout: "",
-      stderr: "error: the token of --token or WASMEXT_TOKEN holds characters that no token has\n",
+      stderr: "error: the token of --token or WASMEXT_TOKEN has invalid characters\n",
     });
     listener.close();
   });
@@ -443,13 +443,13 @@ describe("a folder", () => {
     expect(ran.stdout).toBe(`${seedAuth} created\n1 created\n`);
     const whole = await runCli(["apply", "-f", folder.path, "--server", server.url]);
     expect(whole.stderr).toMatch(
-      /^error: .*\/real\/a\.yaml:1:1: .* stands in .*\/config\/link\.yaml:1 already/,
+      /^error: .*\/real\/a\.yaml:1:1: .* is a duplicate of .*\/config\/link\.yaml:1;/,
     );
     symlinkSync(`${folder.path}/none`, `${folder.path}/config/z.yaml`);
     const dead = await runCli(["apply", "-f", `${folder.path}/config`, "--server", server.url]);
     expect(dead).toMatchObject({
       exitCode: 1,
-      stderr: `error: ${folder.path}/config/z.yaml: there is no such file or folder; check the name\n`,
+      stderr: `error: ${folder.path}/config/z.yaml: no such file or folder; check the name\n`,
     });
   });
 });

@@ -109,7 +109,7 @@ describe("the command line", () => {
     const { exitCode, stderr } = await runCli(["list", "organizations/org", "--server", url]);
     expect(exitCode).toBe(1);
     expect(stderr).toMatch(
-      /^error: http:\S+: the connection was lost: .*; look what has been done and run/,
+      /^error: http:\S+: the connection was lost: .*; check what has been done and run/,
     );
     other.close();
   });
@@ -124,7 +124,7 @@ describe("the command line", () => {
     });
     const http = await runCli(["get", extension, "--server", `http://127.0.0.1:${secure.port}`]);
     expect(http.exitCode).toBe(1);
-    expect(http.stderr).toMatch(/^error: [^\n]*http:\/\/127[^\n]*one with TLS wants https:\/\/\n$/);
+    expect(http.stderr).toMatch(/^error: [^\n]*http:\/\/127[^\n]*TLS needs https:\/\/\n$/);
   });
 });
 

@@ -185,7 +185,7 @@ describe("watch", () => {
     const next = changes.next();
     await expect
       .poll(() => notes)
-      .toContain("the connection is lost: no word for 0.02 s; trying again");
+      .toContain("the connection is lost: no message for 0.02 s; trying again");
     await catalog.put("b");
     expect((await next).value).toMatchObject({ action: "created", fqn: ext("b") });
     ending.abort();
@@ -213,7 +213,7 @@ describe("watch", () => {
     expect(linesOf(await waiting.end())).toEqual([`3 put ${ext("z")}`]);
     const { exitCode, stderr } = await early.end();
     expect(exitCode).toBe(1);
-    expect(stderr).toMatch(/error: revision 2 of .* is one of another incarnation/);
+    expect(stderr).toMatch(/error: revision 2 of .* belongs to another incarnation/);
   });
 
   test("begins with a revision, and says so if it is no longer kept", async () => {
@@ -230,7 +230,7 @@ describe("watch", () => {
       ...["--server", server.url],
     ]);
     expect(exitCode).toBe(1);
-    expect(stderr).toMatch(/^error: revision 1 of .* is no longer kept, the oldest one is 2; /);
+    expect(stderr).toMatch(/^error: revision 1 of .* is no longer kept; the oldest is 2; /);
   });
 
   test("writes a line a change in JSON, and a document in YAML", async () => {

@@ -285,7 +285,7 @@ describe("what Istio cannot hold is named with its object", () => {
     [
       "a secret's name of 254",
       { imagePullSecret: "s".repeat(254) },
-      /image_pull_secret "s+…" is no name of a Kubernetes secret/,
+      /image_pull_secret "s+…" is not a valid name of a Kubernetes secret/,
     ],
     [
       "a secret that none is called",

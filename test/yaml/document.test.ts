@@ -9,7 +9,7 @@ function read(text: string): (JsonValue | string)[] {
     if (item.kind === "document") {
       return item.document.value;
     }
-    const { line, column, message } = item.problem;
+    const { line, column, message } = item.diagnostic;
     return `${line}:${column}: ${message}`;
   });
 }
@@ -32,7 +32,7 @@ describe("tags", () => {
     ["!!set", '{"a": !!set {}}', "1:7"],
   ])("%s in %j is refused at its place", (tag, text, place) => {
     expect(read(text)).toEqual([
-      `${place}: the tag ${tag} is not of a type that JSON has; leave it out`,
+      `${place}: the tag ${tag} does not name a JSON type; leave it out`,
     ]);
   });
 
@@ -91,17 +91,17 @@ describe("aliases", () => {
     ["of a mapping", `a: &a {b: {c: 1}}\nb: ${repeated("*a", 4_000)}`],
   ])("too many %s are refused, with one message", (_what, text) => {
     expect(read(text)).toEqual([
-      problem("the aliases stand for more than 10000 values; write the values out"),
+      problem("the aliases expand to more than 10000 values; write the values out"),
     ]);
   });
 
   test.each([
-    ["a: &a {b: *a}", "stands inside of what &a names"],
-    ["&a [*a]", "stands inside of what &a names"],
-    ["a: &a [[*a]]", "stands inside of what &a names"],
-    ["a: *b\nb: &b 1", "does not stand before it"],
-    ["&a x: 1\n*a : 2", "is an alias, and stands for a key"],
-    ["a: &x 1\n---\nb: *x", "does not stand before it"],
+    ["a: &a {b: *a}", "refers to a value that contains it"],
+    ["&a [*a]", "refers to a value that contains it"],
+    ["a: &a [[*a]]", "refers to a value that contains it"],
+    ["a: *b\nb: &b 1", "is not defined before it"],
+    ["&a x: 1\n*a : 2", "is an alias as a key"],
+    ["a: &x 1\n---\nb: *x", "is not defined before it"],
   ])("%j is refused", (text, message) => {
     expect(read(text).at(-1)).toEqual(problem(message));
   });
@@ -149,7 +149,7 @@ describe("JSON", () => {
     ];
     const places = items.map((item) => {
       if (item.kind !== "document") {
-        throw new Error(item.problem.message);
+        throw new Error(item.diagnostic.message);
       }
       const again = item.document.readAgain();
       expect(again.value).toEqual(item.document.value);
@@ -169,13 +169,13 @@ describe("JSON", () => {
     ['{"a": 1} x', "the document has ended before this"],
     ["[a]: b", "the document has ended before this"],
     ['{"a": 1}\n{"b": 1', "this is not YAML"],
-    ['{"a": 1, "a": 2}', "1:10: the key a stands twice"],
+    ['{"a": 1, "a": 2}', "1:10: duplicate key a"],
   ])("%j is refused", (text, message) => {
     expect(read(text).at(-1)).toEqual(problem(message));
   });
 });
 
-describe("files that were joined", () => {
+describe("concatenated files", () => {
   test.each([
     ["a: 1\n\ufeff---\nb: 2\n"],
     ["\ufeffa: 1\n---\n\ufeffb: 2\n"],
@@ -189,7 +189,7 @@ describe("files that were joined", () => {
 
   test("keep their lines and columns", () => {
     expect(read("\ufeffa: 1\n\ufeff---\n\ufeffb: 1\nb: 2\n").at(-1)).toEqual(
-      problem("4:1: the key b"),
+      problem("4:1: duplicate key b"),
     );
     expect(read("\ufeffa: 1\n\ufeffb: [\n").at(-1)).toEqual(problem("3:1: "));
     expect(read("a: 1\n\ufeffb: *c\n").at(-1)).toEqual(problem("2:4: *c"));
@@ -197,7 +197,7 @@ describe("files that were joined", () => {
 
   test("without a line end between are refused", () => {
     expect(read("a: 1\ufeff---\nb: 2\n")).toEqual([
-      problem("1:5: a byte order mark stands inside of a line: files were joined"),
+      problem("1:5: unexpected byte order mark inside a line"),
     ]);
   });
 });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { WasmExtension_PluginPhase as Phase } from "../../gen/tetrateio/api/tsb/extension/v2/wasm_extension_pb.ts";
-import { formatProblem } from "../../src/yaml/problem.ts";
+import { formatDiagnostic } from "../../src/yaml/problem.ts";
 import { readObjects } from "../../src/yaml/read.ts";
 import { seedHttp, seedOci } from "../support/seed.ts";
 
@@ -25,8 +25,10 @@ spec:
 `;
 
 /** What is wrong with a text, without the name of the file. */
-function problemsOf(text: string): string[] {
-  return readObjects("f", text).problems.map((problem) => formatProblem(problem).slice(2));
+function diagnosticsOf(text: string): string[] {
+  return readObjects("f", text).diagnostics.map((diagnostic) =>
+    formatDiagnostic(diagnostic).slice(2),
+  );
 }
 
 /** The first example with one piece of it replaced, which has to be there. */
@@ -37,8 +39,8 @@ function changed(from: string, to: string, text = seedOci): string {
 
 describe("documents", () => {
   test("hold extensions as the API page prints them", () => {
-    const { objects, problems } = readObjects("f", `${seedOci}---\n${seedHttp}`);
-    expect(problems).toEqual([]);
+    const { objects, diagnostics } = readObjects("f", `${seedOci}---\n${seedHttp}`);
+    expect(diagnostics).toEqual([]);
     expect(objects).toMatchObject([
       {
         fqn: "organizations/org/extensions/wasm-auth",
@@ -65,8 +67,8 @@ describe("documents", () => {
   });
 
   test("hold attachment sets", () => {
-    const { objects, problems } = readObjects("f", attachmentSet);
-    expect(problems).toEqual([]);
+    const { objects, diagnostics } = readObjects("f", attachmentSet);
+    expect(diagnostics).toEqual([]);
     expect(objects).toMatchObject([
       {
         fqn: target,
@@ -104,8 +106,8 @@ describe("documents", () => {
       '{\n\t"apiVersion": "extension.tsb.tetrate.io/v2",\n\t"kind": "WasmExtension",\n\t"metadata": {"organization": "o", "name": "n"},\n\t"spec": {"url": "oci://x"}\n}',
     ],
   ])("may have %s", (_what, text) => {
-    const { objects, problems } = readObjects("f", text);
-    expect(problems).toEqual([]);
+    const { objects, diagnostics } = readObjects("f", text);
+    expect(diagnostics).toEqual([]);
     expect(objects).toHaveLength(1);
   });
 
@@ -132,8 +134,8 @@ describe("documents", () => {
         .join("")}`,
     ],
   ])("may be several in JSON, as %s", (_what, text) => {
-    const { objects, problems } = readObjects("f", text);
-    expect(problems).toEqual([]);
+    const { objects, diagnostics } = readObjects("f", text);
+    expect(diagnostics).toEqual([]);
     expect(objects.map(({ fqn }) => fqn)).toEqual([
       "organizations/o/extensions/a",
       "organizations/o/extensions/b",
@@ -144,26 +146,26 @@ describe("documents", () => {
     const text = `apiVersion: v1\nkind: List\nitems:\n- ${seedHttp.replaceAll("\n", "\n  ").trimEnd()}\n`;
     const [found] = readObjects("f", text).objects;
     expect(found?.position).toEqual({ file: "f", line: 4, column: 3 });
-    const problem = found?.problemOfField("url", "no");
-    expect(problem && formatProblem(problem)).toBe("f:10:10: items[0].spec.url: no");
-    expect(problemsOf(text.replace("AUTHZ", "x"))).toEqual([
+    const diagnostic = found?.diagnosticOfField("url", "no");
+    expect(diagnostic && formatDiagnostic(diagnostic)).toBe("f:10:10: items[0].spec.url: no");
+    expect(diagnosticsOf(text.replace("AUTHZ", "x"))).toEqual([
       expect.stringContaining('15:12: items[0].spec.phase: "x" is not valid'),
     ]);
   });
 
   test.each([
-    ["items: []\n", "1:1: apiVersion: a List has v1 here"],
-    ["apiVersion: v1\n", "1:1: items: a List has a list of objects here"],
-    ["apiVersion: v1\nitems: {}\n", "2:8: items: a List has a list of objects here"],
+    ["items: []\n", "1:1: apiVersion: must be v1 for a List"],
+    ["apiVersion: v1\n", "1:1: items: must be a list of objects"],
+    ["apiVersion: v1\nitems: {}\n", "2:8: items: must be a list of objects"],
     ["apiVersion: v1\nitems: [1]\n", "2:9: items[0]: a document has to be a mapping"],
     ["apiVersion: v1\nitems: []\nspec: 1\n", "3:1: spec: unknown field"],
   ])("of a List that is %j are refused", (rest, expected) => {
-    expect(problemsOf(`${rest}kind: List\n`)).toEqual([expect.stringContaining(expected)]);
+    expect(diagnosticsOf(`${rest}kind: List\n`)).toEqual([expect.stringContaining(expected)]);
   });
 
   test("that hold nothing are no objects", () => {
     for (const text of ["", "\n", "# nothing\n", "---\n---\n", "null\n"]) {
-      expect(readObjects("f", text)).toEqual({ objects: [], problems: [] });
+      expect(readObjects("f", text)).toEqual({ objects: [], diagnostics: [] });
     }
   });
 
@@ -263,7 +265,7 @@ describe("what is wrong is named with file, line, column and field", () => {
     [
       "a number for a string",
       changed("app: ingress", "app: 1.0", attachmentSet),
-      "9:12: spec.workloadSelector.labels.app: 1 is not valid; write a string; put quotes",
+      "9:12: spec.workloadSelector.labels.app: 1 is not valid; write a string, in quotes",
     ],
     [
       "a string for a list",
@@ -305,52 +307,52 @@ describe("what is wrong is named with file, line, column and field", () => {
     [
       "a field under both of its names",
       changed("  url:", "  allowed_in: []\n  url:"),
-      "9:3: spec.allowed_in: is another name of a field that stands there; keep one",
+      "9:3: spec.allowed_in: is a duplicate of the same field under its other name; keep one",
     ],
-    ["bad indentation", changed("  url:", "   url:"), "9:1: the indentation does not fit"],
+    ["bad indentation", changed("  url:", "   url:"), "9:1: the indentation does not match"],
     [
       "a key that is indented too far",
       changed("  source:", "    source:"),
-      "the indentation does not fit",
+      "wrong indentation or missing quotes",
     ],
     [
       "a tab",
       changed("  url:", "\turl:"),
-      "9:1: a tab stands where YAML wants spaces; indent with spaces",
+      "9:1: tabs are not allowed for indentation; indent with spaces",
     ],
     [
       "a duplicate key",
       changed("  source:", "  url: x\n  source:"),
-      "10:3: the key url stands twice in the same mapping; keep one",
+      "10:3: duplicate key url in the same mapping; keep one",
     ],
     [
       "a colon without quotes",
       changed("some_value", "a: b"),
-      "17:15: the indentation does not fit, or quotes are missing",
+      "17:15: wrong indentation or missing quotes",
     ],
     [
       "an unknown tag",
       changed("some_value", "!secret x"),
-      "17:15: the tag !secret is not of a type that JSON has; leave it out",
+      "17:15: the tag !secret does not name a JSON type; leave it out",
     ],
     [
       "an alias of nothing",
       changed("some_value", "*x"),
-      "17:15: *x names an anchor that does not stand before it",
+      "17:15: *x names an anchor that is not defined before it",
     ],
     [
       "a number that is not held exactly",
       changed("some_value", "9007199254740993"),
-      "17:15: 9007199254740993 is more than a number of JSON holds exactly; put quotes",
+      "17:15: 9007199254740993 is too precise for a JSON number; put quotes",
     ],
-    ["infinity", changed("some_value", "-.inf"), "17:15: -.inf has no form in JSON"],
+    ["infinity", changed("some_value", "-.inf"), "17:15: -.inf is not a JSON number"],
     ["an open quote", changed("some_value", '"x'), "this is not YAML: Missing closing"],
     ["deep nesting", changed("some_value", "[".repeat(20_000)), "nested too deeply"],
   ])("%s", (_what, text, expected) => {
-    const problems = problemsOf(text);
-    expect(problems).toHaveLength(1);
-    expect(problems[0]).toContain(expected);
-    expect(problems[0]).toMatch(/^\d+:\d+: /);
+    const diagnostics = diagnosticsOf(text);
+    expect(diagnostics).toHaveLength(1);
+    expect(diagnostics[0]).toContain(expected);
+    expect(diagnostics[0]).toMatch(/^\d+:\d+: /);
   });
 
   test.each([
@@ -370,7 +372,7 @@ describe("what is wrong is named with file, line, column and field", () => {
       "7:5: spec.workloadSelector.namespace",
     ],
   ])("a key without a value inside of %s", (_where, text, from, to, expected) => {
-    expect(problemsOf(changed(from, to, text))).toEqual([
+    expect(diagnosticsOf(changed(from, to, text))).toEqual([
       expect.stringContaining(`${expected}: has no value`),
     ]);
   });
@@ -380,7 +382,7 @@ describe("what is wrong is named with file, line, column and field", () => {
       "an anchor that holds itself",
       "config:\n    some_key: some_value",
       "config: &c\n    a: *c",
-      "*c stands inside of what &c names",
+      "*c refers to a value that contains it",
     ],
     ["a merge", "some_key: some_value", "<<: {a: 1}", "17:5: << merges in other versions of YAML"],
     [
@@ -390,10 +392,10 @@ describe("what is wrong is named with file, line, column and field", () => {
       "this is not YAML: Flow sequence",
     ],
     [
-      "a key with a colon that stands twice",
+      "a duplicate key with a colon",
       "some_key: some_value",
       '"a:b": 1\n    "a:b": 2',
-      "the key a:b stands twice",
+      "duplicate key a:b",
     ],
     [
       "nesting that JSON holds and no message does",
@@ -408,28 +410,30 @@ describe("what is wrong is named with file, line, column and field", () => {
       "nest it less deeply",
     ],
   ])("%s", (_what, from, to, expected) => {
-    const problems = problemsOf(changed(from, to));
-    expect(problems).toHaveLength(1);
-    expect(problems[0]).toContain(expected);
+    const diagnostics = diagnosticsOf(changed(from, to));
+    expect(diagnostics).toHaveLength(1);
+    expect(diagnostics[0]).toContain(expected);
   });
 
   test("YAML of another version", () => {
     const text = `%YAML 1.1\n---\n${changed("some_value", "2024-05-01")}`;
-    expect(problemsOf(text)).toEqual([expect.stringContaining("not YAML 1.2; leave %YAML out")]);
+    expect(diagnosticsOf(text)).toEqual([
+      expect.stringContaining("a version other than 1.2; leave it out"),
+    ]);
   });
 
   test("a template in quotes, or in a text", () => {
-    expect(problemsOf(changed("wasm-auth", '"{{ .Release.Name }}"'))).toEqual([
+    expect(diagnosticsOf(changed("wasm-auth", '"{{ .Release.Name }}"'))).toEqual([
       expect.stringMatching(/^5:9: metadata\.name: .*; if it is a template, render it first$/),
     ]);
     const text = changed("oci://docker.io", "oci://{{ .Values.host }}");
-    const problem = readObjects("f", text).objects[0]?.problemOfField("url", "is no url");
-    expect(problem?.message).toBe("is no url; if it is a template, render it first");
+    const diagnostic = readObjects("f", text).objects[0]?.diagnosticOfField("url", "is no url");
+    expect(diagnostic?.message).toBe("is no url; if it is a template, render it first");
   });
 
   test("what comes before a document that cannot be read", () => {
     const text = `${changed("allowedIn", "allow")}---\n${seedHttp}---\na: [\n---\nb: 1\n`;
-    expect(problemsOf(text)).toEqual([
+    expect(diagnosticsOf(text)).toEqual([
       expect.stringMatching(/^7:3: spec\.allow: /),
       expect.stringMatching(/^36:1: this is not YAML/),
     ]);
@@ -437,21 +441,21 @@ describe("what is wrong is named with file, line, column and field", () => {
 
   test("many problems, as far as people read", () => {
     const lines = Array.from({ length: 20_000 }, (_, index) => `  x${index}: 1\n`).join("");
-    const problems = problemsOf(`${seedOci}${lines}`);
-    expect(problems).toHaveLength(21);
-    expect(problems.at(-1)).toBe("38:3: and 19980 more problems from here on");
+    const diagnostics = diagnosticsOf(`${seedOci}${lines}`);
+    expect(diagnostics).toHaveLength(21);
+    expect(diagnostics.at(-1)).toBe("38:3: and 19980 more problems from here on");
   });
 
   test("a mapping of 100,000 keys is read in reasonable time", () => {
     const lines = Array.from({ length: 100_000 }, (_, index) => `    k${index}: 1\n`).join("");
-    expect(problemsOf(`${seedOci}${lines}`)).toEqual([
+    expect(diagnosticsOf(`${seedOci}${lines}`)).toEqual([
       expect.stringContaining("17:5: spec.config: "),
     ]);
   });
 
   test("all of it, by line", () => {
     const text = changed("priority", "prio", changed("allowedIn", "allow"));
-    expect(problemsOf(`${text}---\n${changed("AUTHZ", "1.5", seedHttp)}`)).toEqual([
+    expect(diagnosticsOf(`${text}---\n${changed("AUTHZ", "1.5", seedHttp)}`)).toEqual([
       expect.stringMatching(/^7:3: spec\.allow: /),
       expect.stringMatching(/^15:3: spec\.prio: /),
       expect.stringMatching(/^30:10: spec\.phase: /),
@@ -459,7 +463,7 @@ describe("what is wrong is named with file, line, column and field", () => {
   });
 
   test("a value that its keys are missing from names the key that lost it", () => {
-    expect(problemsOf(changed("    some_key", "  some_key"))).toEqual([
+    expect(diagnosticsOf(changed("    some_key", "  some_key"))).toEqual([
       expect.stringContaining("16:3: spec.config: has no value"),
       expect.stringContaining("17:3: spec.some_key: unknown field"),
     ]);
@@ -471,8 +475,8 @@ describe("what is wrong is named with file, line, column and field", () => {
     for (let level = 1; level < 10; level++) {
       lines.push(`a${level}: &a${level} ${nine(`*a${level - 1}`)}`);
     }
-    expect(problemsOf(lines.join("\n"))).toEqual([
-      expect.stringContaining("stand for more than 10000 values"),
+    expect(diagnosticsOf(lines.join("\n"))).toEqual([
+      expect.stringContaining("expand to more than 10000 values"),
     ]);
   });
 
@@ -482,8 +486,8 @@ describe("what is wrong is named with file, line, column and field", () => {
       const aliases = Array.from({ length: 10 }, () => `*a${level - 1}`);
       lines.push(`a${level}: &a${level} [${aliases.join(", ")}]`);
     }
-    expect(problemsOf(lines.join("\n"))).toEqual([
-      expect.stringContaining("stand for more than 10000 values"),
+    expect(diagnosticsOf(lines.join("\n"))).toEqual([
+      expect.stringContaining("expand to more than 10000 values"),
     ]);
   });
 });
@@ -504,13 +508,13 @@ describe("what a server says of a field is found in the file", () => {
     ["image_pull_secret", "7:3: spec.imagePullSecret"],
   ])("%s", (field, expected) => {
     const [found] = readObjects("f", text).objects;
-    const problem = found?.problemOfField(field, "no");
-    expect(problem && formatProblem(problem)).toBe(`f:${expected}: no`);
+    const diagnostic = found?.diagnosticOfField(field, "no");
+    expect(diagnostic && formatDiagnostic(diagnostic)).toBe(`f:${expected}: no`);
   });
 
   test("in metadata, where it stands there", () => {
     const [found] = readObjects("f", changed("  name:", "  displayName: D\n  name:")).objects;
-    const problem = found?.problemOfField("display_name", "no");
-    expect(problem && formatProblem(problem)).toBe("f:5:16: metadata.displayName: no");
+    const diagnostic = found?.diagnosticOfField("display_name", "no");
+    expect(diagnostic && formatDiagnostic(diagnostic)).toBe("f:5:16: metadata.displayName: no");
   });
 });

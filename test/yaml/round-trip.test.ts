@@ -155,8 +155,8 @@ describe("documents that are written", () => {
           documentOfExtension(create(WasmExtensionSchema, { ...extension, etag: "e" })),
           documentOfAttachmentSet(create(AttachmentSetSchema, { ...attachmentSet, etag: "e" })),
         ]);
-        const { objects, problems } = readObjects("f", text);
-        expect(problems).toEqual([]);
+        const { objects, diagnostics } = readObjects("f", text);
+        expect(diagnostics).toEqual([]);
         const [first, second] = objects.map(({ object }) => object);
         expect(
           first?.kind === "WasmExtension" &&

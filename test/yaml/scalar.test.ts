@@ -8,7 +8,7 @@ function read(text: string): { value: unknown } | string {
   const [item] = parseYaml("f", `v: ${text}\n`);
   return item?.kind === "document"
     ? { value: (item.document.value as { v: unknown }).v }
-    : (item?.problem.message ?? "nothing");
+    : (item?.diagnostic.message ?? "nothing");
 }
 
 describe("a scalar without quotes", () => {
@@ -56,9 +56,9 @@ describe("a scalar without quotes", () => {
     ["a time in YAML 1.1", ["2001-12-14t21:59:43.10-05:00"]],
     ["a meaning of its own", ["="]],
     ["merges", ["<<"]],
-    ["no form in JSON", [".inf", "-.INF", ".NaN", `1${"0".repeat(400)}.0`]],
-    ["more than a number of JSON holds exactly", ["1152921504606847232", "9007199254740993"]],
-    ["more than a number of JSON holds exactly", ["-9007199254740993", "0x20000000000001"]],
+    ["is not a JSON number", [".inf", "-.INF", ".NaN", `1${"0".repeat(400)}.0`]],
+    ["is too precise for a JSON number", ["1152921504606847232", "9007199254740993"]],
+    ["is too precise for a JSON number", ["-9007199254740993", "0x20000000000001"]],
   ];
 
   test.each(cases.flatMap(([reason, texts]) => texts.map((text) => [text, reason] as const)))(
@@ -77,7 +77,7 @@ describe("a scalar without quotes", () => {
     "%j as a key is refused, and is one in quotes",
     (key) => {
       const [plain] = parseYaml("f", `a:\n  ${key}: 1\n`);
-      expect(plain).toMatchObject({ kind: "unreadable", problem: { line: 2, column: 3 } });
+      expect(plain).toMatchObject({ kind: "unreadable", diagnostic: { line: 2, column: 3 } });
       const [quoted] = parseYaml("f", `a:\n  "${key}": 1\n`);
       expect(quoted).toMatchObject({ document: { value: { a: { [key]: 1 } } } });
     },
@@ -124,6 +124,6 @@ describe("a number in JSON", () => {
 
   test("that is not held exactly is refused", () => {
     const [item] = parseYaml("f", '{"v": 1152921504606847232}');
-    expect(item).toMatchObject({ problem: { column: 7 } });
+    expect(item).toMatchObject({ diagnostic: { column: 7 } });
   });
 });

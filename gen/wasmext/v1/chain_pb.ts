@@ -40,7 +40,7 @@ export type Chain = Message<"wasmext.v1.Chain"> & {
   revision: bigint;
 
   /**
-   * What runs, the first first: by phase (AUTHN, AUTHZ, STATS,
+   * What runs, in execution order: by phase (AUTHN, AUTHZ, STATS,
    * UNSPECIFIED_PHASE), then by priority, the higher first, then by the
    * extension's fqn, then by the position in the set.
    *

@@ -157,9 +157,9 @@ export const ChainService: GenService<{
   /**
    * Streams the chain of a target: as it is now, and again when it has changed.
    *
-   * Two chains in a row never have the same etag: commits that leave the chain as
-   * it is are silent. A reader that is slower than the changes gets the latest chain, not
-   * every one in between. UNAVAILABLE when the server goes down: connect again.
+   * Two chains in a row never have the same etag: a commit that does not change the
+   * chain sends nothing. A slow reader gets the latest chain, not every one in
+   * between. UNAVAILABLE when the server goes down: connect again.
    *
    * @generated from rpc wasmext.v1.ChainService.WatchChain
    */

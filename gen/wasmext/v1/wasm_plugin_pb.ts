@@ -159,8 +159,8 @@ export type WasmPluginSpec = Message<"wasmext.v1.WasmPluginSpec"> & {
 
   /**
    * Always empty. It would become Envoy's root_id, by which modules that are
-   * built with the C++ and AssemblyScript SDKs find the context to run; an
-   * invented one fails where none works.
+   * built with the C++ and AssemblyScript SDKs find the context to run; such a
+   * module fails with an unknown one, and works with an empty one.
    *
    * @generated from field: string plugin_name = 8 [deprecated = true];
    * @deprecated

@@ -5,8 +5,8 @@ export const maxExcerpt = 80;
 const maxAuthority = 4096;
 
 /**
- * Quotes a value for an error text: cut to a length that people read, with what cannot be seen as
- * escapes, and without the user and password of a url.
+ * Quotes a value for an error text: shortened, with invisible characters as escapes, and without the
+ * user and password of a url.
  */
 export function excerpt(value: string): string {
   const shown = withoutCredentials(value);
@@ -17,7 +17,7 @@ export function excerpt(value: string): string {
   );
 }
 
-/** A url without user and password: errors are logged, and seen by more than may know those. */
+/** A url without user and password: errors are logged, and more people read logs than know passwords. */
 function withoutCredentials(value: string): string {
   const start = value.lastIndexOf("://") + "://".length;
   const [authority = ""] = /^[^/?#\s]*/.exec(value.slice(start, start + maxAuthority)) ?? [];

@@ -1,6 +1,6 @@
 /*
- * The forms of names: how each looks, for programs and for people. The patterns are those of the proto,
- * to which a test holds them; whoever checks a name, or says what one looks like, takes it from here.
+ * The forms of names, for programs and for people. All checks and messages use this table. A test holds
+ * the patterns to those of the proto.
  */
 
 /** What can be named. */
@@ -21,7 +21,7 @@ export type NameKind =
 export interface NameForm {
   /** A regular expression, as in the proto. */
   readonly pattern: string;
-  /** The same for people, to follow "write". */
+  /** The form for people, as the object of "write". */
   readonly wording: string;
 }
 

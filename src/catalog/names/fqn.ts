@@ -24,7 +24,7 @@ export function organizationOfTenant(text: string): string | undefined {
 /**
  * The organization's fqn of an extension's fqn.
  *
- * Raises a TypeError if `fqn` is not an extension's: names are checked where they come in.
+ * Raises a TypeError if `fqn` is not an extension's: requests are validated before.
  */
 export function organizationOfExtension(fqn: string): string {
   if (!isExtension(fqn)) {

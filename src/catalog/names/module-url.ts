@@ -9,8 +9,8 @@ export function withScheme(location: string): string {
 }
 
 /**
- * Says what is wrong with a module's url, beyond its scheme, and how to mend it; undefined for a url
- * that a proxy can fetch from, and for schemes that the proto's rule refuses.
+ * Says what is wrong with a module's url, and the remedy; undefined for a valid url, and for schemes
+ * that the proto's rule refuses.
  */
 export function problemOfModuleUrl(url: string): string | undefined {
   return problemOfTemplate(url) ?? problemOfCharacters(url) ?? problemOfPlace(url);
@@ -48,7 +48,7 @@ function splitScheme(url: string): [string, string] {
   return end < 0 ? ["", url] : [url.slice(0, end), url.slice(end + "://".length)];
 }
 
-/** The WHATWG parser takes `http:///x` for the host `x`, so the authority is looked at as written. */
+/** The authority is checked as it is written: the WHATWG parser reads `http:///x` as the host `x`. */
 function hasHost(rest: string): boolean {
   const authority = /^[^/?#]*/.exec(rest)?.[0] ?? "";
   const host = authority.slice(authority.lastIndexOf("@") + 1).replace(/:\d*$/, "");

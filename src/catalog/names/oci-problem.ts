@@ -12,7 +12,7 @@ import { problemOfVariable } from "./url-variable.ts";
 const example = "such as oci://ghcr.io/acme/auth:1.0";
 
 /**
- * Says what is wrong with what follows `oci://` in a url, and how to mend it; undefined for a
+ * Says what is wrong with what follows `oci://` in a url, and the remedy; undefined for a valid
  * reference.
  */
 export function problemOfOciReference(text: string): string | undefined {
@@ -28,7 +28,7 @@ export function problemOfOciReference(text: string): string | undefined {
   );
 }
 
-/** Finds what belongs to another kind of url, or to none. */
+/** Finds what no image reference has, such as a scheme, credentials or a variable. */
 function problemOfWhole(text: string): string | undefined {
   if (text === "") {
     return `has no image reference; write [host/]repository[:tag][@digest], ${example}`;
@@ -46,7 +46,7 @@ function problemOfWhole(text: string): string | undefined {
   if (singleColon !== undefined) {
     return `has ${singleColon}: where an image reference begins; leave it out, or write ${singleColon}:// at the beginning of the url`;
   }
-  // A digest holds no slash, so what precedes the @ of user:password@host/repository is no name.
+  // A digest holds no slash, so an @ before a slash follows credentials: user:password@host/repository.
   if (/@(?!sha\d+[:=-])[^@]*\/|@[^@/:]+\.[^@/]*$/.test(text)) {
     return "holds credentials, which all who may read the extension would see; take them out, and name a Kubernetes secret in image_pull_secret";
   }
@@ -123,7 +123,7 @@ function problemOfTag(name: string, tag: string): string | undefined {
     : undefined;
 }
 
-/** Finds what is wrong with host and repository, where nothing else of a reference is wrong. */
+/** Finds what is wrong with host and repository. */
 function problemOfName(name: string): string {
   if (name.length > maxNameLength) {
     return `has a host and repository of ${name.length} characters; write at most ${maxNameLength}`;

@@ -23,12 +23,12 @@ export const registeredDigests: ReadonlyMap<string, number> = new Map([
   ["sha512", 128],
 ]);
 
-/** Longest reference that is looked at, in characters; registries allow 255 for the name alone. */
+/** Longest reference that is parsed, in characters; registries allow 255 for the name alone. */
 export const maxReferenceLength = 1024;
 /** Longest host and repository together, in characters. */
 export const maxNameLength = 255;
 
-/** The parts of a text in the places where a reference has them, valid or not. */
+/** The parts of a text, valid or not, by where a reference has them. */
 export interface OciParts {
   /** Host and repository. */
   readonly name: string;
@@ -49,7 +49,7 @@ export function splitOciReference(text: string): OciParts {
   };
 }
 
-/** Parses `[host/]repository[:tag][@digest]`; undefined if `text` is no such reference. */
+/** Parses `[host/]repository[:tag][@digest]`; undefined if `text` is not a reference. */
 export function parseOciReference(text: string): OciReference | undefined {
   if (text.length > maxReferenceLength) {
     return undefined;
@@ -70,7 +70,7 @@ export function parseOciReference(text: string): OciReference | undefined {
   return { host, repository: components.join("/"), tag, digest };
 }
 
-/** The first of several components is a host when it could not be one of a repository path. */
+/** The first of several components is a host if it looks like one: ghcr.io, registry:5000, localhost. */
 function isHost([first = "", ...rest]: readonly string[]): boolean {
   if (rest.length === 0 || !hostPattern.test(first)) {
     return false;

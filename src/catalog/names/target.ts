@@ -1,7 +1,7 @@
 import { isNameOf } from "./forms.ts";
 import { organizationOf, tenantOf } from "./fqn.ts";
 
-/** What an attachment set hangs on. */
+/** What an attachment set belongs to. */
 export interface Target {
   /** The tenant's fqn. */
   readonly tenant: string;
@@ -19,7 +19,7 @@ export function isTarget(text: string): boolean {
 /**
  * Reads a target's fqn.
  *
- * Raises a TypeError if `fqn` is not a target's: names are checked where they come in.
+ * Raises a TypeError if `fqn` is not a target's: requests are validated before.
  */
 export function targetOf(fqn: string): Target {
   if (!isTarget(fqn)) {

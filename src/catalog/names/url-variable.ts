@@ -1,9 +1,9 @@
-/* What templates, shells and build tools write for a value that is still to come. */
+/* Variables of templates, shells and build tools, which have not been replaced. */
 import { excerpt } from "./excerpt.ts";
 
-/** Those that no url holds on purpose: there, a brace has to be percent-encoded. */
+/** Variables with braces, which a url has to percent-encode. */
 const templatePattern = /\{\{[^{}]{0,200}\}\}|\$\{[^{}]{0,200}\}/;
-/** Those that an image reference cannot hold either. */
+/** Variables with other characters that an image reference cannot hold. */
 const variablePattern =
   /#\{[^{}]{0,200}\}|\$\([^()]{0,200}\)|\$[A-Za-z_]\w*|%[A-Za-z_]\w*%|@[A-Z_][A-Z0-9_]*@|<[\w .-]{1,200}>/;
 
@@ -21,5 +21,5 @@ function problemOf(pattern: RegExp, text: string): string | undefined {
   const [variable] = pattern.exec(text) ?? [];
   return variable === undefined
     ? undefined
-    : `holds ${excerpt(variable)}, which nothing has replaced; write the value that it stands for`;
+    : `holds the variable ${excerpt(variable)}; write its value`;
 }

@@ -25,7 +25,7 @@ export function isUnder(parent: string, target: string): boolean {
 
 /**
  * The attachment sets under an organization, tenant, workspace or group, by fqn, beginning after the
- * target `after`. Costs what is taken from it.
+ * target `after`. Lazy: the cost grows with the number of sets that are read.
  */
 export function* attachmentSetsUnder(
   state: State,

@@ -2,8 +2,7 @@ import { createHash } from "node:crypto";
 import type { Chain } from "../../../gen/wasmext/v1/chain_pb.ts";
 
 /**
- * The etag of a chain: the same for chains of which the same runs, whatever their revision, and in the
- * form of every etag, 8 bytes in base64 in double quotes.
+ * The etag of a chain: a digest of its content without the revision, 8 bytes in base64 in double quotes.
  */
 export function chainEtag({
   target,
@@ -12,7 +11,7 @@ export function chainEtag({
 }: Pick<Chain, "target" | "links" | "excluded">) {
   const digest = digestOf({
     target,
-    // What an extension holds may be large, and is the same in many chains.
+    // An extension may be large, and part of many chains.
     links: links.map((link) => ({
       ...link,
       ...(link.config && { config: rememberedDigest(link.config) }),
@@ -39,7 +38,7 @@ function digestOf(value: unknown): Buffer {
   return createHash("sha256").update(canonical(value)).digest();
 }
 
-/** A value as text. Values that are equal have the same, whatever the order of their keys. */
+/** A value as canonical text: equal values have equal texts, whatever the order of their keys. */
 function canonical(value: unknown): string {
   if (Array.isArray(value)) {
     return `[${value.map(canonical).join()}]`;

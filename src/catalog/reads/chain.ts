@@ -33,14 +33,14 @@ import { effectiveMatch, isSelected, type Traffic } from "./traffic.ts";
 export function resolveChain(state: State, target: string, traffic: Traffic): Chain {
   const { isGateway } = targetOf(target);
   const set = findAttachments(state, target);
-  // Each link repeats its extension, so a small set can make a chain that no answer can hold.
+  // Each link repeats its extension, so a small set can make a very large chain.
   let bytes = set?.bytes.byteLength ?? 0;
   const links: ChainLink[] = [];
   const excluded: ChainExclusion[] = [];
   for (const [position, attachment] of set?.message.extension.entries() ?? []) {
     const extension = findExtension(state, attachment.fqn);
     if (extension === undefined) {
-      // Attachments go with their extension, in one commit: see detach.ts.
+      // Deleting an extension removes its attachments in the same commit: see detach.ts.
       throw new Error(`${target} attaches ${attachment.fqn}, which does not exist`);
     }
     bytes += extension.bytes.byteLength;
@@ -96,7 +96,7 @@ function exclusionOf(
   isGateway: boolean,
   traffic: Traffic,
 ): ChainExclusion | undefined {
-  // What an attachment selects for itself cannot be SERVER on a gateway: that is refused at write.
+  // An attachment cannot select SERVER on a gateway: attachment-rules.ts refuses that.
   if (isGateway && !isSelected(match, { mode: Mode.CLIENT, port: 0 })) {
     return create(ChainExclusionSchema, {
       fqn,

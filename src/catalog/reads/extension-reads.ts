@@ -9,7 +9,7 @@ import type { Stored } from "../state/stored.ts";
 /**
  * Returns an extension.
  *
- * Raises a CatalogError of the kind not-found if there is none of that name.
+ * Raises a CatalogError of the kind not-found if it does not exist.
  */
 export function getExtension(state: State, fqn: string): Stored<WasmExtension> {
   const extension = findExtension(state, fqn);
@@ -21,7 +21,7 @@ export function getExtension(state: State, fqn: string): Stored<WasmExtension> {
 
 /**
  * The extensions of a scope in execution order, beginning after `after`: all of an organization's,
- * or those that a tenant may use. Costs what is taken from it, whatever the catalog holds.
+ * or those that a tenant may use. Lazy: the cost grows with the number of extensions that are read.
  *
  * @param scope - the fqn of an organization or of a tenant
  */

@@ -13,7 +13,7 @@ export const extensionListing: Listing<WasmExtension> = {
     if (after === undefined) {
       return extensionsOf(state, scope);
     }
-    // A token that names what the list does not hold must not tell whether it exists.
+    // A forged token must not reveal whether an extension exists that the tenant may not use.
     const last = findExtension(state, after)?.message;
     return last !== undefined && isListed(state, scope, last)
       ? extensionsOf(state, scope, last)

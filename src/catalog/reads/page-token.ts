@@ -1,4 +1,4 @@
-/** Where a list goes on. */
+/** The position at which the next page of a list begins. */
 export interface PageToken {
   /** Which list it belongs to. */
   readonly list: string;
@@ -17,7 +17,7 @@ export function formatPageToken({ list, incarnation, revision, after }: PageToke
   );
 }
 
-/** Reads a token; undefined if the text is none. */
+/** Parses a token; undefined if the text is not a token. */
 export function parsePageToken(text: string): PageToken | undefined {
   let fields: unknown;
   try {

@@ -1,22 +1,22 @@
 /*
  * Lists, whole or page by page.
  *
- * 1. The pages of one list all walk the state that the first page saw, so an object that moves in the
- *    order meanwhile is neither skipped nor shown twice.
- * 2. What they show is looked up in the present state, so an object that was deleted or withdrawn
- *    meanwhile is not shown, and one that changed is shown as it is now.
+ * 1. All pages of a list walk the state that the first page saw, so an object that moves in the order
+ *    meanwhile is shown exactly once.
+ * 2. Each object is read from the present state: deleted and withdrawn objects are left out, changed
+ *    objects are shown as they are now.
  */
 import { buildPath } from "@bufbuild/protobuf/reflect";
 import { ListWasmExtensionRequestSchema as RequestSchema } from "../../../gen/tetrateio/api/tsb/extension/v2/wasm_service_pb.ts";
 import { invalid } from "../errors.ts";
-import { fieldProblem } from "../rules/field-problem.ts";
+import { fieldViolation } from "../rules/field-problem.ts";
 import { organizationOf } from "../names/fqn.ts";
 import { formatPageToken, type PageToken, parsePageToken } from "./page-token.ts";
 import type { State } from "../state/state.ts";
 import type { Reader } from "../store.ts";
 import type { Stored } from "../state/stored.ts";
 
-/** The greatest page; a larger `page_size` counts as this. */
+/** The greatest page size; a larger `page_size` counts as this. */
 export const maxPageSize = 1000;
 
 /** What the list RPCs ask for. */
@@ -111,8 +111,8 @@ function foreignToken(): Error {
 }
 
 function refusedToken(reason: string, problem: string): Error {
-  // Every list request has a field of this name, and the path holds nothing but that.
+  // Every list request has a field of this name.
   const path = buildPath(RequestSchema).field(RequestSchema.field.pageToken).toPath();
   const text = `${problem}; list again from the first page, without a token`;
-  return invalid([fieldProblem(path, "page_token", text)], reason);
+  return invalid([fieldViolation(path, "page_token", text)], reason);
 }

@@ -7,9 +7,9 @@ import { parseOciReference } from "../names/oci-reference.ts";
 const ociScheme = "oci://";
 
 /**
- * When proxies fetch a module: a digest never changes its content, so it is fetched once; else the
- * policy that is set; else always for an OCI image with the tag `latest` or with no tag, and once for
- * everything else.
+ * When proxies fetch a module: once if the url has a digest, since its content never changes; else by
+ * the policy that is set; else always for an OCI image with the tag `latest` or with no tag, and once
+ * for everything else.
  */
 export function effectivePullPolicy({ url, imagePullPolicy }: WasmExtension): PullPolicy {
   const image = url.startsWith(ociScheme)

@@ -16,8 +16,8 @@ export interface Traffic {
 }
 
 /**
- * What an attached extension gets, with no mode unset: the attachment's selectors if it has some,
- * else the extension's one.
+ * The traffic that an attached extension gets: the attachment's selectors if it has some, else the
+ * extension's selector. An unset mode becomes CLIENT_AND_SERVER.
  */
 export function effectiveMatch(
   extension: WasmExtension,
@@ -32,7 +32,7 @@ export function effectiveMatch(
   );
 }
 
-/** Tells whether an extension gets traffic, or some of it where the question leaves a choice. */
+/** Tells whether an extension gets some of the traffic. */
 export function isSelected(match: readonly TrafficSelector[], { mode, port }: Traffic): boolean {
   return match.some(
     (selector) =>

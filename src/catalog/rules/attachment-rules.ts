@@ -13,10 +13,10 @@ import {
   type AttachmentSet,
   AttachmentSetSchema,
 } from "../../../gen/wasmext/v1/attachment_set_pb.ts";
-import type { FieldProblem } from "../errors.ts";
+import type { FieldViolation } from "../errors.ts";
 import { problemOfEtag } from "./etag.ts";
 import { excerpt } from "../names/excerpt.ts";
-import { fieldProblem } from "./field-problem.ts";
+import { fieldViolation } from "./field-problem.ts";
 import { isExtension, organizationOfExtension } from "../names/fqn.ts";
 import { validated } from "./validate.ts";
 import { isTarget, type Target, targetOf } from "../names/target.ts";
@@ -32,11 +32,11 @@ export function acceptedSet(request: SetAttachmentsRequest): SetAttachmentsReque
 }
 
 /**
- * Finds what the proto's rules cannot say of an attachment set: an etag that is none of this server's,
+ * Finds violations that the proto's rules cannot express: an etag that this server did not give,
  * workloads that Kubernetes cannot have, an fqn that is not an extension's, an extension of another
- * organization, and on a gateway a match that could never match there.
+ * organization, and a match that never matches on a gateway.
  */
-function problemsOfAttachments({ attachmentSet }: SetAttachmentsRequest): FieldProblem[] {
+function problemsOfAttachments({ attachmentSet }: SetAttachmentsRequest): FieldViolation[] {
   if (attachmentSet === undefined) {
     return [];
   }
@@ -52,14 +52,14 @@ function problemsOfAttachments({ attachmentSet }: SetAttachmentsRequest): FieldP
   ];
 }
 
-function problemsOfEtag({ etag }: AttachmentSet, at: PathBuilder): FieldProblem[] {
+function problemsOfEtag({ etag }: AttachmentSet, at: PathBuilder): FieldViolation[] {
   // Without an etag a set is created.
   const problem = etag === "" ? undefined : problemOfEtag(etag);
   const path = at.clone().field(AttachmentSetSchema.field.etag).toPath();
-  return problem === undefined ? [] : [fieldProblem(path, "etag", problem)];
+  return problem === undefined ? [] : [fieldViolation(path, "etag", problem)];
 }
 
-function problemsOfList({ fqn, extension }: AttachmentSet, set: PathBuilder): FieldProblem[] {
+function problemsOfList({ fqn, extension }: AttachmentSet, set: PathBuilder): FieldViolation[] {
   if (!isTarget(fqn)) {
     return [];
   }
@@ -75,15 +75,15 @@ function problemsOfName(
   { fqn }: WasmExtensionAttachment,
   { organization }: Target,
   at: PathBuilder,
-): FieldProblem[] {
+): FieldViolation[] {
   const path = at.clone().field(WasmExtensionAttachmentSchema.field.fqn).toPath();
   if (!isExtension(fqn)) {
     const text = `${excerpt(fqn)} is not the fqn of an extension; write ${organization}/extensions/{name}`;
-    return [fieldProblem(path, "attachment_fqn", text)];
+    return [fieldViolation(path, "attachment_fqn", text)];
   }
   if (organizationOfExtension(fqn) !== organization) {
     const text = `${fqn} belongs to another organization; attach one of ${organization}`;
-    return [fieldProblem(path, "attachment_organization", text)];
+    return [fieldViolation(path, "attachment_organization", text)];
   }
   return [];
 }
@@ -92,7 +92,7 @@ function problemsOfMatch(
   { match }: WasmExtensionAttachment,
   { isGateway }: Target,
   at: PathBuilder,
-): FieldProblem[] {
+): FieldViolation[] {
   return match.flatMap(({ mode }, index) => {
     if (!isGateway || mode !== Mode.SERVER) {
       return [];
@@ -105,6 +105,6 @@ function problemsOfMatch(
       .toPath();
     const text =
       "SERVER never matches on a gateway, whose traffic counts as CLIENT; use CLIENT or CLIENT_AND_SERVER";
-    return [fieldProblem(path, "gateway_mode", text)];
+    return [fieldViolation(path, "gateway_mode", text)];
   });
 }

@@ -6,9 +6,9 @@ import {
 import { withScheme } from "../names/module-url.ts";
 
 /**
- * An extension with the url that it means: an empty url is taken from the deprecated image, and a
- * location without a scheme is an OCI image. The image stays as it is. What the extension holds is
- * shared with the result, since nothing has been validated yet that a deep copy could rely on.
+ * An extension with its url completed: an empty url is taken from the deprecated image, and a location
+ * without a scheme gets `oci://`. The image is kept. The copy is shallow, since a deep copy would walk
+ * values that have not been validated.
  */
 export function withDefaults(extension: WasmExtension): WasmExtension {
   // eslint-disable-next-line @typescript-eslint/no-deprecated -- honouring it is the point

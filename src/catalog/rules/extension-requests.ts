@@ -10,11 +10,11 @@ import {
   CreateWasmExtensionRequestSchema as CreateSchema,
 } from "../../../gen/tetrateio/api/tsb/extension/v2/wasm_service_pb.ts";
 import { withDefaults } from "./defaults.ts";
-import type { FieldProblem } from "../errors.ts";
+import type { FieldViolation } from "../errors.ts";
 import { problemOfEtag } from "./etag.ts";
 import { problemsOfExtension } from "./extension-rules.ts";
 import { excerpt } from "../names/excerpt.ts";
-import { fieldProblem } from "./field-problem.ts";
+import { fieldViolation } from "./field-problem.ts";
 import { nameForms } from "../names/forms.ts";
 import { extensionFqn, isExtension } from "../names/fqn.ts";
 import { validated } from "./validate.ts";
@@ -45,33 +45,33 @@ export function acceptedUpdate(request: WasmExtension): WasmExtension {
 function problemsOfCreate(
   { parent, name }: CreateWasmExtensionRequest,
   extension: WasmExtension,
-): FieldProblem[] {
+): FieldViolation[] {
   const fqn = extensionFqn(parent, name);
   const at = buildPath(CreateSchema).field(CreateSchema.field.wasmExtension);
   const problems = problemsOfExtension(extension, at);
   if (extension.fqn !== "" && extension.fqn !== fqn) {
     const path = at.clone().field(WasmExtensionSchema.field.fqn).toPath();
     const text = `${excerpt(extension.fqn)} is not the fqn that parent and name make; leave it empty`;
-    problems.push(fieldProblem(path, "fqn", text));
+    problems.push(fieldViolation(path, "fqn", text));
   }
   return problems;
 }
 
-function problemsOfUpdate(extension: WasmExtension): FieldProblem[] {
+function problemsOfUpdate(extension: WasmExtension): FieldViolation[] {
   const at = buildPath(WasmExtensionSchema);
   const problems = problemsOfExtension(extension, at);
   if (!isExtension(extension.fqn)) {
     const path = at.clone().field(WasmExtensionSchema.field.fqn).toPath();
     const text = `${excerpt(extension.fqn)} is not the fqn of an extension; write ${nameForms.extension.wording}`;
-    problems.push(fieldProblem(path, "fqn", text));
+    problems.push(fieldViolation(path, "fqn", text));
   }
   const etagProblem =
     extension.etag === ""
-      ? "is required; read the extension and send the etag that it has now"
+      ? "is required; read the extension and send its current etag"
       : problemOfEtag(extension.etag);
   if (etagProblem !== undefined) {
     const path = at.clone().field(WasmExtensionSchema.field.etag).toPath();
-    problems.push(fieldProblem(path, "etag", etagProblem));
+    problems.push(fieldViolation(path, "etag", etagProblem));
   }
   return problems;
 }

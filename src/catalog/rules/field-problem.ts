@@ -1,12 +1,12 @@
 import type { DescMessage, Message } from "@bufbuild/protobuf";
 import { type Path, pathToString } from "@bufbuild/protobuf/reflect";
 import { Violation } from "@bufbuild/protovalidate";
-import type { FieldProblem } from "../errors.ts";
+import type { FieldViolation } from "../errors.ts";
 import { excerpt, maxExcerpt } from "../names/excerpt.ts";
 import { remedyOf } from "./remedies.ts";
 
-/** States a rule that the proto cannot say as a problem of a field. */
-export function fieldProblem(path: Path, ruleId: string, description: string): FieldProblem {
+/** A violation of a rule that the proto cannot express. */
+export function fieldViolation(path: Path, ruleId: string, description: string): FieldViolation {
   const shown = withShortKeys(path);
   return {
     field: pathToString(shown),
@@ -15,12 +15,12 @@ export function fieldProblem(path: Path, ruleId: string, description: string): F
   };
 }
 
-/** States what protovalidate found as a problem of a field, with the value and a remedy. */
-export function fieldProblemOf(
+/** A violation that protovalidate found, with the value and a remedy. */
+export function fieldViolationOf(
   violation: Violation,
   schema: DescMessage,
   message: Message,
-): FieldProblem {
+): FieldViolation {
   const { message: text, ruleId, rule, forKey } = violation;
   const path = withShortKeys(violation.field);
   return {
@@ -30,7 +30,7 @@ export function fieldProblemOf(
   };
 }
 
-/** A path up to the first key of a map that is too long to be shown. */
+/** A path up to the first map key that is too long to be shown. */
 function withShortKeys(path: Path): Path {
   const end = path.findIndex(
     (step) => step.kind === "map_sub" && String(step.key).length > maxExcerpt,
@@ -55,7 +55,7 @@ function describe({ ruleId, message, field: path, forKey }: Violation, value: un
   return typeof value === "number" ? `${value} is not valid; it ${message}` : message;
 }
 
-/** The value at a path of fields, list items and map entries; undefined where the path leads elsewhere. */
+/** The value at a path of fields, list items and map entries; undefined for other paths. */
 function valueAt(message: Message, path: Path): unknown {
   return path.reduce<unknown>((value, step) => {
     if (typeof value !== "object" || value === null) {

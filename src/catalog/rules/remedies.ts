@@ -21,7 +21,7 @@ export const namedFields: ReadonlyMap<string, NameKind> = new Map([
   ["wasmext.v1.WatchRequest.parent", "watchable"],
 ]);
 
-/** What to write where another field has a pattern, by its full name, and by the place in a map. */
+/** The remedies for other fields with a pattern, by full name and by the place in a map. */
 const remedies = new Map<string, string>([
   [
     `${documented}.extension.v2.EnvVar.name`,
@@ -45,10 +45,10 @@ const remedies = new Map<string, string>([
   ],
 ]);
 
-/** The places in which a field's values can stand, each with a pattern of its own. */
+/** The places of a field's values, each of which can have its own pattern. */
 export type Place = "value" | "map_key" | "map_value";
 
-/** What to write where a field has a pattern; undefined where it has none. */
+/** The remedy for a field with a pattern; undefined for other fields. */
 export function remedyOf(field: DescField, place: Place = "value"): string | undefined {
   const name = `${field.parent.typeName}.${field.name}`;
   const kind = place === "value" ? namedFields.get(name) : undefined;

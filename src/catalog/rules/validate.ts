@@ -1,23 +1,23 @@
 import { create, type DescMessage, type MessageShape } from "@bufbuild/protobuf";
 import { createValidator } from "@bufbuild/protovalidate";
-import { type FieldProblem, invalid } from "../errors.ts";
-import { fieldProblemOf } from "./field-problem.ts";
+import { type FieldViolation, invalid } from "../errors.ts";
+import { fieldViolationOf } from "./field-problem.ts";
 import { problemsOfForm } from "./well-formed.ts";
 
 const validator = createValidator();
 
 /**
- * Holds a request, defaults applied, to every rule that needs no store, and returns it.
+ * Validates a request, defaults applied, against every rule that needs no store, and returns it.
  *
- * Raises a CatalogError that names every field that breaks a rule. Where several rules find the same
- * field wrong, the first to say so speaks: form, then the proto's rules, then `semantic`.
+ * Raises a CatalogError that names every field that breaks a rule. A field that breaks several is named
+ * once, by the first of: form, the proto's rules, `semantic`.
  *
- * @param semantic - finds what the proto's rules cannot say
+ * @param semantic - finds violations that the proto's rules cannot express
  */
 export function validated<Desc extends DescMessage>(
   schema: Desc,
   message: MessageShape<Desc>,
-  semantic: () => readonly FieldProblem[] = () => [],
+  semantic: () => readonly FieldViolation[] = () => [],
 ): MessageShape<Desc> {
   const { problems: malformed, excess } = problemsOfForm(schema, message);
   const problems =
@@ -27,7 +27,7 @@ export function validated<Desc extends DescMessage>(
   if (problems.length === 0) {
     return message;
   }
-  const byField = new Map<string, FieldProblem>();
+  const byField = new Map<string, FieldViolation>();
   for (const problem of problems) {
     if (!byField.has(problem.field)) {
       byField.set(problem.field, problem);
@@ -39,19 +39,19 @@ export function validated<Desc extends DescMessage>(
 function problemsOfRules<Desc extends DescMessage>(
   schema: Desc,
   message: MessageShape<Desc>,
-): FieldProblem[] {
+): FieldViolation[] {
   const result = validator.validate(schema, message);
   switch (result.kind) {
     case "valid":
       return [];
     case "invalid":
-      return result.violations.map((violation) => fieldProblemOf(violation, schema, message));
+      return result.violations.map((violation) => fieldViolationOf(violation, schema, message));
     case "error":
       throw result.error;
   }
 }
 
-/** Compiles the rules of messages ahead of their first use, which would otherwise wait for it. */
+/** Compiles the rules of messages ahead, so that their first request does not wait for it. */
 export function compileRules(schemas: readonly DescMessage[]): void {
   for (const schema of schemas) {
     validator.validate(schema, create(schema));

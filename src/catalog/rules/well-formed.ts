@@ -7,16 +7,16 @@ import {
 } from "@bufbuild/protobuf";
 import { buildPath, type PathBuilder } from "@bufbuild/protobuf/reflect";
 import { field as fieldRules } from "@bufbuild/protovalidate/gen/buf/validate/validate_pb.js";
-import type { FieldProblem } from "../errors.ts";
+import type { FieldViolation } from "../errors.ts";
 import { excerpt } from "../names/excerpt.ts";
-import { fieldProblem } from "./field-problem.ts";
+import { fieldViolation } from "./field-problem.ts";
 
 /** Deepest nesting of a Struct: the Struct itself is level 1, each object or list in it one more. */
 export const maxStructLevels = 64;
 
 /**
- * How many items the lists and maps of a message may have, all together. No use comes near, and each
- * item costs checks, and more if it is wrong.
+ * The greatest number of items in all lists and maps of a message. Each item costs checks, and no use
+ * comes near.
  */
 export const maxItems = 10_000;
 
@@ -24,16 +24,15 @@ export const maxItems = 10_000;
 export const maxStructValues = 20_000;
 
 /**
- * Greatest length of a string that rules look at, in UTF-16 units: a name, a url, a location. Rules read
- * such strings several times, and Unicode makes that dear. No name comes near; a url of this length
- * is refused by most servers.
+ * Greatest length of a string that has rules, in UTF-16 units: a name, a url, a location. Rules read such
+ * strings several times, which is expensive with Unicode. Most servers refuse a url of this length.
  */
 export const maxRuledString = 8_192;
 
 /**
- * Finds what every message is refused for, whatever its type: strings that are not well-formed
- * Unicode, numbers that their enum does not declare, Structs that have no JSON form, and far too much:
- * items, values, or text where a name is expected; with too much, nothing else is looked for.
+ * Finds violations that do not depend on the type of a message: strings that are not well-formed
+ * Unicode, numbers that their enum does not declare, Structs without a JSON form, and too many items,
+ * too many values or a name that is too long. With too much, the search ends.
  */
 export function problemsOfForm(schema: DescMessage, message: Message): FormProblems {
   const found: FormProblems = { problems: [], items: 0, structValues: 0, excess: undefined };
@@ -44,20 +43,20 @@ export function problemsOfForm(schema: DescMessage, message: Message): FormProbl
 
 /** What is wrong with the form of a message. */
 export interface FormProblems {
-  readonly problems: FieldProblem[];
+  readonly problems: FieldViolation[];
   /** The items that have been seen so far. */
   items: number;
   /** The values in Structs that have been seen so far. */
   structValues: number;
-  /** Says what there is too much of. */
-  excess: FieldProblem | undefined;
+  /** The violation of a limit, if there is one. */
+  excess: FieldViolation | undefined;
 }
 
-/** Makes a path; most fields have no problem and need none. */
+/** Makes a path when a violation is found. */
 type PathMaker = () => PathBuilder;
 
 function visit(schema: DescMessage, message: Message, at: PathMaker, found: FormProblems): void {
-  // Protobuf-ES keeps what a field holds under its local name; our requests use no oneofs.
+  // Protobuf-ES keeps the value of a field under its local name; our requests have no oneofs.
   const values = message as unknown as Record<string, unknown>;
   for (const field of schema.fields) {
     const value = values[field.localName];
@@ -95,7 +94,7 @@ function visitItems<Key>(
   found.items += items.length;
   if (found.items > maxItems) {
     const text = `has too many items: the lists of a request may have ${maxItems} in all; send fewer`;
-    found.excess ??= fieldProblem(whole().toPath(), "max_items", text);
+    found.excess ??= fieldViolation(whole().toPath(), "max_items", text);
     return;
   }
   for (const [key, item] of items) {
@@ -108,16 +107,16 @@ function visitValue(field: DescField, value: unknown, at: PathMaker, found: Form
     const problem = problemOfJson(value, "$", 1, found);
     if (found.structValues > maxStructValues) {
       const text = `holds too many values: a request may have ${maxStructValues} in all; send fewer`;
-      found.excess ??= fieldProblem(at().toPath(), "max_values", text);
+      found.excess ??= fieldViolation(at().toPath(), "max_values", text);
     } else if (problem !== undefined) {
-      found.problems.push(fieldProblem(at().toPath(), "json_form", problem));
+      found.problems.push(fieldViolation(at().toPath(), "json_form", problem));
     }
   } else if (field.message !== undefined) {
     visit(field.message, value as Message, at, found);
   } else if (field.enum !== undefined) {
     if (field.enum.value[value as number] === undefined) {
-      const text = `${String(value)} is no value of ${field.enum.name}; send one of ${field.enum.values.map(({ name }) => name).join(", ")}`;
-      found.problems.push(fieldProblem(at().toPath(), "enum_defined", text));
+      const text = `${String(value)} is not a value of ${field.enum.name}; send one of ${field.enum.values.map(({ name }) => name).join(", ")}`;
+      found.problems.push(fieldViolation(at().toPath(), "enum_defined", text));
     }
   } else if (field.scalar === ScalarType.STRING) {
     visitString(field, value as string, at, found);
@@ -126,8 +125,8 @@ function visitValue(field: DescField, value: unknown, at: PathMaker, found: Form
 
 function visitString(field: DescField, value: string, at: PathMaker, found: FormProblems): void {
   if (value.length > maxRuledString && hasRules(field)) {
-    const text = `is too long: it has ${value.length} characters, and ${maxRuledString} are read`;
-    found.excess ??= fieldProblem(at().toPath(), "max_length", `${text}; shorten it`);
+    const text = `is too long: it has ${value.length} characters, and at most ${maxRuledString} are allowed`;
+    found.excess ??= fieldViolation(at().toPath(), "max_length", `${text}; shorten it`);
   } else if (!value.isWellFormed()) {
     found.problems.push(notUnicode(at));
   }
@@ -147,9 +146,9 @@ function hasRules(field: DescField): boolean {
   return known;
 }
 
-function notUnicode(at: PathMaker): FieldProblem {
+function notUnicode(at: PathMaker): FieldViolation {
   const text = "is not well-formed Unicode; remove the unpaired surrogates";
-  return fieldProblem(at().toPath(), "well_formed", text);
+  return fieldViolation(at().toPath(), "well_formed", text);
 }
 
 /** Says why a value has no JSON form that a plugin could read, or undefined if it has one. */

@@ -4,8 +4,8 @@ import {
   type WorkloadSelector,
   WorkloadSelectorSchema,
 } from "../../../gen/wasmext/v1/attachment_set_pb.ts";
-import type { FieldProblem } from "../errors.ts";
-import { fieldProblem } from "./field-problem.ts";
+import type { FieldViolation } from "../errors.ts";
+import { fieldViolation } from "./field-problem.ts";
 
 const validator = createValidator();
 
@@ -13,22 +13,24 @@ const validator = createValidator();
 export const maxSubdomain = 253;
 
 /**
- * Finds what the proto's rules leave open of a workload selector: the length of a label's prefix,
- * which no pattern bounds together with the length of its parts.
+ * Finds violations that the proto's rules cannot express: the length of a label's prefix as a whole.
  *
  * @param at - where the selector is in the request
  */
-export function problemsOfWorkloads({ labels }: WorkloadSelector, at: PathBuilder): FieldProblem[] {
+export function problemsOfWorkloads(
+  { labels }: WorkloadSelector,
+  at: PathBuilder,
+): FieldViolation[] {
   const field = at.clone().field(WorkloadSelectorSchema.field.labels);
   return Object.keys(labels)
     .filter((key) => key.lastIndexOf("/") > maxSubdomain)
     .map((key) => {
       const text = `has a key with a prefix of ${key.lastIndexOf("/")} characters, and Kubernetes allows ${maxSubdomain}; use a shorter one`;
-      return fieldProblem(field.clone().map(key).toPath(), "label_prefix", text);
+      return fieldViolation(field.clone().map(key).toPath(), "label_prefix", text);
     });
 }
 
-/** Tells whether Kubernetes can have a workload selector. */
+/** Tells whether a workload selector is valid in Kubernetes. */
 export function isWorkloadSelector(selector: WorkloadSelector): boolean {
   return (
     validator.validate(WorkloadSelectorSchema, selector).kind === "valid" &&

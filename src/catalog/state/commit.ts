@@ -18,17 +18,17 @@ export type Change =
     }
   | { readonly kind: "delete-attachments"; readonly fqn: string };
 
-/** Changes of one organization under one revision: all or none of them are seen. */
+/** Changes of one organization under one revision. Readers see all of them or none. */
 export interface Commit {
   readonly revision: bigint;
   /** The organization's fqn. */
   readonly organization: string;
-  /** One change an object at most; those of extensions before those of attachment sets. */
+  /** At most one change for each object; extensions before attachment sets. */
   readonly changes: readonly Change[];
   readonly metadata: CommitMetadata;
 }
 
-/** What is known of a commit beside its changes. */
+/** The metadata of a commit. */
 export interface CommitMetadata {
   /** When it was committed, in ms since 1970. */
   readonly time: number;
@@ -36,7 +36,7 @@ export interface CommitMetadata {
   readonly author: string;
   /** Why: the method that was called. */
   readonly reason: string;
-  /** What went because something else did. */
+  /** The attachments that a cascade removed. */
   readonly detached: readonly Detachment[];
 }
 

@@ -1,4 +1,4 @@
-/** Freezes a value and all that it holds, so that readers can share it. Bytes stay as they are. */
+/** Freezes a value deeply, so that readers can share it. Byte arrays cannot be frozen. */
 export function deepFreeze<T>(value: T): T {
   if (typeof value !== "object" || value === null || ArrayBuffer.isView(value)) {
     return value;

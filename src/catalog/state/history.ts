@@ -1,11 +1,11 @@
 /*
  * The latest commits, for those who watch.
  *
- * 1. Commits are kept for each organization on its own, since no rule crosses organizations.
- * 2. All of them together are bounded by number, by what they hold in memory, and by age. When there are
- *    too many, the organization that holds most loses its oldest.
- * 3. Readers hold no place in here: a reader knows which revision it wants next, and asks for it. What
- *    is no longer kept is known to be missing, never passed over.
+ * 1. Each organization has its own history, since no rule crosses organizations.
+ * 2. The histories together are bounded by number of commits, memory and age. Over a bound, the
+ *    organization with the largest history loses its oldest commit.
+ * 3. The history does not know its readers: a reader asks for the revision that it wants next. A commit
+ *    that is no longer kept is reported as missing, never skipped.
  */
 import type { Commit } from "./commit.ts";
 import { compareText } from "./order.ts";
@@ -14,15 +14,15 @@ import { createShares } from "./shares.ts";
 import { SortedMap } from "./sorted-map.ts";
 import { weigh } from "./weight.ts";
 
-/** Who could use the extensions that a commit replaced or deleted, by their fqn. */
+/** Who could use the extensions before a commit replaced or deleted them, by fqn. */
 export type Replaced = ReadonlyMap<string, Usability>;
 
-/** A commit, with what is needed to tell each watcher what it means to it. */
+/** A commit, with what is needed to decide what each watcher sees of it. */
 export interface HistoryEntry extends Commit {
   readonly replaced: Replaced;
-  /** What it holds in memory, in bytes. */
+  /** Its size in memory, in bytes. */
   readonly weight: number;
-  /** How much the organization had committed with it, since its history began. */
+  /** The total of the organization's commits up to and including this one. */
   readonly total: Amount;
   /** When it was recorded, by the clock of the history. */
   readonly recordedAt: number;
@@ -37,33 +37,32 @@ export interface Amount {
 /** How much history is kept, of all organizations. */
 export interface HistoryLimits {
   readonly maxCommits: number;
-  /** In bytes of memory. The latest commit is kept however much it holds. */
+  /** In bytes of memory. The latest commit is kept whatever its size. */
   readonly maxWeight: number;
   readonly maxAgeMs: number;
 }
 
 /** The latest commits. */
 export interface History {
-  /** What all of it holds in memory, in bytes. */
+  /** The size of all commits in memory, in bytes. */
   readonly weight: number;
   readonly length: number;
-  /** How many organizations something is known of. */
+  /** The number of organizations that are remembered. */
   readonly organizations: number;
   record(commit: Commit, replaced: Replaced): void;
   /** The first commit of an organization at or after a revision; undefined if there is none yet. */
   first(organization: string, revision: bigint): HistoryEntry | undefined;
   /**
-   * The oldest revision from which on all commits of an organization are kept. Whoever asks for an older
-   * one may miss some.
+   * The oldest revision from which on all commits of an organization are kept.
    */
   oldest(organization: string): bigint;
   /** How much an organization has committed since an entry. */
   since(entry: HistoryEntry): Amount;
-  /** Remembers an organization, which may hold nothing, until it is forgotten. */
+  /** Remembers an organization, even without commits, until it is forgotten. */
   remember(organization: string): void;
-  /** Forgets an organization, unless commits of it are kept. */
+  /** Forgets an organization that has no commits. */
   forget(organization: string): void;
-  /** Begins anew: nothing before a revision is kept. */
+  /** Drops all commits, and sets the floor. */
   reset(floor: bigint): void;
 }
 
@@ -75,15 +74,15 @@ interface Key {
 interface Known {
   oldest: bigint;
   total: Amount;
-  /** How many of its commits are kept. */
+  /** The number of its commits that are kept. */
   length: number;
 }
 
 /**
- * Creates a history that holds nothing.
+ * Creates an empty history.
  *
  * @param now - the time in ms
- * @param onEmptied - is called when no commit of an organization is kept any more
+ * @param onEmptied - is called when the last commit of an organization is dropped
  */
 export function createHistory(
   { maxCommits, maxWeight, maxAgeMs }: HistoryLimits,
@@ -94,7 +93,7 @@ export function createHistory(
   const byRevision = new SortedMap<bigint, HistoryEntry>(undefined, compareRevisions);
   const known = new Map<string, Known>();
   const shares = createShares();
-  /** The oldest revision from which on all commits of the organizations that are not known are kept. */
+  /** The floor of the organizations that are not remembered. */
   let floor = 1n;
 
   const knownOf = (organization: string): Known => {
@@ -124,7 +123,7 @@ export function createHistory(
     return found?.organization === organization ? found : undefined;
   };
 
-  /** The oldest commit of the organization that holds most, but never the latest of all. */
+  /** The oldest commit of the organization with the largest history, but never the latest of all. */
   const dispensable = (): HistoryEntry | undefined => {
     const latest = byRevision.maxKey();
     for (const organization of shares.byAmount()) {
@@ -206,9 +205,9 @@ export function createHistory(
   };
 }
 
-/** What an entry holds beside what its commit changes: itself, its places in the trees, its metadata. */
+/** The size of an entry without its changes: itself, its places in the trees, its metadata. */
 const entryWeight = 700;
-/** What a change holds beside its object: itself, and its places in lists of changes by tenant. */
+/** The size of a change without its object: itself, and its places in lists of changes by tenant. */
 const changeWeight = 120;
 const detachmentWeight = 56;
 

@@ -1,16 +1,16 @@
-/** Tells those who wait for a change of a key. It never waits for them. */
+/** Notifies subscribers of changes of a key, synchronously. */
 export interface Notifier {
-  /** How many subscriptions there are. */
+  /** The number of subscriptions. */
   readonly size: number;
-  /** Tells whether anyone waits for a change of a key. */
+  /** Tells whether a key has subscriptions. */
   has(key: string): boolean;
-  /** The keys whose changes someone waits for. */
+  /** The keys that have subscriptions. */
   keys(): Iterable<string>;
-  /** Calls `notify` after each change of a key. Returns what ends that. */
+  /** Calls `notify` after each change of a key. Returns a function that ends the subscription. */
   subscribe(key: string, notify: () => void): () => void;
-  /** Tells all who wait for a change of a key. */
+  /** Notifies the subscribers of a key. */
   notify(key: string): void;
-  /** Tells everyone. */
+  /** Notifies all subscribers. */
   notifyAll(): void;
 }
 
@@ -34,7 +34,7 @@ export function createNotifier(onLastLeft: (key: string) => void = () => undefin
     has: (key) => byKey.has(key),
     keys: () => byKey.keys(),
     subscribe(key, notify) {
-      // A function of its own, so that one that subscribes twice is called twice.
+      // A new function, so that one that subscribes twice is called twice.
       const own = (): void => {
         notify();
       };

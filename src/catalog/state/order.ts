@@ -1,6 +1,6 @@
 import { WasmExtension_PluginPhase as Phase } from "../../../gen/tetrateio/api/tsb/extension/v2/wasm_extension_pb.ts";
 
-/** What decides when an extension runs. */
+/** The sort key of the execution order. */
 export interface ExecutionKey {
   readonly phase: Phase;
   /** int32; higher runs first. */
@@ -20,7 +20,7 @@ export function compareExecution(a: ExecutionKey, b: ExecutionKey): number {
   return rankOf(a) - rankOf(b) || b.priority - a.priority || compareText(a.fqn, b.fqn);
 }
 
-/** Stands before every key: the first phase, the highest priority, the least name. */
+/** The least key: the first phase, the highest priority, the least name. */
 export const firstExecutionKey: ExecutionKey = {
   phase: Phase.AUTHN,
   priority: 0x7fffffff,

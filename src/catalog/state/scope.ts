@@ -1,13 +1,12 @@
 import type { WasmExtension } from "../../../gen/tetrateio/api/tsb/extension/v2/wasm_extension_pb.ts";
 import { organizationOfExtension, organizationOfTenant } from "../names/fqn.ts";
 
-/** What of an extension decides who may use it. */
+/** The fields of an extension that decide who may use it. */
 export type Usability = Pick<WasmExtension, "fqn" | "allowedIn">;
 
 /**
- * The names under which an extension is found to be usable: its organization's when all tenants may
- * use it, else those of the tenants that may. Entries of `allowed_in` that are no tenant of the same
- * organization open nothing.
+ * Who may use an extension: its organization if all tenants may, else the tenants that may. Entries of
+ * `allowed_in` that do not name a tenant of the same organization have no effect.
  */
 export function usableUnder({ fqn, allowedIn }: Usability): ReadonlySet<string> {
   const organization = organizationOfExtension(fqn);

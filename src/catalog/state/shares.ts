@@ -2,16 +2,16 @@ import { compareText } from "./order.ts";
 import { SortedMap } from "./sorted-map.ts";
 
 /**
- * What each organization holds of something that is bounded as a whole. When that is full, the one that
- * holds most gives some back, so that none can take what another needs.
+ * The share of each organization in something that is bounded as a whole. Over the bound, the
+ * organization with the largest share gives some back, so that no organization takes from the others.
  */
 export interface Shares {
   readonly total: number;
-  /** What an organization holds. */
+  /** The share of an organization. */
   of(organization: string): number;
-  /** Says what an organization holds from now on. One that holds 0 is forgotten. */
+  /** Sets the share of an organization. 0 removes it. */
   set(organization: string, amount: number): void;
-  /** The organizations that hold something, the one that holds most first. */
+  /** The organizations with a share, the largest first. */
   byAmount(): Iterable<string>;
 }
 
@@ -20,7 +20,7 @@ interface Share {
   readonly amount: number;
 }
 
-/** Creates shares of which nobody holds any. */
+/** Creates an empty record. */
 export function createShares(): Shares {
   const shares = new Map<string, Share>();
   const sorted = new SortedMap<Share, undefined>(undefined, compareShares);

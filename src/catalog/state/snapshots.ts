@@ -1,11 +1,11 @@
 /*
- * Past states that unfinished reads still need: lists that go on page by page, and watches that have not
- * been sent all of the present state.
+ * Snapshots for unfinished reads: lists that are read page by page, and watches that have not sent all of
+ * the state that they began with.
  *
  * 1. A snapshot is of one organization, and holds nothing of the others.
- * 2. It holds what commits have replaced since. Commits that come after it make it heavier.
- * 3. All of them together are bounded by what they hold in memory, and each by the time for which
- *    nobody has used it. When they hold too much, the organization that holds most loses its oldest.
+ * 2. A snapshot weighs what later commits have replaced, so each commit makes it heavier.
+ * 3. A snapshot that is not used for a time is dropped. Snapshots together are bounded by memory; over the
+ *    bound, the organization with the largest share loses its oldest.
  */
 import type { Commit } from "./commit.ts";
 import { createShares } from "./shares.ts";
@@ -17,33 +17,33 @@ import {
   stateWithin,
 } from "./state.ts";
 
-/** How much snapshots hold. */
+/** Limits of snapshots. */
 export interface SnapshotLimits {
   /** In bytes of memory, all together. */
   readonly maxWeight: number;
-  /** For how long one is kept that nobody uses. */
+  /** For how long an unused snapshot is kept. */
   readonly maxIdleMs: number;
 }
 
-/** Past states of organizations. */
+/** Snapshots of organizations. */
 export interface Snapshots {
   readonly size: number;
-  /** What they hold beside the present state, in bytes of memory. */
+  /** Their size in memory, without what the present state holds as well, in bytes. */
   readonly weight: number;
-  /** Keeps what a state holds of an organization. */
+  /** Keeps a snapshot of an organization. */
   keep(state: State, organization: string): void;
-  /** What the state at a revision holds of an organization, if it is still kept. */
+  /** The snapshot of an organization at a revision, if it is still kept. */
   at(organization: string, revision: bigint): State | undefined;
-  /** Says that a commit is about to replace some of a state. */
+  /** Records that a commit replaces a part of a state. */
   weigh(before: State, commit: Commit): void;
-  /** Forgets all. */
+  /** Drops all snapshots. */
   clear(): void;
 }
 
 interface Snapshot {
   readonly organization: string;
   readonly state: State;
-  /** What had been replaced in the organization when it was taken. */
+  /** The organization's `replaced` when the snapshot was taken. */
   readonly replacedBefore: number;
   usedAt: number;
 }
@@ -51,15 +51,15 @@ interface Snapshot {
 interface Taken {
   /** By revision, oldest first. */
   readonly snapshots: Map<bigint, Snapshot>;
-  /** What has been replaced in the organization since its first snapshot, in bytes. */
+  /** The size of what was replaced in the organization since its first snapshot, in bytes. */
   replaced: number;
 }
 
-/** What a snapshot holds itself: the roots of its trees, and its places in here. */
+/** The size of a snapshot itself: the roots of its trees, and its places in the maps here. */
 const ownWeight = 2_048;
 
 /**
- * Creates a collection that holds nothing.
+ * Creates an empty collection.
  *
  * @param now - the time in ms
  */
@@ -172,7 +172,7 @@ export function createSnapshots(
   };
 }
 
-/** What the state before a commit holds that the one after it does not, in bytes. */
+/** The size of what a commit replaces, in bytes. */
 function replacedWeight(before: State, { organization, changes }: Commit): number {
   const held = organizationIn(before, organization);
   if (held === undefined) {
@@ -196,7 +196,7 @@ function replacedWeight(before: State, { organization, changes }: Commit): numbe
   return weight;
 }
 
-/** What the nodes on the way to one place of a tree hold, which a change copies. */
+/** The size of the nodes from the root to one place of a tree, which a change copies. */
 function pathWeight(size: number): number {
   const nodeWeight = 150;
   const placeWeight = 16;

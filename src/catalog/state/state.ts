@@ -1,11 +1,11 @@
 /*
  * The state of the catalog at one revision, as a value.
  *
- * 1. A state never changes. Applying a commit makes a new one, which shares with the old one all that
- *    the commit leaves alone, so a reader keeps a consistent state for as long as it likes.
+ * 1. A state never changes. A commit makes a new state, which shares with the old one what the commit
+ *    does not change. So a reader can keep a consistent state for as long as it likes.
  * 2. `apply` is the only way from one state to the next.
- * 3. No rule crosses organizations, so each has trees of its own: a state that is kept for the sake of
- *    one organization holds nothing of the others.
+ * 3. Each organization has its own trees, since no rule crosses organizations: a snapshot of one
+ *    organization holds nothing of the others.
  * 4. Lists are kept in execution order at write; no read sorts or scans.
  */
 
@@ -22,7 +22,7 @@ import { finished } from "./turns.ts";
 /** All that the catalog holds at one revision. */
 export interface State {
   readonly revision: bigint;
-  /** By fqn. One that holds nothing is left out. */
+  /** By fqn, without empty organizations. */
   readonly organizations: SortedMap<string, Organization>;
 }
 
@@ -31,7 +31,7 @@ export interface Organization {
   readonly extensions: SortedMap<string, Stored<WasmExtension>>;
   /** All extensions, in execution order. */
   readonly ordered: SortedMap<ExecutionKey, Stored<WasmExtension>>;
-  /** Lists named by organization or tenant: what is open to all of it, or names the tenant. */
+  /** The extensions that are open to all, by the organization's fqn; those that name a tenant, by its fqn. */
   readonly usable: SortedMap<ListKey, Stored<WasmExtension>>;
   /** By the fqn of the target. */
   readonly attachmentSets: SortedMap<string, Stored<AttachmentSet>>;
@@ -39,18 +39,18 @@ export interface Organization {
   readonly targets: SortedMap<AttachedKey, string>;
 }
 
-/** A place in a list: which list, and where the execution order puts the extension in it. */
+/** A place in a list: which list, and the extension's key in the execution order. */
 interface ListKey extends ExecutionKey {
   readonly list: string;
 }
 
-/** That a target attaches an extension. */
+/** An entry of the index from extensions to the targets that attach them. */
 interface AttachedKey {
   readonly extension: string;
   readonly target: string;
 }
 
-/** The state of a catalog that holds nothing. */
+/** The state of an empty catalog. */
 export function emptyState(): State {
   return {
     revision: 0n,
@@ -75,9 +75,9 @@ interface Changes {
   readonly changes: readonly Change[];
 }
 
-/** What an organization holds after changes, made ahead of the commit. */
+/** The next state of an organization, made ahead of the commit. */
 export interface Prepared {
-  /** What it held before; undefined if that was nothing. */
+  /** The state that it was made from; undefined if the organization was empty. */
   readonly base: Organization | undefined;
   readonly next: Organization;
 }
@@ -102,7 +102,7 @@ export function apply(
   return { revision, organizations };
 }
 
-/** Makes what an organization holds after changes; yields where others may run in between. */
+/** Makes the next state of an organization; yields where other work may run. */
 export function* prepare(
   state: State,
   { organization, changes }: Changes,
@@ -132,7 +132,7 @@ export function* prepare(
   return { base, next };
 }
 
-/** The extension of a name; undefined if there is none. */
+/** The extension of a name; undefined if it does not exist. */
 export function findExtension(state: State, fqn: string): Stored<WasmExtension> | undefined {
   return organizationIn(state, fqn)?.extensions.get(fqn);
 }
@@ -142,7 +142,7 @@ export function findAttachments(state: State, target: string): Stored<Attachment
   return organizationIn(state, target)?.attachmentSets.get(target);
 }
 
-/** The organization that an fqn is in; undefined if it holds nothing. */
+/** The organization that an fqn is in; undefined if it is empty. */
 export function organizationIn(state: State, fqn: string): Organization | undefined {
   return state.organizations.get(organizationOf(fqn));
 }
@@ -183,7 +183,7 @@ export function* usableIn(
   }
 }
 
-/** Tells whether a tenant may use an extension, at the same cost whoever else may. */
+/** Tells whether a tenant may use an extension, at a cost that does not depend on `allowed_in`. */
 export function isUsableBy(state: State, tenant: string, extension: ExecutionKey): boolean {
   const organization = organizationOf(extension.fqn);
   const usable = state.organizations.get(organization)?.usable;
@@ -226,7 +226,7 @@ function cloned(organization: Organization | undefined): Organization {
 function insertExtension(next: Organization, extension: Stored<WasmExtension>): void {
   const { message } = extension;
   next.extensions.set(message.fqn, extension);
-  // The message is its own key: nothing that the order depends on changes in it.
+  // The message is its own key: it is frozen.
   next.ordered.set(message, extension);
   for (const list of usableUnder(message)) {
     next.usable.set(listKey(list, message), extension);

@@ -10,7 +10,7 @@ export interface Stored<Message> {
   /** The encoded message. */
   readonly bytes: Uint8Array;
   readonly etag: string;
-  /** What all of it holds in memory, in bytes, estimated. */
+  /** The estimated size of message and bytes in memory, in bytes. */
   readonly weight: number;
 }
 
@@ -20,7 +20,7 @@ type WithEtag<Desc extends DescMessage> = MessageShape<Desc> & { readonly etag: 
  * Makes an object to be stored, with a new etag: 8 bytes in base64 in double quotes.
  *
  * The etag covers the object and the revision that the write was decided on, so it differs after each
- * change, also after one that restores what was there before.
+ * change, even one that restores an earlier content.
  */
 export function storedOf<Desc extends DescMessage>(
   schema: Desc,
@@ -44,7 +44,7 @@ export function restoredFrom<Desc extends DescMessage>(
   return stored(deepFreeze(message), bytes);
 }
 
-/** What a Stored holds beside the message and the bytes. */
+/** The size of a Stored without the message and the bytes. */
 const ownWeight = 56;
 
 function stored<Message extends { readonly etag: string }>(
@@ -55,7 +55,7 @@ function stored<Message extends { readonly etag: string }>(
   return { message, bytes, etag: message.etag, weight };
 }
 
-/** Fields may stand in any order, so the etag, which depends on all others, comes last. */
+/** Protobuf allows any order of fields, so the etag, which depends on all others, comes last. */
 function withEtag(schema: DescMessage, encoded: Uint8Array, etag: string): Uint8Array {
   const field = schema.fields.find(({ name }) => name === "etag");
   if (field === undefined || field.number > 15) {

@@ -5,23 +5,23 @@ import { setImmediate as nextRound } from "node:timers/promises";
 const turnMs = 5;
 
 /**
- * Lets long work give turns back: to what waits for the network, and to other long work. What runs
- * before the event loop goes on shares a turn, so that many small pieces take no longer than a large one.
- * Of those that wait for a turn, one goes on a round of the event loop.
+ * Divides long work into turns, so that network events and other long work run in between. All work in
+ * one round of the event loop shares a turn, so that many small pieces take no longer than a large one.
+ * Each round resumes one of those that wait for a turn.
  */
 export interface Turns {
-  /** Begins a turn, or joins the one that goes on. Returns what tells whether it is over. */
+  /** Begins a turn, or shares the present one. Returns a function that tells whether it is over. */
   begin(): () => boolean;
   /** Resolves when the next turn begins. */
   next(): Promise<void>;
-  /** Resolves at once unless the turn that goes on is over, else when the next begins. */
+  /** Resolves at once while the present turn is not over, else when the next begins. */
   ready(): Promise<void>;
 }
 
-/** Creates turns that nobody waits for. */
+/** Creates an empty queue of turns. */
 export function createTurns(now: () => number = () => performance.now()): Turns {
   let last = Promise.resolve();
-  /** When the turn that goes on is over; undefined if none does. */
+  /** The end of the present turn; undefined between turns. */
   let endsAt: number | undefined;
   const endTurn = (): void => {
     endsAt = undefined;
@@ -49,7 +49,7 @@ export function createTurns(now: () => number = () => performance.now()): Turns 
   return turns;
 }
 
-/** Runs work that yields to its end without a pause. */
+/** Runs a generator to its end without a pause. */
 export function finished<Result>(work: Iterator<void, Result>): Result {
   for (;;) {
     const step = work.next();
@@ -60,8 +60,8 @@ export function finished<Result>(work: Iterator<void, Result>): Result {
 }
 
 /**
- * Runs work that yields to its end, and gives turns back in between. Work that fits into what is left of
- * a turn is done before this returns.
+ * Runs a generator to its end, in turns. Work that fits into the rest of the present turn is done before
+ * this returns.
  *
  * Rejects with the reason of the signal if that is aborted.
  */

@@ -1,5 +1,5 @@
 /*
- * What values hold in memory, in bytes, estimated from their shape. The constants were measured on V8
+ * The size of values in memory, in bytes, estimated from their shape. The constants were measured on V8
  * without pointer compression, as Node is built; bench/weight.ts compares estimates with the heap.
  */
 
@@ -8,26 +8,26 @@ const word = 8;
 const stringHeader = 2 * word;
 const arrayHeader = 4 * word;
 const elementsHeader = 2 * word;
-/** A typed array with a buffer of its own. */
+/** A typed array and its buffer. */
 const bytesHeader = 200;
-/** A number that is no small integer has an object of its own. */
+/** A number that is not a small integer is an object on the heap. */
 const heapNumber = 2 * word;
 const bigint = 3 * word;
 const objectHeader = 3 * word;
-/** A message has room for so many fields at least. */
+/** The least number of fields that a message has room for. */
 const minFields = 7;
-/** A record is made with room for so many keys. */
+/** The number of keys that a new record has room for. */
 const minKeys = 4;
-/** Up to so many keys a record has a hidden class; with more it is a hash table. */
+/** The greatest number of keys of a record with a hidden class; with more it is a hash table. */
 const maxFastKeys = 16;
-/** A place for a value, in a record whose hidden class others have too. */
+/** A property of a record whose hidden class is shared. */
 const sharedKey = 10;
-/** A place for a value, and a part of a hidden class that nobody else has. */
+/** A property of a record whose hidden class is not shared, with its part of that class. */
 const ownKey = 145;
-/** A place in a hash table that is half empty. */
+/** An entry of a hash table that is half empty. */
 const hashedKey = 7 * word;
 
-/** Estimates what a value holds in memory, in bytes. What it has in common with others counts. */
+/** Estimates the size of a value in memory, in bytes, with what it shares with others. */
 export function weigh(value: unknown): number {
   switch (typeof value) {
     case "string":
@@ -43,12 +43,12 @@ export function weigh(value: unknown): number {
   }
 }
 
-/** Estimates what bytes hold in memory, in bytes. */
+/** Estimates the size of a byte array in memory, in bytes. */
 export function weighBytes(bytes: Uint8Array): number {
   return bytesHeader + bytes.byteLength;
 }
 
-/** The characters that need one byte each. A string with another one needs two for each. */
+/** Strings of these characters take one byte for each; other strings take two. */
 const oneByte = /^[\0-\xff]*$/;
 
 function weighString(text: string): number {
@@ -99,8 +99,8 @@ function weighRecord(record: object): number {
 }
 
 /*
- * Records with the same keys share their hidden class and the keys, and then weigh a third. Whether there
- * are others can only be guessed from what was weighed lately.
+ * Records with the same keys share a hidden class, and then weigh a third. Whether a record does is
+ * guessed from the records that were weighed before it.
  */
 const recentShapes = new Set<string>();
 const maxRecentShapes = 1_024;

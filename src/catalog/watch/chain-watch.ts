@@ -4,8 +4,8 @@ import type { ResolvedChain } from "./latest-chain.ts";
 import { createWaiter, subscribeUntilAborted } from "./waiter.ts";
 
 /**
- * The chain of a target as it is now, and again whenever it has changed, until the signal is aborted. One
- * who is slower than the changes gets the latest chain.
+ * The chain of a target as it is now, and again whenever it has changed, until the signal is aborted. A
+ * slow reader gets the latest chain only.
  *
  * Raises a CatalogError if the chain cannot be resolved.
  */
@@ -28,7 +28,7 @@ export async function* watchChain(
         yield resolved;
       }
       await waiter.wait(signal, Infinity);
-      // A chain can be large, and many may watch it: each is sent in a turn of its own.
+      // A chain can be large and have many watchers, so each message has its turn.
       await store.turns.next();
     }
   } finally {

@@ -6,7 +6,7 @@ import { CatalogError } from "../errors.ts";
 
 const remedy = "begin with start_revision 0";
 
-/** The revision that the watch began with is one of another incarnation. */
+/** The start revision belongs to another incarnation. */
 export function otherIncarnation(
   parent: string,
   revision: bigint,
@@ -15,17 +15,17 @@ export function otherIncarnation(
   return new CatalogError({
     kind: "out-of-range",
     reason: "OTHER_INCARNATION",
-    message: `revision ${revision} of ${parent} is one of another incarnation of the catalog, which has begun anew since; ${remedy}`,
+    message: `revision ${revision} of ${parent} belongs to another incarnation of the catalog, which has begun anew since; ${remedy}`,
     metadata: { parent, incarnation, next_revision: "0" },
   });
 }
 
-/** Commits from the revision that the watch began with on are no longer kept. */
+/** Some commits since the start revision are no longer kept. */
 export function revisionNotKept(parent: string, revision: bigint, oldest: bigint): CatalogError {
   return new CatalogError({
     kind: "out-of-range",
     reason: "REVISION_NOT_KEPT",
-    message: `revision ${revision} of ${parent} is no longer kept, the oldest one is ${oldest}; ${remedy}`,
+    message: `revision ${revision} of ${parent} is no longer kept; the oldest is ${oldest}; ${remedy}`,
     metadata: { parent, oldest_revision: String(oldest), next_revision: "0" },
   });
 }

@@ -13,22 +13,22 @@ export interface ResolvedChain {
 }
 
 /**
- * The chain that was resolved last. All watchers of a chain ask for it one after the other, so that it is
- * resolved, and encoded, once for all of them.
+ * A cache of the chain that was resolved last. The watchers of a chain ask for it one after the other, so
+ * it is resolved and encoded once for all of them.
  */
 export interface LatestChain {
   /** The chain of a target; see resolveChain. */
   resolve(state: State, target: string, traffic: Traffic): ResolvedChain;
 }
 
-/** Creates one that has resolved no chain. */
+/** Creates an empty cache. */
 export function createLatestChain(): LatestChain {
   let latest: { question: string; of: WeakRef<State>; resolved: ResolvedChain } | undefined;
   return {
     resolve(state, target, traffic) {
       const question = `${target} ${traffic.mode} ${traffic.port}`;
       if (latest?.question !== question || latest.of.deref() !== state) {
-        // A past state may hold much that nothing else does, so it is not kept for this.
+        // A reference to the state would keep a past state in memory.
         const of = new WeakRef(state);
         latest = { question, of, resolved: resolvedChain(resolveChain(state, target, traffic)) };
       }

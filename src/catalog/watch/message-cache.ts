@@ -9,8 +9,8 @@ import {
 } from "./view.ts";
 
 /**
- * What the latest commits send. Watchers that see the same of a commit share one message, which is
- * encoded once. What nobody sees is not kept.
+ * The messages of the latest commits. Watchers that see the same of a commit share one message, which is
+ * encoded once. A commit that a scope does not see has no message.
  */
 export interface MessageCache {
   readonly size: number;
@@ -18,15 +18,15 @@ export interface MessageCache {
    * The message that a commit sends to the watchers of a scope; undefined if they see nothing of it.
    *
    * @param scope - the fqn of the commit's organization, or of one of its tenants
-   * @param incarnation - of the catalog that the commit is one of
+   * @param incarnation - of the catalog that the commit belongs to
    */
   messageOf(entry: HistoryEntry, scope: string, incarnation: string): WatchMessage | undefined;
 }
 
-/** What messages may hold in memory, in bytes. One is kept however large it is. */
+/** The greatest size of all messages in memory, in bytes. One message is kept whatever its size. */
 const defaultMaxWeight = 16 * 1024 * 1024;
 
-/** What an event holds beside its object and the encoding of that. */
+/** The size of an event without its object and the object's bytes. */
 const eventWeight = 300;
 
 interface Kept {
@@ -34,7 +34,7 @@ interface Kept {
   readonly weight: number;
 }
 
-/** Creates a cache that holds nothing. */
+/** Creates an empty cache. */
 export function createMessageCache(maxWeight = defaultMaxWeight): MessageCache {
   /** The least recently used first. */
   const kept = new Map<string, Kept>();
@@ -76,7 +76,7 @@ export function createMessageCache(maxWeight = defaultMaxWeight): MessageCache {
     messageOf(entry, scope, incarnation) {
       const { revision } = entry;
       const isLarge = entry.changes.length > maxScannedChanges;
-      // What is seen of a large commit is not compared: all watchers of a scope share it.
+      // The view of a large commit is not compared: the watchers of one scope share a message.
       const ofScope = isLarge ? find(`${incarnation} ${revision} ${scope}`) : undefined;
       if (ofScope !== undefined) {
         return ofScope.message;
@@ -98,7 +98,7 @@ export function createMessageCache(maxWeight = defaultMaxWeight): MessageCache {
   };
 }
 
-/** Adds what a change holds: its object, which may be kept for nothing else any more, and its encoding. */
+/** The size of a change: its object, which may be kept for nothing else, and its encoding. */
 function addWeight(sum: number, { change }: SeenChange): number {
   switch (change.kind) {
     case "put-extension":

@@ -10,10 +10,10 @@ import { type DelimitedField, encodeFields } from "../../wire/delimited.ts";
 import type { Change } from "../state/commit.ts";
 import type { SeenChange } from "./view.ts";
 
-/** What a watch sends at once: a commit, a part of the present state, or a bookmark. */
+/** A message of a watch: a commit, a part of the present state, or a bookmark. */
 export interface WatchMessage {
   readonly revision: bigint;
-  /** Says that everything up to the revision has been sent. */
+  /** Whether everything up to the revision has been sent. */
   readonly bookmark: boolean;
   /** Made when it is first asked for. */
   readonly response: WatchResponse;

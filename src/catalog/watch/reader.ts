@@ -1,9 +1,9 @@
 /*
  * A reader of the changes under an organization or a tenant.
  *
- * 1. It is asked for what comes next, and holds nothing but its position; see history.ts and
- *    snapshots.ts for what the catalog keeps for it.
- * 2. It returns each commit once, in order, and passes none over: what is no longer kept is an error.
+ * 1. A reader holds its position alone; commits are in history.ts, the state that it began with in
+ *    snapshots.ts.
+ * 2. It returns each commit once, in order, without gaps: a commit that is no longer kept is an error.
  */
 import { organizationOf } from "../names/fqn.ts";
 import type { Amount } from "../state/history.ts";
@@ -25,13 +25,13 @@ export interface WatchStart {
   readonly parent: string;
   /** 0 begins with the present state. */
   readonly startRevision: bigint;
-  /** Which catalog the revision is one of; empty if it is not known. */
+  /** The catalog that the revision belongs to; empty if unknown. */
   readonly incarnation: string;
 }
 
-/** What has been sent, and what comes next. */
+/** The position of a reader: what comes next. */
 type Position =
-  /** The present state, whatever it is when the first part of it is read. */
+  /** The state that is present when its first part is read. */
   | { readonly phase: "start" }
   /** The state at a revision, after an object. */
   | { readonly phase: "state"; readonly revision: bigint; readonly after: StatePosition }
@@ -42,7 +42,7 @@ type Position =
 
 /** Reads the changes under an organization or a tenant. */
 export interface WatchReader {
-  /** The organization's fqn, of whose commits the reader wants to know. */
+  /** The fqn of the organization whose commits the reader follows. */
   readonly organization: string;
   /** The revision from which nothing is missed; 0 while the present state has not been read. */
   readonly nextRevision: bigint;
@@ -74,7 +74,7 @@ export function createWatchReader(store: Reader, start: WatchStart): WatchReader
   checkStart(store, start, organization);
   let position: Position =
     startRevision === 0n ? { phase: "start" } : { phase: "commits", next: startRevision };
-  // One that resumes may have far to go; it is slow only if it falls behind after that.
+  // A reader that resumes may begin far behind; it is too slow only if it falls behind later.
   let hasCaughtUp = false;
 
   const snapshotAt = (revision: bigint): State => {
@@ -90,7 +90,7 @@ export function createWatchReader(store: Reader, start: WatchStart): WatchReader
     const { revision } = state;
     const { seen, next } = statePart(state, parent, after);
     if (next !== undefined) {
-      // Not held here while a slow reader reads, so that what it costs is bounded.
+      // The state is not held here while a slow reader reads, so that its memory is bounded.
       store.snapshots.keep(state, organization);
       position = { phase: "state", revision, after: next };
     } else if (seen.length > 0) {
@@ -163,13 +163,13 @@ export function createWatchReader(store: Reader, start: WatchStart): WatchReader
     bookmark() {
       const { revision } = store.state;
       const read = position.phase === "commits" ? position.next - 1n : 0n;
-      // One that waits for the future has read no more than there is.
+      // A reader that waits for a future revision has read up to the present one.
       return bookmarkMessage(read < revision ? read : revision, incarnation);
     },
   };
 }
 
-/** How many commits are passed over before the clock is looked at. */
+/** The number of unseen commits between two looks at the clock. */
 const stepsBetweenLooks = 64;
 
 function checkStart(

@@ -18,8 +18,8 @@ export interface StatePart {
 }
 
 /**
- * How much of a state one message sends, encoded: far less than the 4 MiB that most gRPC clients
- * accept. An object that is larger has a message of its own.
+ * The greatest encoded size of a part of a state: far less than the 4 MiB that most gRPC clients accept.
+ * A larger object is sent alone.
  */
 const maxPartBytes = 512 * 1024;
 

@@ -1,5 +1,5 @@
 /*
- * What a commit means to those who watch an organization or a tenant. An extension that a tenant may no
+ * What the watchers of an organization or a tenant see of a commit. An extension that a tenant may no
  * longer use is deleted for it, whatever the change is (`viewOf`); what a narrowing takes from the tenant's
  * own attachment sets is in the same commit (writes/detach.ts), and message.ts makes events of it all.
  */
@@ -19,13 +19,13 @@ export interface SeenChange {
   readonly view: View;
 }
 
-/** Changes by the tenant whose attachments they change; those of extensions by the empty string. */
+/** Changes of attachments by tenant; changes of extensions under the empty string. */
 export type ChangesByTenant = ReadonlyMap<string, readonly Change[]>;
 
-/** Up to how many changes a commit has to have for all of them to be looked at for each tenant. */
+/** The greatest number of changes that are scanned for each tenant. */
 export const maxScannedChanges = 16;
 
-/** Sorts the changes of a large commit, so that not all of them are looked at for each tenant. */
+/** Groups the changes of a large commit, so that a tenant's watch does not scan all of them. */
 export function changesByTenant({ changes }: HistoryEntry): ChangesByTenant {
   return Map.groupBy(changes, ({ kind, fqn }) =>
     kind === "put-attachments" || kind === "delete-attachments" ? tenantOf(fqn) : "",
@@ -37,7 +37,7 @@ export function changesByTenant({ changes }: HistoryEntry): ChangesByTenant {
  * them.
  *
  * @param scope - the fqn of the commit's organization, or of one of its tenants
- * @param byTenant - the changes sorted, if the commit is large
+ * @param byTenant - the changes by tenant, if the commit is large
  */
 export function seenBy(
   entry: HistoryEntry,

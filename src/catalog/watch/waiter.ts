@@ -11,7 +11,7 @@ export interface Waiter {
   wait(signal: AbortSignal, timeoutMs: number): Promise<void>;
 }
 
-/** Creates a waiter to which nothing has happened. */
+/** Creates a waiter that has not been notified. */
 export function createWaiter(): Waiter {
   let hasHappened = false;
   let wake: () => void = () => undefined;
@@ -38,10 +38,10 @@ export function createWaiter(): Waiter {
 }
 
 /**
- * Notifies a waiter of each change of a key until the signal is aborted. A stream may be over without its
- * generator being told: one that waits for a slow reader is not asked again when the reader goes.
+ * Notifies a waiter of each change of a key until the signal is aborted. (A generator that waits for a
+ * slow reader is not resumed when the reader goes, so its `finally` would not run.)
  *
- * Returns what ends it before that.
+ * Returns a function that ends it earlier.
  */
 export function subscribeUntilAborted(
   notifier: Notifier,

@@ -7,17 +7,17 @@ import { createWaiter, subscribeUntilAborted } from "./waiter.ts";
 export interface WatchOptions {
   /** Ends the watch, without an error. */
   readonly signal: AbortSignal;
-  /** After how long without a message a bookmark is sent, in ms. */
+  /** The time without a message after which a bookmark is sent, in ms. */
   readonly bookmarkIntervalMs: number;
   /** The time in ms. Default: the process's. */
   readonly now?: () => number;
 }
 
-/** After how long without a message a watch sends a bookmark by default, in ms; 30 s are promised. */
+/** The default time without a message after which a bookmark is sent, in ms; 30 s are promised. */
 export const defaultBookmarkIntervalMs = 25_000;
 
 /**
- * All that a reader reads, as it comes, and bookmarks while nothing happens, until the signal is aborted.
+ * The messages of a reader, and bookmarks while there are none, until the signal is aborted.
  *
  * Raises a CatalogError if the reader does.
  */
@@ -27,7 +27,7 @@ export async function* watch(
   { signal, bookmarkIntervalMs, now = () => performance.now() }: WatchOptions,
 ): AsyncGenerator<WatchMessage, void> {
   const waiter = createWaiter();
-  // What is known of an organization is not forgotten while it is watched; see store.ts.
+  // The history remembers an organization while it is watched; see store.ts.
   store.history.remember(reader.organization);
   const leave = subscribeUntilAborted(store.commitNotifier, reader.organization, waiter, signal);
   try {

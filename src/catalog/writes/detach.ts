@@ -1,7 +1,7 @@
 /*
- * Attachments go with what they attach: these are the changes that a commit makes beside its own when
- * an extension goes away, or is withdrawn from tenants. A set that loses its last attachment stays, as
- * its workload selector is the tenant's.
+ * The cascade of a write: when an extension is deleted, or withdrawn from tenants, the same commit
+ * removes its attachments there. A set that loses its last attachment stays, since its workload selector
+ * is the tenant's.
  *
  * An extension may have thousands of targets, so the work yields after each.
  */
@@ -13,7 +13,7 @@ import { findAttachments, type State, targetsOf } from "../state/state.ts";
 import { storedOf } from "../state/stored.ts";
 import { targetOf } from "../names/target.ts";
 
-/** What goes with an extension. */
+/** The changes of a cascade. */
 export interface Cascade {
   readonly changes: readonly Change[];
   readonly detached: readonly Detachment[];
@@ -24,7 +24,7 @@ export function detachEverywhere(state: State, extension: string): Generator<voi
   return detach(state, extension, () => true);
 }
 
-/** Removes an extension from the sets of tenants that may not use it any more. */
+/** Removes an extension from the sets of tenants that may no longer use it. */
 export function* detachWhereWithdrawn(
   state: State,
   before: WasmExtension,

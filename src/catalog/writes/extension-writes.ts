@@ -1,7 +1,7 @@
 /*
  * Writes to extensions: plans that check an accepted request against a state, and say what to change.
  *
- * A request that is passed in belongs to the catalog from then on: what it stores of it is frozen.
+ * A request belongs to the catalog once it is passed in: its objects are stored and frozen.
  */
 import { create, equals } from "@bufbuild/protobuf";
 import { type Empty, EmptySchema } from "@bufbuild/protobuf/wkt";

@@ -3,15 +3,14 @@ import { finished } from "../state/turns.ts";
 import { apply, findAttachments, findExtension, type State } from "../state/state.ts";
 
 /**
- * A write whose request has been validated. It decides on a state, and changes nothing itself, so that
- * it can be decided again on a newer state, or be tried without a commit.
+ * A write whose request has been validated. Deciding it on a state changes nothing, so it can be decided
+ * again on a newer state, or tried without a commit.
  */
 export interface Plan<Answer> {
   /** The fqn of the one organization that it reads and changes. */
   readonly organization: string;
   /**
-   * The objects that the request names. What it decides on beside them, the attachments that go with an
-   * extension, is in the same organization.
+   * The objects that the request names. A cascade reads other objects of the same organization.
    */
   readonly reads: readonly string[];
   /**
@@ -24,9 +23,9 @@ export interface Plan<Answer> {
 
 /** What a write does to a state. */
 export interface Decision<Answer> {
-  /** None if there is nothing to do. */
+  /** Empty if there is nothing to do. */
   readonly changes: readonly Change[];
-  /** What goes because something else does. */
+  /** The attachments that a cascade removes. */
   readonly detached: readonly Detachment[];
   readonly answer: Answer;
 }
@@ -37,8 +36,8 @@ export function decideNow<Answer>(plan: Plan<Answer>, state: State): Decision<An
 }
 
 /**
- * Makes one plan of several, each of which is decided on what those before it leave: all are carried
- * out in one commit, or none is. It answers with all answers.
+ * Combines plans into one that makes a single commit or none. Each plan is decided on the state that the
+ * plans before it leave. The answer is the list of their answers.
  *
  * Raises a TypeError if they are not all of one organization.
  */
@@ -78,7 +77,7 @@ function* steps<Result>(work: Iterator<void, Result>): Generator<void, Result> {
   }
 }
 
-/** The last change of each object; none of one that neither was nor is there. */
+/** The last change of each object, without deletions of objects that did not exist before. */
 function netChanges(state: State, changes: readonly Change[]): Change[] {
   const last = new Map(changes.map((change) => [`${isOfExtension(change)} ${change.fqn}`, change]));
   const net = [...last.values()].filter((change) => {

@@ -1,6 +1,6 @@
 import type { ConnectError } from "@connectrpc/connect";
 import type { Command } from "commander";
-import { formatProblem } from "../../yaml/problem.ts";
+import { formatDiagnostic } from "../../yaml/problem.ts";
 import type { CatalogObject, SourcedObject } from "../../yaml/read.ts";
 import { createDryRun } from "../dry-run.ts";
 import { forEachObject } from "../each.ts";
@@ -26,7 +26,7 @@ export function applyCommand(shell: Shell): Command {
       "file, folder with all that is in it, or - for standard input; repeatable",
       filesArgument,
     )
-    .option("--dry-run", "say what would be done, and do nothing")
+    .option("--dry-run", "show what would be done, and change nothing")
     .addHelpText("after", examples)
     .action(async (options: ApplyOptions) => {
       const objects = await readSources(shell, options.filename);
@@ -89,7 +89,7 @@ async function applyAll(
   }
 }
 
-/** Extensions first: what is attached has to exist. */
+/** Extensions first: an attached extension has to exist. */
 function inOrder(objects: readonly SourcedObject[]): SourcedObject[] {
   const rank = ({ object }: SourcedObject): number => (object.kind === "WasmExtension" ? 0 : 1);
   return objects.toSorted((a, b) => rank(a) - rank(b));
@@ -108,19 +108,19 @@ function explainRefusal(source: SourcedObject, error: ConnectError | Failure): r
     return error.lines;
   }
   if (isOvertaken(error)) {
-    const message = `${source.fqn} was changed by someone else at the same moment, and is left as they made it; look at it, and apply again`;
-    return [formatProblem({ ...source.position, field: "", message })];
+    const message = `${source.fqn} was changed by someone else at the same time, and is left unchanged; check it and apply again`;
+    return [formatDiagnostic({ ...source.position, field: "", message })];
   }
   const parts = faultyParts(error);
   if (parts.length === 0) {
     const message = `${source.fqn}: ${error.rawMessage}`;
-    return [formatProblem({ ...source.position, field: "", message })];
+    return [formatDiagnostic({ ...source.position, field: "", message })];
   }
   return parts
     .map(({ name, description }) => {
       const field = name.replace(/^(?:wasm_extension|attachment_set)(?:\.|$)/, "");
-      return source.problemOfField(field, description);
+      return source.diagnosticOfField(field, description);
     })
     .toSorted((a, b) => a.line - b.line)
-    .map(formatProblem);
+    .map(formatDiagnostic);
 }

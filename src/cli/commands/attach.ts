@@ -33,11 +33,19 @@ interface AttachOptions extends SessionOptions {
 export function attachCommand(shell: Shell): Command {
   return clientCommand("attach")
     .description("Attach an extension to gateways and security groups.")
-    .addArgument(new Argument("<extension>", "what to attach").argParser(extensionArgument))
-    .addArgument(new Argument("<target...>", "where to attach it").argParser(targetsArgument))
-    .option("--config <yaml>", "configuration there, instead of the extension's", parseConfig)
-    .addOption(modeOption("traffic that it gets there, instead of the extension's"))
-    .option("--port <number>", "port whose traffic it gets there; repeatable", parsePorts)
+    .addArgument(new Argument("<extension>", "extension to attach").argParser(extensionArgument))
+    .addArgument(
+      new Argument("<target...>", "gateways and security groups to attach it to").argParser(
+        targetsArgument,
+      ),
+    )
+    .option(
+      "--config <yaml>",
+      "configuration at the targets, instead of the extension's",
+      parseConfig,
+    )
+    .addOption(modeOption("traffic at the targets, instead of the extension's"))
+    .option("--port <number>", "port of the traffic at the targets; repeatable", parsePorts)
     .option("--namespace <name>", "Kubernetes namespace of the target's workloads")
     .option("--label <key=value>", "label of the target's workloads; repeatable", parseLabels)
     .addHelpText("after", examples)
@@ -84,7 +92,7 @@ function changed(
   const [selector = create(TrafficSelectorSchema), ...more] = attachment.match;
   if (isSelecting && more.length > 0) {
     throw new Failure(
-      `${attachment.fqn} is attached with several traffic selectors, and --mode and --port say but one; change the document that get -o yaml prints, and apply it`,
+      `${attachment.fqn} is attached with several traffic selectors, and --mode and --port set only one; edit the output of get -o yaml and apply it`,
     );
   }
   const selected = {
@@ -118,7 +126,7 @@ function parseConfig(text: string): JsonObject {
   const [only, next] = [...parseYaml("--config", text)];
   const bad = [only, next].find((item) => item?.kind === "unreadable");
   if (bad?.kind === "unreadable") {
-    const { line, column, message } = bad.problem;
+    const { line, column, message } = bad.diagnostic;
     throw new InvalidArgumentError(`Line ${line}, column ${column}: ${message}.`);
   }
   if (only?.kind !== "document" || next !== undefined || !isMapping(only.document.value)) {

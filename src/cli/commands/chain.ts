@@ -20,7 +20,7 @@ interface ChainOptions extends SessionOptions {
 /** Builds the command `chain`. */
 export function chainCommand(shell: Shell): Command {
   return clientCommand("chain")
-    .description("Show what runs at a target, in order, and what does not and why.")
+    .description("Show what runs at a target, in order, and what does not run and why.")
     .addArgument(new Argument("<target>", "gateway or security group").argParser(targetArgument))
     .addOption(modeOption("show what traffic of this direction passes"))
     .option(
@@ -34,7 +34,7 @@ export function chainCommand(shell: Shell): Command {
     .action(async (target: string, { mode, port, output, ...options }: ChainOptions) => {
       await withSession(options, async (clients) => {
         const request = { target, mode: modeNamed(mode), port };
-        // There is one, or answers.ts has refused the answer.
+        // answers.ts refuses an answer without a chain.
         const { chain = create(ChainSchema) } = await clients.chains.resolveChain(request);
         await (output === "table"
           ? shell.print(viewOfChain(shell, chain))

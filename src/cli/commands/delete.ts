@@ -25,7 +25,7 @@ export function deleteCommand(shell: Shell): Command {
     .action(async (named: readonly string[], options: DeleteOptions, command: Command) => {
       const { filename = [] } = options;
       if (named.length === 0 && filename.length === 0) {
-        command.error("error: name what to delete, or files that hold it with -f");
+        command.error("error: nothing to delete; name extensions and targets, or files with -f");
       }
       const read = filename.length === 0 ? [] : await readSources(shell, filename);
       await withSession(options, async (clients, server) => {
@@ -48,7 +48,7 @@ Examples:
   wasmext delete organizations/org/extensions/wasm-auth
   wasmext delete -f extensions.yaml`;
 
-/** Attachments before extensions, which would take theirs with them. */
+/** Attachments first: deleting an extension deletes its attachments. */
 function inOrder(fqns: readonly string[]): string[] {
   return fqns.toSorted((a, b) => Number(isExtension(a)) - Number(isExtension(b)));
 }

@@ -9,9 +9,13 @@ import { toned } from "../text.ts";
 /** Builds the command `detach`. */
 export function detachCommand(shell: Shell): Command {
   return clientCommand("detach")
-    .description("Take an extension off gateways and security groups, all its attachments there.")
-    .addArgument(new Argument("<extension>", "what to take off").argParser(extensionArgument))
-    .addArgument(new Argument("<target...>", "where to take it off").argParser(targetsArgument))
+    .description("Remove all attachments of an extension from gateways and security groups.")
+    .addArgument(new Argument("<extension>", "extension to detach").argParser(extensionArgument))
+    .addArgument(
+      new Argument("<target...>", "gateways and security groups to detach it from").argParser(
+        targetsArgument,
+      ),
+    )
     .addHelpText("after", examples)
     .action(async (fqn: string, targets: readonly string[], options: SessionOptions) => {
       await withSession(options, async (clients, server) => {

@@ -15,14 +15,14 @@ interface ExportOptions extends SessionOptions {
 /** Builds the command `export` with what it exports to. */
 export function exportCommand(shell: Shell): Command {
   return new Command("export")
-    .description("Write what the catalog holds in a form for others.")
+    .description("Write the content of the catalog in other formats.")
     .addCommand(exportIstioCommand(shell))
     .addCommand(exportYamlCommand(shell));
 }
 
 function exportIstioCommand(shell: Shell): Command {
   return clientCommand("istio")
-    .description("Write what runs at targets as Istio's WasmPlugins, one for each link of a chain.")
+    .description("Write the chains of targets as Istio's WasmPlugins, one for each link.")
     .addArgument(
       new Argument("<parent>", "target, or what targets are under").argParser(
         parentOrTargetArgument,
@@ -37,7 +37,7 @@ function exportIstioCommand(shell: Shell): Command {
         if (items.length === 0) {
           shell.say(`Nothing runs under ${parent}.`);
         }
-        // Kubernetes takes a stream of YAML documents, but of JSON one value only.
+        // Kubernetes reads a stream of YAML documents, but only one JSON value.
         await printData(
           shell,
           options.output,

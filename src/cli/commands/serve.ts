@@ -35,7 +35,11 @@ export function serveCommand(run: (options: ServeOptions) => Promise<void>): Com
         .argParser(wholeNumber(0, 65535)),
     )
     .addOption(
-      option("--store <store>", "where commits last: memory (nothing lasts)", "STORE")
+      option(
+        "--store <store>",
+        "where commits are stored: memory (lost when the process ends)",
+        "STORE",
+      )
         .default("memory")
         .choices(["memory"]),
     )
@@ -72,17 +76,17 @@ export function serveCommand(run: (options: ServeOptions) => Promise<void>): Com
     .addHelpText("after", examples)
     .action(async (options: ServeOptions, command: Command) => {
       if ((options.tlsCert === undefined) !== (options.tlsKey === undefined)) {
-        command.error("error: --tls-cert and --tls-key go together; give both or neither");
+        command.error("error: --tls-cert and --tls-key go together; set both or neither");
       }
       await run(options);
     });
 }
 
-/** Says what a person who starts a server should know of its reach; undefined if there is nothing. */
+/** A warning about who can reach the server; undefined on loopback. */
 export function reachWarning(host: string): string | undefined {
   return isLoopback(host)
     ? undefined
-    : `${host} is not loopback, and nobody is asked who they are: whoever reaches the port can read and write everything`;
+    : `${host} is not loopback, and there is no authentication: anyone who reaches the port can read and write everything`;
 }
 
 const examples = `
@@ -99,7 +103,7 @@ function option(flags: string, description: string, variable: string): Option {
 
 function nonEmpty(text: string): string {
   if (text === "") {
-    throw new InvalidArgumentError("It has to be a name or an address; 0.0.0.0 is every IPv4 one.");
+    throw new InvalidArgumentError("It has to be a name or an address; 0.0.0.0 is all of IPv4.");
   }
   return text;
 }

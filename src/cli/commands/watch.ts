@@ -24,11 +24,11 @@ const silenceMs = 60_000;
 /** Builds the command `watch`. */
 export function watchCommand(shell: Shell): Command {
   return clientCommand("watch")
-    .description("Show what there is, and then each change as it comes.")
+    .description("Show the present state, and then each change.")
     .addArgument(new Argument("<parent>", "organization or tenant").argParser(watchableArgument))
     .addOption(
       new Option("--from <revision>", "begin with the changes from a revision on")
-        .default(0n, "0, which is all there is")
+        .default(0n, "0, the present state")
         .argParser(parseRevision),
     )
     .addOption(outputOption(["table", "yaml", "json"]))
@@ -105,7 +105,9 @@ function dataOf({ revision, action, fqn, object }: Change): JsonObject {
 
 function parseRevision(text: string): bigint {
   if (!/^\d{1,18}$/.test(text)) {
-    throw new InvalidArgumentError("It has to be a revision, a whole number; 0 is all there is.");
+    throw new InvalidArgumentError(
+      "It has to be a revision, a whole number; 0 is the present state.",
+    );
   }
   return BigInt(text);
 }

@@ -3,9 +3,9 @@ import type { ExecutionKey } from "../../catalog/state/order.ts";
 const maxInt32 = 0x7fffffff;
 
 /**
- * The priorities to write for extensions that may meet in a proxy: strictly descending inside a phase,
- * so that nothing is left to the age of the objects. Each is the extension's own, or as little above it
- * as keeps it before the next; where that would be more than an int32 holds, those that follow go down
+ * The priorities to write for extensions that may run in the same proxy. They are strictly descending
+ * inside a phase, since Istio orders equal priorities by the age of the objects. Each is the extension's
+ * own, or the least greater one that keeps the order; at the greatest int32, the later ones are lowered
  * instead.
  *
  * @param keys - in execution order

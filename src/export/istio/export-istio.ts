@@ -19,10 +19,10 @@ import {
 } from "./tenant-priorities.ts";
 import { wasmPluginOf } from "./wasm-plugin.ts";
 
-/** How much an export holds, as manifests in JSON, in bytes. */
+/** The greatest size of an export, as manifests in JSON, in bytes. */
 export const maxExportBytes = 16 * 1024 * 1024;
 
-/** With so many problems, the search for more ends. */
+/** The number of violations after which the search ends. */
 const maxProblems = 1_000;
 
 const allTraffic = { mode: WorkloadMode.UNDEFINED, port: 0 };
@@ -46,7 +46,7 @@ export function* exportIstio(state: State, parent: string): Generator<void, Wasm
     exportBytes += size.manifest;
     plugins.push(plugin);
     for (const problem of problemsOfPlugin(plugin, { ...origin, size })) {
-      // What is wrong with a set, or with an extension, is wrong with each of its plugins.
+      // A violation in a set or an extension is found again in each of its plugins.
       problems.set(`${problem.subject} ${problem.description}`, problem);
     }
     if (exportBytes > maxExportBytes || problems.size >= maxProblems) {

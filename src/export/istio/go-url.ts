@@ -1,7 +1,7 @@
 /*
- * Istio reads urls with Go's net/url, and drops a plugin whose url that refuses. It refuses some that
- * the catalog takes: an OCI reference without a host and with a tag has a port that is no number, and
- * a percent sign has to begin an escape. https://pkg.go.dev/net/url#Parse
+ * Istio parses urls with Go's net/url, and drops a plugin whose url is not valid there. Some urls that the
+ * catalog accepts are not: a reference without a host but with a tag looks like one with a port, and a
+ * percent sign has to begin an escape. https://pkg.go.dev/net/url#Parse
  */
 
 /** What Go leaves unescaped in a host, of ASCII; anything beyond ASCII is taken. */

@@ -24,7 +24,7 @@ const max = {
   objectBytes: 1.5 * 1024 * 1024,
   /** What the server adds to an object, and the request around it, take at most, in bytes. */
   addedBytes: 4 * 1024,
-  /** How many texts of a configuration are named. */
+  /** The number of texts of a configuration that are named. */
   texts: 20,
 } as const;
 
@@ -84,7 +84,7 @@ function problemsOfModule({ spec }: WasmPlugin): string[] {
     ...problemsOfUrl(url),
     ...problemsIf(
       imagePullSecret !== "" && !isDnsSubdomain(imagePullSecret),
-      `image_pull_secret ${excerpt(imagePullSecret)} is no name of a Kubernetes secret; write at most ${maxSubdomain} lower-case letters, digits, '-' and '.'`,
+      `image_pull_secret ${excerpt(imagePullSecret)} is not a valid name of a Kubernetes secret; write at most ${maxSubdomain} lower-case letters, digits, '-' and '.'`,
     ),
     ...problemsIf(
       env.length > max.variables,
@@ -130,14 +130,14 @@ function problemOfUrl(url: string): string | undefined {
       ? problemOfImage(parseOciReference(url.slice("oci://".length)))
       : "has no registry host before its tag or digest, and Istio cannot read it; write it, such as oci://docker.io/library/name:tag";
   }
-  // Istio takes what stands behind file:// for the name of the file as it is.
+  // Istio uses everything after file:// as the name of the file.
   if (url.startsWith("file://") && !/^file:\/\/\/[^?#%]+$/.test(url)) {
     return "is more than a path, and Istio takes all of it for one; write file:///path/module.wasm";
   }
   return isGoUrl(url) ? undefined : "cannot be read by Istio; percent-encode what is not plain";
 }
 
-/** What Istio's agent reads otherwise than the grammar of image references has it, or not at all. */
+/** Finds references that Istio's agent reads differently from the grammar, or not at all. */
 function problemOfImage(image: OciReference | undefined): string | undefined {
   const { host, repository = "", digest } = image ?? {};
   if (digest !== undefined && !digest.startsWith("sha256:")) {
@@ -146,7 +146,7 @@ function problemOfImage(image: OciReference | undefined): string | undefined {
   if (host !== undefined && !/[.:]/.test(host)) {
     return `has the host ${excerpt(host)}, which Istio's agent takes for a part of the repository; write one with a dot or a port`;
   }
-  // The agent takes all that precedes a slash and has a dot for a host, my_host.io as well.
+  // The agent reads any first component with a dot as a host, even my_host.io.
   const name = repository.slice(
     host === undefined && /^[^/]*\./.test(repository) ? repository.indexOf("/") + 1 : 0,
   );

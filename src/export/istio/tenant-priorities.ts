@@ -47,7 +47,7 @@ export function writtenPriorities(state: State, tenant: string): WrittenPriority
   };
 }
 
-/** The attached extensions in the order of the set, and how often each stands before. */
+/** The attached extensions in the order of the set, each with the number of its earlier attachments. */
 export function occurrencesIn({ extension }: AttachmentSet): [string, number][] {
   const seen = new Map<string, number>();
   return extension.map(({ fqn }) => {

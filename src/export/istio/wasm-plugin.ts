@@ -76,7 +76,7 @@ function withoutHostValues({ env }: VmConfig): VmConfig {
   });
 }
 
-/** A port that stands twice selects nothing more; Kubernetes refuses it. */
+/** Duplicate ports are left out: Kubernetes refuses them. */
 function withDistinctPorts({ mode, ports }: TrafficSelector): TrafficSelector {
   const numbers = new Set(ports.map(({ number }) => number));
   return create(TrafficSelectorSchema, {

@@ -66,7 +66,7 @@ interface RefusedAnswer {
 function answerOf(request: NodeRequest, { error, httpStatus }: Refusal): RefusedAnswer {
   const contentType = request.headers["content-type"] ?? "";
   const protocol = protocolOf(request);
-  // What is no call of Connect at all is refused with a status of HTTP, whatever its content type.
+  // A request that is not a Connect call is refused with an HTTP status, whatever its content type.
   switch (protocol === "connect-stream" && httpStatus !== undefined ? "connect" : protocol) {
     case "grpc":
     case "grpc-web":

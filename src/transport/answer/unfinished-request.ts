@@ -29,7 +29,7 @@ export function refuseRest(request: NodeRequest, response: NodeResponse): void {
   });
 }
 
-/** How long, and how much, a client may go on sending what nobody reads. */
+/** The time and the amount that a client may still send after the answer. */
 const discardMs = 1_000;
 const discardBytes = 16 * 1024 * 1024;
 

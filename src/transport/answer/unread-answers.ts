@@ -22,7 +22,7 @@ export interface UnreadLimits {
   readonly answerMs: number;
 }
 
-/** The limits of a server, unless it is told others. */
+/** The default limits. */
 export const defaultUnreadLimits: UnreadLimits = {
   connectionBytes: 64 * 1024 * 1024,
   totalBytes: 256 * 1024 * 1024,

@@ -5,7 +5,7 @@
 import type { DescMessage, JsonValue, Message } from "@bufbuild/protobuf";
 import { fromBinary, fromJsonString, toBinary, toJsonString } from "@bufbuild/protobuf";
 import { invalid } from "../../catalog/errors.ts";
-import { fieldProblem } from "../../catalog/rules/field-problem.ts";
+import { fieldViolation } from "../../catalog/rules/field-problem.ts";
 import { connectErrorOf } from "../../rpc/errors.ts";
 import { binaryOptions, jsonOptions } from "../../wire/options.ts";
 import { findUnreadable, formatPath } from "../../wire/unreadable.ts";
@@ -59,7 +59,7 @@ function readBinary(schema: DescMessage, bytes: Uint8Array): Message {
   );
   if (path !== undefined) {
     const text = "holds an unset value; set one of its kinds, null_value for null";
-    throw connectErrorOf(invalid([fieldProblem(path, "json_form", text)]));
+    throw connectErrorOf(invalid([fieldViolation(path, "json_form", text)]));
   }
   return attempt(
     () => fromBinary(schema, bytes, binaryOptions),

@@ -67,14 +67,14 @@ describe("what is wrong with an OCI reference is named with its remedy", () => {
     ["token@ghcr.io/a/b", "holds credentials"],
     ["user:p@ss/word@ghcr.io/a/b", "holds credentials"],
     ["user:pass@ghcr.io", "holds credentials"],
-    ["ghcr.io/a/b:${TAG}", 'holds "${TAG}", which nothing has replaced'],
-    ["ghcr.io/a/b:$TAG", 'holds "$TAG"'],
-    ["$(REGISTRY)/a/b", 'holds "$(REGISTRY)"'],
-    ["ghcr.io/a/b:{{ .Values.tag }}", 'holds "{{ .Values.tag }}"'],
-    ["ghcr.io/a/b:{{\n.Values.tag }}", 'holds "{{\\n.Values.tag }}"'],
-    ["%REGISTRY%/a/b", 'holds "%REGISTRY%"'],
-    ["ghcr.io/a/b:@VERSION@", 'holds "@VERSION@"'],
-    ["ghcr.io/a/b:<tag>", 'holds "<tag>"'],
+    ["ghcr.io/a/b:${TAG}", 'holds the variable "${TAG}"; write its value'],
+    ["ghcr.io/a/b:$TAG", 'holds the variable "$TAG"'],
+    ["$(REGISTRY)/a/b", 'holds the variable "$(REGISTRY)"'],
+    ["ghcr.io/a/b:{{ .Values.tag }}", 'holds the variable "{{ .Values.tag }}"'],
+    ["ghcr.io/a/b:{{\n.Values.tag }}", 'holds the variable "{{\\n.Values.tag }}"'],
+    ["%REGISTRY%/a/b", 'holds the variable "%REGISTRY%"'],
+    ["ghcr.io/a/b:@VERSION@", 'holds the variable "@VERSION@"'],
+    ["ghcr.io/a/b:<tag>", 'holds the variable "<tag>"'],
     [
       "https://ghcr.io/a/b",
       "has two schemes; write https:// alone for a .wasm file, or oci:// alone",
@@ -141,9 +141,13 @@ describe("what is wrong with an OCI reference is named with its remedy", () => {
   });
 
   test("a variable in the host of a file is named as well", () => {
-    expect(problemOfModuleUrl("https://${HOST}/x.wasm")).toContain('holds "${HOST}"');
-    expect(problemOfModuleUrl("https://h/{{ .Values.x }}")).toContain('holds "{{ .Values.x }}"');
-    expect(problemOfModuleUrl("file:///opt/${NAME}.wasm")).toContain('holds "${NAME}"');
+    expect(problemOfModuleUrl("https://${HOST}/x.wasm")).toContain('holds the variable "${HOST}"');
+    expect(problemOfModuleUrl("https://h/{{ .Values.x }}")).toContain(
+      'holds the variable "{{ .Values.x }}"',
+    );
+    expect(problemOfModuleUrl("file:///opt/${NAME}.wasm")).toContain(
+      'holds the variable "${NAME}"',
+    );
     expect(problemOfModuleUrl("https://h/$x/%20/(a)/@b/x.wasm?a={b}#c")).toBeUndefined();
   });
 

@@ -187,7 +187,7 @@ export type WasmExtension = Message<"tetrateio.api.tsb.extension.v2.WasmExtensio
 
   /**
    * The configuration that the module gets as JSON when it starts. An attachment
-   * may replace it. Refused: NaN and infinities, values without a kind, strings
+   * may replace it. Refused: NaN and infinities, unset values, strings
    * that are not well-formed Unicode, and nesting beyond 64 levels.
    *
    * @generated from field: google.protobuf.Struct config = 10;
@@ -345,7 +345,7 @@ export const WasmExtension_PullPolicySchema: GenEnum<WasmExtension_PullPolicy> =
  */
 export const EnvValueSource = {
   /**
-   * The variable has the value that is written beside it.
+   * The variable has the value of the field `value`.
    *
    * @generated from enum value: INLINE = 0;
    */

@@ -195,7 +195,7 @@ export const WasmExtensions: GenService<{
   /**
    * Returns an extension.
    *
-   * NOT_FOUND when there is none of that name.
+   * NOT_FOUND when it does not exist.
    *
    * @generated from rpc tetrateio.api.tsb.extension.v2.WasmExtensions.GetWasmExtension
    */
@@ -211,7 +211,7 @@ export const WasmExtensions: GenService<{
    * The request's `fqn` says which one, its `etag` has to be the current one.
    * An update that changes nothing keeps the etag. INVALID_ARGUMENT when a rule
    * is violated, or the etag is empty or not of the form that this server gives;
-   * NOT_FOUND when there is none of that name; ABORTED when the etag is not the
+   * NOT_FOUND when it does not exist; ABORTED when the etag is not the
    * current one: read, and try again.
    *
    * @generated from rpc tetrateio.api.tsb.extension.v2.WasmExtensions.UpdateWasmExtension
@@ -237,7 +237,7 @@ export const WasmExtensions: GenService<{
   /**
    * Deletes an extension, and its attachments with it.
    *
-   * NOT_FOUND when there is none of that name.
+   * NOT_FOUND when it does not exist.
    *
    * @generated from rpc tetrateio.api.tsb.extension.v2.WasmExtensions.DeleteWasmExtension
    */

@@ -1,9 +1,9 @@
 import { equals, type JsonObject } from "@bufbuild/protobuf";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { ChainSchema } from "../../gen/wasmext/v1/chain_pb.ts";
-import { resolveChain } from "../../src/catalog/chain.ts";
-import { createAcme, ext, redSecurity } from "../support/acme.ts";
+import { ChainSchema } from "../../../gen/wasmext/v1/chain_pb.ts";
+import { resolveChain } from "../../../src/catalog/reads/chain.ts";
+import { createAcme, ext, redSecurity } from "../../support/acme.ts";
 
 const all = { mode: 0, port: 0 } as const;
 const anyConfig = fc.constantFrom<JsonObject[]>(
