@@ -1,7 +1,7 @@
 import { createReadStream } from "node:fs";
 import { readdir, realpath, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { formatDiagnostic } from "../yaml/problem.ts";
+import { formatDiagnostic } from "../yaml/diagnostic.ts";
 import { enoughDiagnostics, readObjects, type SourcedObject } from "../yaml/read.ts";
 import { Failure } from "./failure.ts";
 import { createProgress } from "./progress.ts";

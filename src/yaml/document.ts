@@ -15,7 +15,7 @@ import { escaped } from "./escape.ts";
 import type { OffsetDiagnostic } from "./fault.ts";
 import { createFinder } from "./find-node.ts";
 import { byteOrderMark, createLocator } from "./lines.ts";
-import { formatSteps, type Position, type Diagnostic, type Step } from "./problem.ts";
+import { formatSteps, type Position, type Diagnostic, type Step } from "./diagnostic.ts";
 import { toJson } from "./to-json.ts";
 
 /** A document, or a part of one, with the positions of its parts. */

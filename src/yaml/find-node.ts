@@ -10,7 +10,7 @@ import {
   type Pair,
   type YAMLMap,
 } from "yaml";
-import type { Step } from "./problem.ts";
+import type { Step } from "./diagnostic.ts";
 
 /** The key and the value at a path, or at its longest part that exists. */
 export interface FoundNode {

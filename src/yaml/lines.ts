@@ -1,4 +1,4 @@
-import type { Position } from "./problem.ts";
+import type { Position } from "./diagnostic.ts";
 
 /** A byte order mark. One that begins a line has no width. */
 export const byteOrderMark = "\ufeff";

@@ -2,7 +2,7 @@
 import type { JsonValue } from "@bufbuild/protobuf";
 import { isMapping } from "../wire/json.ts";
 import type { DocumentPart } from "./document.ts";
-import type { Diagnostic, Step } from "./problem.ts";
+import type { Diagnostic, Step } from "./diagnostic.ts";
 import { diagnosticsOfKeys } from "./unknown-field.ts";
 
 /** An object of a document, or the diagnostics of a list. */

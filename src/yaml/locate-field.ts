@@ -1,6 +1,6 @@
 import type { JsonValue } from "@bufbuild/protobuf";
 import { isMapping } from "../wire/json.ts";
-import type { Step } from "./problem.ts";
+import type { Step } from "./diagnostic.ts";
 
 /**
  * The path in a document of a field that a server names, as far as the document has it.

@@ -4,7 +4,7 @@ import { isNameOf, type NameKind, nameForms } from "../catalog/names/forms.ts";
 import type { DocumentPart } from "./document.ts";
 import { isMapping } from "../wire/json.ts";
 import { attachmentSetKind, type Kind } from "./kinds.ts";
-import type { Diagnostic } from "./problem.ts";
+import type { Diagnostic } from "./diagnostic.ts";
 import { diagnosticsOfKeys } from "./unknown-field.ts";
 
 /** Finds what is wrong with the metadata of a document. */

@@ -24,7 +24,7 @@ import { extensionKind, type Kind, kinds } from "./kinds.ts";
 import { membersOf, partAt } from "./list.ts";
 import { locateField } from "./locate-field.ts";
 import { diagnosticsOfMetadata } from "./metadata.ts";
-import type { Position, Diagnostic, Step } from "./problem.ts";
+import type { Position, Diagnostic, Step } from "./diagnostic.ts";
 import { diagnosticsOfSpec } from "./spec.ts";
 import { diagnosticsOfKeys } from "./unknown-field.ts";
 

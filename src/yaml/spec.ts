@@ -16,7 +16,7 @@ import {
 import type { DocumentPart } from "./document.ts";
 import { isMapping } from "../wire/json.ts";
 import type { Kind } from "./kinds.ts";
-import type { Diagnostic, Step } from "./problem.ts";
+import type { Diagnostic, Step } from "./diagnostic.ts";
 import { unknownField } from "./unknown-field.ts";
 
 /** Finds every value in the spec of a document that does not have the type of its field. */

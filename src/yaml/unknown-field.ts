@@ -1,6 +1,6 @@
 import type { JsonObject } from "@bufbuild/protobuf";
 import type { DocumentPart } from "./document.ts";
-import type { Diagnostic } from "./problem.ts";
+import type { Diagnostic } from "./diagnostic.ts";
 
 /** Finds the unknown keys of a mapping. */
 export function diagnosticsOfKeys(

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { WasmExtension_PluginPhase as Phase } from "../../gen/tetrateio/api/tsb/extension/v2/wasm_extension_pb.ts";
-import { formatDiagnostic } from "../../src/yaml/problem.ts";
+import { formatDiagnostic } from "../../src/yaml/diagnostic.ts";
 import { readObjects } from "../../src/yaml/read.ts";
 import { seedHttp, seedOci } from "../support/seed.ts";
 

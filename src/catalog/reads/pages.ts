@@ -9,7 +9,7 @@
 import { buildPath } from "@bufbuild/protobuf/reflect";
 import { ListWasmExtensionRequestSchema as RequestSchema } from "../../../gen/tetrateio/api/tsb/extension/v2/wasm_service_pb.ts";
 import { invalid } from "../errors.ts";
-import { fieldViolation } from "../rules/field-problem.ts";
+import { fieldViolation } from "../rules/field-violation.ts";
 import { organizationOf } from "../names/fqn.ts";
 import { formatPageToken, type PageToken, parsePageToken } from "./page-token.ts";
 import type { State } from "../state/state.ts";

@@ -16,7 +16,7 @@ import {
 import type { FieldViolation } from "../errors.ts";
 import { problemOfEtag } from "./etag.ts";
 import { excerpt } from "../names/excerpt.ts";
-import { fieldViolation } from "./field-problem.ts";
+import { fieldViolation } from "./field-violation.ts";
 import { isExtension, organizationOfExtension } from "../names/fqn.ts";
 import { validated } from "./validate.ts";
 import { isTarget, type Target, targetOf } from "../names/target.ts";

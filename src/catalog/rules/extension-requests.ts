@@ -14,7 +14,7 @@ import type { FieldViolation } from "../errors.ts";
 import { problemOfEtag } from "./etag.ts";
 import { problemsOfExtension } from "./extension-rules.ts";
 import { excerpt } from "../names/excerpt.ts";
-import { fieldViolation } from "./field-problem.ts";
+import { fieldViolation } from "./field-violation.ts";
 import { nameForms } from "../names/forms.ts";
 import { extensionFqn, isExtension } from "../names/fqn.ts";
 import { validated } from "./validate.ts";

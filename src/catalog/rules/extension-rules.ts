@@ -7,7 +7,7 @@ import {
 } from "../../../gen/tetrateio/api/tsb/extension/v2/wasm_extension_pb.ts";
 import type { FieldViolation } from "../errors.ts";
 import { excerpt } from "../names/excerpt.ts";
-import { fieldViolation } from "./field-problem.ts";
+import { fieldViolation } from "./field-violation.ts";
 import { problemOfModuleUrl } from "../names/module-url.ts";
 
 const environmentName = /^[A-Za-z_][A-Za-z0-9_]*$/;

@@ -1,7 +1,7 @@
 import { create, type DescMessage, type MessageShape } from "@bufbuild/protobuf";
 import { createValidator } from "@bufbuild/protovalidate";
 import { type FieldViolation, invalid } from "../errors.ts";
-import { fieldViolationOf } from "./field-problem.ts";
+import { fieldViolationOf } from "./field-violation.ts";
 import { problemsOfForm } from "./well-formed.ts";
 
 const validator = createValidator();

@@ -9,7 +9,7 @@ import { buildPath, type PathBuilder } from "@bufbuild/protobuf/reflect";
 import { field as fieldRules } from "@bufbuild/protovalidate/gen/buf/validate/validate_pb.js";
 import type { FieldViolation } from "../errors.ts";
 import { excerpt } from "../names/excerpt.ts";
-import { fieldViolation } from "./field-problem.ts";
+import { fieldViolation } from "./field-violation.ts";
 
 /** Deepest nesting of a Struct: the Struct itself is level 1, each object or list in it one more. */
 export const maxStructLevels = 64;

@@ -5,7 +5,7 @@ import {
   WorkloadSelectorSchema,
 } from "../../../gen/wasmext/v1/attachment_set_pb.ts";
 import type { FieldViolation } from "../errors.ts";
-import { fieldViolation } from "./field-problem.ts";
+import { fieldViolation } from "./field-violation.ts";
 
 const validator = createValidator();
 

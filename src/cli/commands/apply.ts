@@ -1,6 +1,6 @@
 import type { ConnectError } from "@connectrpc/connect";
 import type { Command } from "commander";
-import { formatDiagnostic } from "../../yaml/problem.ts";
+import { formatDiagnostic } from "../../yaml/diagnostic.ts";
 import type { CatalogObject, SourcedObject } from "../../yaml/read.ts";
 import { createDryRun } from "../dry-run.ts";
 import { forEachObject } from "../each.ts";

@@ -5,7 +5,7 @@
 import type { DescMessage, JsonValue, Message } from "@bufbuild/protobuf";
 import { fromBinary, fromJsonString, toBinary, toJsonString } from "@bufbuild/protobuf";
 import { invalid } from "../../catalog/errors.ts";
-import { fieldViolation } from "../../catalog/rules/field-problem.ts";
+import { fieldViolation } from "../../catalog/rules/field-violation.ts";
 import { connectErrorOf } from "../../rpc/errors.ts";
 import { binaryOptions, jsonOptions } from "../../wire/options.ts";
 import { findUnreadable, formatPath } from "../../wire/unreadable.ts";
