@@ -36,8 +36,8 @@ export async function* watch(
       const read = reader.read(store.turns.begin());
       const isBookmarkDue = now() >= bookmarkDue;
       if (typeof read !== "string" || isBookmarkDue) {
-        yield typeof read === "string" ? reader.bookmark() : read;
         bookmarkDue = now() + bookmarkIntervalMs;
+        yield typeof read === "string" ? reader.bookmark() : read;
       } else if (read === "more") {
         await store.turns.next();
       } else {

@@ -27,3 +27,18 @@ test("watchers of a chain share what is sent, and another question has its own a
   }
   controller.abort();
 });
+
+test("a watch of a chain is silent about commits that leave it as it is", async () => {
+  const catalog = createAcme();
+  await catalog.put("a");
+  await catalog.attach(redSecurity, [{ fqn: ext("a") }]);
+  const controller = new AbortController();
+  const watch = watchChain(catalog.store, redSecurity, all, controller.signal);
+  await watch.next();
+  const next = watch.next();
+  await catalog.put("a", { description: "says nothing of what runs" });
+  await new Promise((resolve) => setImmediate(resolve));
+  await catalog.put("a", { priority: 1 });
+  expect((await next).value).toMatchObject({ chain: { links: [{ priority: 1 }] } });
+  controller.abort();
+});
