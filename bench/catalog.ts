@@ -11,8 +11,8 @@ import { getExtension } from "../src/catalog/reads/extension-reads.ts";
 import { createExtension } from "../src/catalog/writes/extension-writes.ts";
 import { extensionListing } from "../src/catalog/reads/listings.ts";
 import { listPage } from "../src/catalog/reads/pages.ts";
-import { createStore, type Store } from "../src/catalog/store.ts";
-import { openMemoryJournal } from "../src/journal/memory.ts";
+import type { Reader } from "../src/catalog/store.ts";
+import { createMemoryCatalog } from "../src/journal/catalog.ts";
 import { median, megabytes, print, time } from "./measure.ts";
 
 const organization = "organizations/acme";
@@ -21,9 +21,8 @@ const tenantShare = 1_000;
 const large = 100_000;
 
 /** Fills a store: `tenantShare` extensions for the tenant, the others for tenants of their own. */
-async function filled(count: number): Promise<Store> {
-  const store = createStore();
-  const journal = openMemoryJournal(store);
+async function filled(count: number): Promise<Reader> {
+  const { reader, journal } = createMemoryCatalog();
   const every = count / tenantShare;
   for (let index = 0; index < count; index++) {
     const owner = index % every === 0 ? tenant : `${organization}/tenants/t${index % 100}`;
@@ -40,7 +39,7 @@ async function filled(count: number): Promise<Store> {
     });
     await journal.write(createExtension(request));
   }
-  return store;
+  return reader;
 }
 
 const heapBefore = megabytes();
@@ -50,17 +49,17 @@ const createMs = performance.now() - startedAt;
 const heapAfter = megabytes();
 const small = await filled(tenantShare);
 
-const list = (store: Store, pageSize: number) => () =>
+const list = (store: Reader, pageSize: number) => () =>
   listPage(store, extensionListing, { parent: tenant, pageSize, pageToken: "" }).items.length;
-const get = (store: Store) => () => getExtension(store.state, `${organization}/extensions/e0`);
+const get = (store: Reader) => () => getExtension(store.state, `${organization}/extensions/e0`);
 
 print("extensions in the large catalog", large);
 print("extensions that the tenant may use in each", list(big, 0)());
 print("creates a second", Math.round(large / (createMs / 1000)));
 print("bytes of heap an extension", Math.round(((heapAfter - heapBefore) * 2 ** 20) / large));
 for (const [name, of] of [
-  ["list of the tenant, all 1,000", (store: Store) => list(store, 0)],
-  ["list of the tenant, a page of 50", (store: Store) => list(store, 50)],
+  ["list of the tenant, all 1,000", (store: Reader) => list(store, 0)],
+  ["list of the tenant, a page of 50", (store: Reader) => list(store, 50)],
   ["get", get],
 ] as const) {
   const [bigMs, smallMs] = [of(big), of(small)].map((work) => median(time(work, 200))) as [

@@ -21,10 +21,9 @@ import { CreateWasmExtensionRequestSchema } from "../gen/tetrateio/api/tsb/exten
 import { AttachmentService } from "../gen/wasmext/v1/attachment_service_pb.ts";
 import { WatchService } from "../gen/wasmext/v1/watch_service_pb.ts";
 import { createExtension } from "../src/catalog/writes/extension-writes.ts";
-import { createStore } from "../src/catalog/store.ts";
 import { createWatchReader } from "../src/catalog/watch/reader.ts";
 import { watch } from "../src/catalog/watch/watch.ts";
-import { openMemoryJournal } from "../src/journal/memory.ts";
+import { createMemoryCatalog } from "../src/journal/catalog.ts";
 import { print } from "./measure.ts";
 
 const parent = "organizations/acme";
@@ -119,8 +118,9 @@ async function longestPause(isGoingOn: () => boolean): Promise<number> {
 }
 
 async function resume(commits: number): Promise<void> {
-  const store = createStore({ history: { maxCommits: 2 * commits, maxWeight: 1e12 } });
-  const journal = openMemoryJournal(store);
+  const { reader: store, journal } = createMemoryCatalog({
+    history: { maxCommits: 2 * commits, maxWeight: 1e12 },
+  });
   for (let index = 0; index < commits; index++) {
     const wasmExtension = { url: "oci://x", allowedIn: [tenant(1)] };
     const request = { parent, name: `e${index}`, wasmExtension };

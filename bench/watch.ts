@@ -7,6 +7,7 @@ import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-no
 import { pino } from "pino";
 import { WasmExtensions } from "../gen/tetrateio/api/tsb/extension/v2/wasm_service_pb.ts";
 import { WatchService } from "../gen/wasmext/v1/watch_service_pb.ts";
+import { createMemoryCatalog } from "../src/journal/catalog.ts";
 import { createServer } from "../src/server.ts";
 import { openStalledWatch } from "../test/support/stalled-watch.ts";
 import { megabytes, print } from "./measure.ts";
@@ -15,6 +16,7 @@ const parent = "organizations/acme";
 
 async function serve() {
   const server = createServer({
+    catalog: createMemoryCatalog(),
     host: "127.0.0.1",
     port: 0,
     allowedOrigins: [],

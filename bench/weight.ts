@@ -17,9 +17,8 @@ import {
 import { CreateWasmExtensionRequestSchema } from "../gen/tetrateio/api/tsb/extension/v2/wasm_service_pb.ts";
 import { type AttachmentSet, AttachmentSetSchema } from "../gen/wasmext/v1/attachment_set_pb.ts";
 import { createExtension, updateExtension } from "../src/catalog/writes/extension-writes.ts";
-import { createStore } from "../src/catalog/store.ts";
 import { storedOf } from "../src/catalog/state/stored.ts";
-import { openMemoryJournal } from "../src/journal/memory.ts";
+import { createMemoryCatalog } from "../src/journal/catalog.ts";
 import { heldBytes, print } from "./measure.ts";
 
 const times = <Value>(count: number, make: (index: number) => Value): Value[] =>
@@ -95,11 +94,10 @@ for (const [name, of] of Object.entries(sets)) {
 /** Writes to one extension of many, again and again; returns what is held after it and before. */
 async function writes(count: number, config: () => WasmExtension["config"], keep: boolean) {
   const parent = "organizations/acme";
-  const store = createStore({
+  const { reader: store, journal } = createMemoryCatalog({
     history: { maxCommits: keep ? 1 : 1e6, maxWeight: 1e12 },
     snapshots: { maxWeight: 1e12 },
   });
-  const journal = openMemoryJournal(store);
   const put = (name: string) =>
     journal.write(
       createExtension(
@@ -152,8 +150,7 @@ for (const [name, config] of [
 
 /* The history at its bound, full of commits whose memory is many times their encoded size. */
 const maxWeight = 32 * 1024 * 1024;
-const store = createStore({ history: { maxWeight } });
-const journal = openMemoryJournal(store);
+const { reader: store, journal } = createMemoryCatalog({ history: { maxWeight } });
 const name = "large-in-memory";
 const parent = "organizations/acme";
 let current = (

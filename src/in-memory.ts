@@ -1,7 +1,7 @@
 import { createRouterTransport, type Transport } from "@connectrpc/connect";
-import { createStore, type Store } from "./catalog/store.ts";
+import type { StoreOptions } from "./catalog/store.ts";
 import { defaultBookmarkIntervalMs } from "./catalog/watch/watch.ts";
-import { openMemoryJournal } from "./journal/memory.ts";
+import { type Catalog, createMemoryCatalog } from "./journal/catalog.ts";
 import { createMethodTable } from "./methods/table.ts";
 import { errorInterceptor } from "./rpc/error-interceptor.ts";
 import { createRoutes } from "./rpc/routes.ts";
@@ -9,8 +9,10 @@ import { binaryOptions } from "./wire/options.ts";
 
 /** Options of a catalog without a network. */
 export interface InMemoryOptions {
-  /** Default: an empty one. */
-  readonly store?: Store;
+  /** Default: an empty one, which lasts as long as the process. */
+  readonly catalog?: Catalog;
+  /** Options of the store of the default catalog. */
+  readonly store?: StoreOptions;
   /** After how long without a message a watch sends a bookmark, in ms. Default: 25 s. */
   readonly bookmarkIntervalMs?: number;
 }
@@ -20,12 +22,12 @@ export interface InMemoryOptions {
  * without a limit to messages.
  */
 export function createInMemoryTransport({
-  store = createStore(),
+  store,
+  catalog = createMemoryCatalog(store),
   bookmarkIntervalMs = defaultBookmarkIntervalMs,
 }: InMemoryOptions = {}): Transport {
   const routes = createRoutes(createMethodTable(new AbortController().signal), {
-    reader: store,
-    journal: openMemoryJournal(store),
+    ...catalog,
     bookmarkIntervalMs,
   });
   return createRouterTransport(routes, {

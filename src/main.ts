@@ -14,8 +14,7 @@ import { createProcessShell } from "./cli/process-shell.ts";
 import { exitCodes, runProgram } from "./cli/program.ts";
 import type { ServeOptions } from "./cli/commands/serve.ts";
 
-import type { Server } from "./server.ts";
-import { startServer } from "./start-server.ts";
+import { type StartedServer, startServer } from "./start-server.ts";
 
 /** Within what time of a signal the process ends, in ms. */
 const exitWithinMs = 9_500;
@@ -45,9 +44,9 @@ function readVersion(): string {
 
 async function serve(options: ServeOptions): Promise<void> {
   const logger = pino({ level: options.logLevel, base: null }, logDestination());
-  const { server, url } = await startServer(options, logger);
+  const server = await startServer(options, logger);
   stopOnSignal(server);
-  await shell.print(`wasmext listening on ${url}\n`);
+  await shell.print(`wasmext listening on ${server.url}\n`);
 }
 
 /** Standard error. A log that nobody reads is no reason to stop serving, to keep it all, or not to end. */
@@ -74,7 +73,7 @@ function logDestination(): ReturnType<typeof destination> {
 }
 
 /** The first signal stops the server in good order, the next one at once. */
-function stopOnSignal(server: Server): void {
+function stopOnSignal(server: StartedServer): void {
   let isStopping = false;
   const stop = (): void => {
     if (isStopping) {

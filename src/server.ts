@@ -1,9 +1,8 @@
 import type { AddressInfo } from "node:net";
 import { Code } from "@connectrpc/connect";
 import type { Logger } from "pino";
-import { createStore, type Store } from "./catalog/store.ts";
 import { defaultBookmarkIntervalMs } from "./catalog/watch/watch.ts";
-import { openMemoryJournal } from "./journal/memory.ts";
+import type { Catalog } from "./journal/catalog.ts";
 import { createMethodTable } from "./methods/table.ts";
 import { rpcError } from "./rpc/errors.ts";
 import { createRoutes } from "./rpc/routes.ts";
@@ -47,8 +46,8 @@ export interface ServerOptions {
   readonly prefaceTimeoutMs?: number;
   /** After how long without a message a watch sends a bookmark, in ms. Default: 25 s. */
   readonly bookmarkIntervalMs?: number;
-  /** The catalog to serve. Default: an empty one. */
-  readonly store?: Store;
+  /** The catalog to serve. It stays open when the server is closed. */
+  readonly catalog: Catalog;
 }
 
 /** A server of the catalog. */
@@ -73,17 +72,14 @@ const streamGraceMs = 7_000;
 
 /** Builds a server from its parts. Raises if TLS key and certificate are unusable. */
 export function createServer(options: ServerOptions): Server {
-  const store = options.store ?? createStore();
   const bookmarkIntervalMs = options.bookmarkIntervalMs ?? defaultBookmarkIntervalMs;
-  const journal = openMemoryJournal(store);
   const shutdown = new AbortController();
   const now = (): number => performance.now();
   const unread = createUnreadAnswers({ ...defaultUnreadLimits, ...options.unread }, now);
   const isAllowedOrigin = createOriginPolicy(options.allowedOrigins, options.host);
   const listener = createListener({
     routes: createRoutes(createMethodTable(shutdown.signal), {
-      reader: store,
-      journal,
+      ...options.catalog,
       bookmarkIntervalMs,
     }),
     maxMessageBytes: options.maxMessageBytes,
@@ -115,7 +111,6 @@ export function createServer(options: ServerOptions): Server {
     }, streamGraceMs);
     await port.close(closeGraceMs);
     clearTimeout(timer);
-    await journal.close();
   };
   return {
     listen: () => port.listen(options.port, options.host),

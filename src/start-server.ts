@@ -1,20 +1,28 @@
 import { readFileSync } from "node:fs";
 import type { Logger } from "pino";
-import { createServer, type Server } from "./server.ts";
+import { openCatalog } from "./journal/catalog.ts";
+import { createMemoryJournal } from "./journal/memory.ts";
+import { createServer, type Server, type ServerOptions } from "./server.ts";
 import type { TlsOptions } from "./transport/connection/port.ts";
 import { Failure } from "./cli/failure.ts";
 import { reachWarning, type ServeOptions } from "./cli/commands/serve.ts";
 
+/** A server that serves. */
+export interface StartedServer {
+  readonly url: string;
+  /** Stops the server, and then closes its store. */
+  close(): Promise<void>;
+}
+
 /**
  * Starts the server that `wasmext serve` is asked for.
  *
- * Raises a Failure if the TLS files cannot be used, or the address cannot be had.
+ * Rejects with a Failure if the TLS files or the store cannot be used, or the address cannot be had.
  */
-export async function startServer(
-  options: ServeOptions,
-  logger: Logger,
-): Promise<{ server: Server; url: string }> {
-  const server = buildServer(options, logger);
+export async function startServer(options: ServeOptions, logger: Logger): Promise<StartedServer> {
+  const tls = readTls(options);
+  const catalog = await openCatalog(createMemoryJournal());
+  const server = buildServer(options, { catalog, tls, logger });
   const { port } = await listen(server, options);
   const warning = reachWarning(options.host);
   if (warning !== undefined) {
@@ -22,13 +30,22 @@ export async function startServer(
   }
   const scheme = options.tlsCert === undefined ? "http" : "https";
   const host = options.host.includes(":") ? `[${options.host}]` : options.host;
-  return { server, url: `${scheme}://${host}:${port}` };
+  return {
+    url: `${scheme}://${host}:${port}`,
+    async close() {
+      await server.close();
+      await catalog.journal.close();
+    },
+  };
 }
 
-function buildServer(options: ServeOptions, logger: Logger): Server {
-  const tls = readTls(options);
+function buildServer(
+  options: ServeOptions,
+  { catalog, tls, logger }: Pick<ServerOptions, "catalog" | "tls" | "logger">,
+): Server {
   try {
     return createServer({
+      catalog,
       host: options.host,
       port: options.port,
       allowedOrigins: options.allowOrigin,

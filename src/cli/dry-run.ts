@@ -1,7 +1,6 @@
 import type { WasmExtension } from "../../gen/tetrateio/api/tsb/extension/v2/wasm_extension_pb.ts";
 import type { AttachmentSet } from "../../gen/wasmext/v1/attachment_set_pb.ts";
 import { isExtension } from "../catalog/names/fqn.ts";
-import { createStore } from "../catalog/store.ts";
 import { createInMemoryTransport } from "../in-memory.ts";
 import type { CatalogObject, SourcedObject } from "../yaml/read.ts";
 import { type Clients, createClients } from "./clients.ts";
@@ -38,7 +37,7 @@ async function createCopy(
   extensions: readonly WasmExtension[],
   sets: readonly AttachmentSet[],
 ): Promise<(object: CatalogObject) => Promise<Outcome>> {
-  const copy = createClients(createInMemoryTransport({ store: createStore(leastHistory) }));
+  const copy = createClients(createInMemoryTransport({ store: leastHistory }));
   for (const extension of extensions) {
     await putExtension(copy, extension, "");
   }

@@ -52,11 +52,3 @@ export function createMemoryJournal({ now = Date.now }: MemoryJournalOptions = {
     },
   };
 }
-
-/** Creates a journal in memory that is open on a store. */
-export function openMemoryJournal(sink: Sink, options: MemoryJournalOptions = {}): Journal {
-  const journal = createMemoryJournal(options);
-  // Nothing lasts, so there is nothing to wait for.
-  void journal.open(sink);
-  return journal;
-}

@@ -79,7 +79,7 @@ describe("an export", () => {
       const catalog = createAcme();
       await catalog.put("geo", { priority: 0 });
       await catalog.attach(redIngress, [{ fqn: ext("geo") }], { namespace: "ns" });
-      const server = servers.use(await startServer({ store: catalog.store }));
+      const server = servers.use(await startServer({ catalog: catalog }));
       const route = { url: server.url, protocol };
       const exported = await answer(page.call(route, "exportIstio", { parent: redIngress }));
       const { wasmPlugins } = exported as unknown as { wasmPlugins: Manifest[] };

@@ -3,7 +3,7 @@ import { Code } from "@connectrpc/connect";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { WatchChainResponseSchema } from "../../gen/wasmext/v1/chain_service_pb.ts";
 import { WatchResponseSchema } from "../../gen/wasmext/v1/watch_service_pb.ts";
-import { createStore } from "../../src/catalog/store.ts";
+import type { StoreOptions } from "../../src/catalog/store.ts";
 import { acme, type Acme, createAcme, ext, redIngress } from "../support/acme.ts";
 import { startServer } from "../support/server.ts";
 import { until } from "../support/stream.ts";
@@ -33,9 +33,9 @@ afterAll(async () => {
 });
 
 /** Serves a catalog that the test changes without the page. */
-async function serveAcme(store = createStore()): Promise<Acme & { readonly url: string }> {
+async function serveAcme(store: StoreOptions = {}): Promise<Acme & { readonly url: string }> {
   const catalog = createAcme({ store });
-  const { url } = servers.use(await startServer({ store }));
+  const { url } = servers.use(await startServer({ catalog }));
   return { ...catalog, url };
 }
 
@@ -67,7 +67,7 @@ describe.each(watchProtocols)("a page that speaks %s", (protocol) => {
     const present = [`put ${ext("a")}`, `put ${redIngress}`];
     expect(await nextCommit(watch)).toEqual({ revision: 2n, said: present });
     expect(await nextCommit(watch)).toEqual({ revision: 2n, said: ["bookmark"] });
-    expect(catalog.store.commitNotifier.size).toBe(1);
+    expect(catalog.reader.commitNotifier.size).toBe(1);
 
     await catalog.put("b");
     const last = await nextCommit(watch);
@@ -75,7 +75,7 @@ describe.each(watchProtocols)("a page that speaks %s", (protocol) => {
 
     await watch.cancel();
     expect(await refusal(watch.next())).toMatchObject({ code: Code.Canceled });
-    await until(() => catalog.store.commitNotifier.size === 0, "the watcher has left");
+    await until(() => catalog.reader.commitNotifier.size === 0, "the watcher has left");
 
     await catalog.remove("b");
     const resumed = await watchFrom(last.revision + 1n);
@@ -84,7 +84,7 @@ describe.each(watchProtocols)("a page that speaks %s", (protocol) => {
     expect(await nextCommit(resumed)).toEqual({ revision: 5n, said: [`put ${ext("c")}`] });
 
     await resumed.cancel();
-    await until(() => catalog.store.commitNotifier.size === 0, "the watcher has left");
+    await until(() => catalog.reader.commitNotifier.size === 0, "the watcher has left");
   });
 
   test("sees a chain as it is, and again when an extension is attached", async () => {
@@ -93,18 +93,18 @@ describe.each(watchProtocols)("a page that speaks %s", (protocol) => {
     const route = { url: catalog.url, protocol };
     const watch = await page.watch(route, "chain", { target: redIngress });
     expect(await nextChain(watch)).toEqual([]);
-    expect(catalog.store.chainNotifier.size).toBe(1);
+    expect(catalog.reader.chainNotifier.size).toBe(1);
 
     await catalog.attach(redIngress, [{ fqn: ext("a") }]);
     expect(await nextChain(watch)).toEqual([ext("a")]);
 
     await watch.cancel();
     expect(await refusal(watch.next())).toMatchObject({ code: Code.Canceled });
-    await until(() => catalog.store.chainNotifier.size === 0, "the watcher has left");
+    await until(() => catalog.reader.chainNotifier.size === 0, "the watcher has left");
   });
 
   test("learns from which revision on it can resume when it asks for an older one", async () => {
-    const catalog = await serveAcme(createStore({ history: { maxCommits: 3 } }));
+    const catalog = await serveAcme({ history: { maxCommits: 3 } });
     for (const name of ["a", "b", "c", "d", "e"]) {
       await catalog.put(name);
     }
@@ -117,7 +117,7 @@ describe.each(watchProtocols)("a page that speaks %s", (protocol) => {
       domain: "wasmext",
       metadata: { parent: acme, oldest_revision: "3", next_revision: "0" },
     });
-    expect(catalog.store.commitNotifier.size).toBe(0);
+    expect(catalog.reader.commitNotifier.size).toBe(0);
 
     const startRevision = error.metadata["oldest_revision"] ?? "";
     const oldest = await page.watch(route, "catalog", { parent: acme, startRevision });

@@ -18,7 +18,7 @@ import {
 import type { Plan } from "../../src/catalog/writes/plan.ts";
 import { findExtension, type State } from "../../src/catalog/state/state.ts";
 import { createStore } from "../../src/catalog/store.ts";
-import { openMemoryJournal } from "../../src/journal/memory.ts";
+import { openMemoryJournal } from "../support/journal.ts";
 import { folderOf, type Ran, runCli } from "../support/cli.ts";
 import {
   seedAttachments,
@@ -201,7 +201,6 @@ describe("apply", () => {
     "says so when someone else %s it, and overwrites nothing",
     async (_what, text, write) => {
       const store = createStore();
-      const journal = openMemoryJournal(store);
       let isSomeoneFast = false;
       // Someone who writes at the very moment after apply has read.
       const contended = new Proxy(store, {
@@ -214,7 +213,8 @@ describe("apply", () => {
           return seen;
         },
       });
-      await using server = await startServer({ store: contended });
+      const journal = openMemoryJournal(contended);
+      await using server = await startServer({ catalog: { reader: contended, journal } });
       await apply(server, seedOci);
       isSomeoneFast = true;
       const { exitCode, stdout, stderr } = await apply(server, text.replace("1000", "8"));

@@ -1,5 +1,4 @@
 import { describe, expect, test } from "vitest";
-import { createStore } from "../../src/catalog/store.ts";
 import { follow } from "../../src/cli/follow.ts";
 import { acme, createAcme, ext, redSecurity } from "../support/acme.ts";
 import { type Ran, runCli } from "../support/cli.ts";
@@ -71,7 +70,7 @@ function linesOf({ stdout }: Ran): string[] {
 describe("watch", () => {
   test("shows what there is, then each change as it comes", async () => {
     const catalog = createAcme();
-    await using server = await startServer({ store: catalog.store });
+    await using server = await startServer({ catalog: catalog });
     await catalog.put("a", { phase: 1, priority: 7 });
     const watching = watch(server.url);
     await watching.printed(/present/);
@@ -96,7 +95,7 @@ describe("watch", () => {
 
   test("goes on after a lost connection, and misses nothing", async () => {
     const catalog = createAcme();
-    const first = await startServer({ store: catalog.store });
+    const first = await startServer({ catalog: catalog });
     await catalog.put("a");
     const watching = watch(first.url);
     await watching.printed(/present/);
@@ -106,7 +105,7 @@ describe("watch", () => {
     await watching.said(/the connection is lost: .*; trying again/);
     await catalog.put("c");
     await catalog.remove("a");
-    await using second = await startServer({ store: catalog.store, port: first.port });
+    await using second = await startServer({ catalog: catalog, port: first.port });
     await watching.printed(/deleted/);
     await catalog.put("d");
     await watching.printed(/extensions\/d /);
@@ -124,7 +123,7 @@ describe("watch", () => {
 
   test("shows what has changed when the server has begun anew with another catalog", async () => {
     const before = createAcme();
-    const first = await startServer({ store: before.store });
+    const first = await startServer({ catalog: before });
     for (const name of ["kept", "gone", "other", "more"]) {
       await before.put(name);
     }
@@ -134,7 +133,7 @@ describe("watch", () => {
     const after = createAcme();
     await after.put("other", { priority: 1 });
     await after.put("new");
-    await using second = await startServer({ store: after.store, port: first.port });
+    await using second = await startServer({ catalog: after, port: first.port });
     await watching.printed(/deleted.*more/);
     const ran = await watching.end();
     expect(second.url).toBe(first.url);
@@ -148,8 +147,8 @@ describe("watch", () => {
   });
 
   test("shows what has changed when the server no longer keeps the commits", async () => {
-    const catalog = createAcme({ store: createStore({ history: { maxCommits: 2 } }) });
-    const first = await startServer({ store: catalog.store });
+    const catalog = createAcme({ store: { history: { maxCommits: 2 } } });
+    const first = await startServer({ catalog: catalog });
     await catalog.put("a");
     await catalog.put("b");
     const watching = watch(first.url);
@@ -159,7 +158,7 @@ describe("watch", () => {
     await catalog.put("c", { priority: 1 });
     await catalog.put("c", { priority: 2 });
     await catalog.remove("a");
-    await using second = await startServer({ store: catalog.store, port: first.port });
+    await using second = await startServer({ catalog: catalog, port: first.port });
     await watching.printed(/deleted/);
     const ran = await watching.end();
     expect(second.url).toBe(first.url);
@@ -194,20 +193,20 @@ describe("watch", () => {
 
   test("that begins with a revision goes on after a lost connection, and notices another catalog", async () => {
     const before = createAcme();
-    const first = await startServer({ store: before.store });
+    const first = await startServer({ catalog: before });
     await before.put("a");
     const early = watch(first.url, "--from", "1");
     // Has not had a word yet when the connection is lost; by its clock that is an hour later.
     const waiting = watch(first.url, "--from", "3");
     await early.printed(/a /);
-    await expect.poll(() => before.store.commitNotifier.size).toBe(2);
+    await expect.poll(() => before.reader.commitNotifier.size).toBe(2);
     await first.close();
     await waiting.said(/the connection is lost/);
     const after = createAcme();
     for (const name of ["x", "y", "z"]) {
       await after.put(name);
     }
-    await using second = await startServer({ store: after.store, port: first.port });
+    await using second = await startServer({ catalog: after, port: first.port });
     await waiting.printed(/z /);
     expect(second.url).toBe(first.url);
     expect(linesOf(await waiting.end())).toEqual([`3 put ${ext("z")}`]);
@@ -217,8 +216,8 @@ describe("watch", () => {
   });
 
   test("begins with a revision, and says so if it is no longer kept", async () => {
-    const catalog = createAcme({ store: createStore({ history: { maxCommits: 2 } }) });
-    await using server = await startServer({ store: catalog.store });
+    const catalog = createAcme({ store: { history: { maxCommits: 2 } } });
+    await using server = await startServer({ catalog: catalog });
     for (const name of ["a", "b", "c"]) {
       await catalog.put(name);
     }
@@ -235,7 +234,7 @@ describe("watch", () => {
 
   test("writes a line a change in JSON, and a document in YAML", async () => {
     const catalog = createAcme();
-    await using server = await startServer({ store: catalog.store });
+    await using server = await startServer({ catalog: catalog });
     await catalog.put("a");
     const json = watch(server.url, "-o", "json");
     const yaml = watch(server.url, "-o", "yaml");

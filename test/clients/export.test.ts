@@ -10,7 +10,7 @@ describe("ExportIstio with grpc-js, from the proto files alone", () => {
     const catalog = createAcme();
     await catalog.put("a");
     await catalog.attach(redIngress, [{ fqn: ext("a") }], { namespace: "ns" });
-    await using server = await startServer({ store: catalog.store });
+    await using server = await startServer({ catalog: catalog });
     const file = "wasmext/v1/export_service.proto";
     const client = createGrpcClient(`127.0.0.1:${server.port}`, service, file);
     expect(await client.call("ExportIstio", { parent: redIngress })).toMatchObject({
@@ -35,7 +35,7 @@ describe("ExportIstio with grpc-js, from the proto files alone", () => {
     }));
     await catalog.put("a", { vmConfig: { env } });
     await catalog.attach(redIngress, [{ fqn: ext("a") }]);
-    await using server = await startServer({ store: catalog.store });
+    await using server = await startServer({ catalog: catalog });
     const client = createGrpcClient(
       `127.0.0.1:${server.port}`,
       service,

@@ -3,7 +3,8 @@ import { createGrpcTransport } from "@connectrpc/connect-node";
 import { expect, onTestFinished, test } from "vitest";
 import { WasmExtensions } from "../../gen/tetrateio/api/tsb/extension/v2/wasm_service_pb.ts";
 import { WatchService } from "../../gen/wasmext/v1/watch_service_pb.ts";
-import { createStore } from "../../src/catalog/store.ts";
+import type { StoreOptions } from "../../src/catalog/store.ts";
+import { createMemoryCatalog } from "../../src/journal/catalog.ts";
 import { said } from "../support/errors.ts";
 import { startServer } from "../support/server.ts";
 import { openStalledWatch } from "../support/stalled-watch.ts";
@@ -14,9 +15,8 @@ import { storedExtensions } from "../support/stored.ts";
 const parent = "organizations/acme";
 
 /** A server with a small history, a client to write with, and how to watch. */
-async function serve(...limits: Parameters<typeof createStore>) {
-  const store = createStore(...limits);
-  const server = await startServer({ store });
+async function serve(limits: StoreOptions = {}) {
+  const server = await startServer({ catalog: createMemoryCatalog(limits) });
   onTestFinished(() => server.close());
   // Each client has a connection of its own, so that they share no flow control.
   const connection = () => createGrpcTransport({ baseUrl: server.url });
@@ -24,7 +24,7 @@ async function serve(...limits: Parameters<typeof createStore>) {
   const watches = createClient(WatchService, connection());
   const description = "x".repeat(8 * 1024);
   return {
-    store,
+    reader: server.reader,
     url: server.url,
     watch: (startRevision: bigint) =>
       read((options) => watches.watch({ parent, startRevision }, options)),
@@ -38,7 +38,7 @@ async function serve(...limits: Parameters<typeof createStore>) {
 }
 
 test("a reader that does not read ends with RESOURCE_EXHAUSTED, resumes, and misses nothing", async () => {
-  const { store, url, watch, commit } = await serve();
+  const { reader, url, watch, commit } = await serve();
   const slow = await openStalledWatch(url, parent);
   const quick = watch(0n);
   await quick.next();
@@ -66,18 +66,18 @@ test("a reader that does not read ends with RESOURCE_EXHAUSTED, resumes, and mis
     follow(replica, response);
   }
   expect(revisions).toEqual(Array.from({ length: commits }, (_, index) => BigInt(index + 1)));
-  expect(replica.extensions).toEqual(storedExtensions(store));
+  expect(replica.extensions).toEqual(storedExtensions(reader));
 }, 30_000);
 
 test("a reader that wants what is no longer kept is told so, and begins again", async () => {
-  const { store, url, watch, commit } = await serve({ history: { maxCommits: 50 } });
+  const { reader, url, watch, commit } = await serve({ history: { maxCommits: 50 } });
   const slow = await openStalledWatch(url, parent);
   const commits = 200;
   for (let index = 1; index <= commits; index++) {
     await commit(index);
   }
   // What is kept for those who fall behind is bounded, whoever reads.
-  expect(store.history.length).toBe(50);
+  expect(reader.history.length).toBe(50);
   const { error } = await slow.rest();
   const { code, message, metadata } = said(error ?? new ConnectError("no error"));
   expect({ code, metadata }).toEqual({
@@ -93,5 +93,5 @@ test("a reader that wants what is no longer kept is told so, and begins again", 
     follow(replica, response);
   }
   expect(response.revision).toBe(BigInt(commits));
-  expect(replica.extensions).toEqual(storedExtensions(store));
+  expect(replica.extensions).toEqual(storedExtensions(reader));
 });

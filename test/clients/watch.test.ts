@@ -9,7 +9,8 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { WasmExtensions } from "../../gen/tetrateio/api/tsb/extension/v2/wasm_service_pb.ts";
 import { ChainService } from "../../gen/wasmext/v1/chain_service_pb.ts";
 import { type WatchResponse, WatchService } from "../../gen/wasmext/v1/watch_service_pb.ts";
-import { createStore, type Store } from "../../src/catalog/store.ts";
+import type { StoreOptions } from "../../src/catalog/store.ts";
+import { createMemoryCatalog } from "../../src/journal/catalog.ts";
 import { redIngress } from "../support/acme.ts";
 import { said } from "../support/errors.ts";
 import { type RunningServer, startServer } from "../support/server.ts";
@@ -17,16 +18,10 @@ import { read, type Reader, until } from "../support/stream.ts";
 
 const parent = "organizations/acme";
 
-interface Served {
-  readonly server: RunningServer;
-  readonly store: Store;
-}
-
-async function serve(...limits: Parameters<typeof createStore>): Promise<Served> {
-  const store = createStore(...limits);
-  const server = await startServer({ store });
+async function serve(limits: StoreOptions = {}): Promise<RunningServer> {
+  const server = await startServer({ catalog: createMemoryCatalog(limits) });
   onTestFinished(() => server.close());
-  return { server, store };
+  return server;
 }
 
 const transports: Record<string, (baseUrl: string) => Transport> = {
@@ -53,7 +48,7 @@ async function create(transport: Transport, name: string, description = ""): Pro
 
 describe.each(Object.entries(transports))("over %s", (_name, transportTo) => {
   test("a watch sees changes as they come, and leaves nothing when it is cancelled", async () => {
-    const { server, store } = await serve();
+    const server = await serve();
     const transport = transportTo(server.url);
     const commits = watch(transport);
     const client = createClient(ChainService, transport);
@@ -62,21 +57,21 @@ describe.each(Object.entries(transports))("over %s", (_name, transportTo) => {
     expect((await chains.next()).chain?.links).toEqual([]);
     await create(transport, "a");
     const response = await commits.next();
-    expect(response).toMatchObject({ revision: 1n, incarnation: store.incarnation });
+    expect(response).toMatchObject({ revision: 1n, incarnation: server.reader.incarnation });
     expect(response.events).toMatchObject([
       { event: { case: "extensionPut", value: { fqn: `${parent}/extensions/a`, url: "oci://x" } } },
     ]);
-    expect([store.commitNotifier.size, store.chainNotifier.size]).toEqual([1, 1]);
+    expect([server.reader.commitNotifier.size, server.reader.chainNotifier.size]).toEqual([1, 1]);
     commits.cancel();
     chains.cancel();
     await until(
-      () => store.commitNotifier.size === 0 && store.chainNotifier.size === 0,
+      () => server.reader.commitNotifier.size === 0 && server.reader.chainNotifier.size === 0,
       "the watchers have left",
     );
   });
 
   test("a server that goes down ends watches with UNAVAILABLE", async () => {
-    const { server, store } = await serve();
+    const server = await serve();
     const transport = transportTo(server.url);
     const commits = watch(transport);
     await commits.next();
@@ -91,12 +86,12 @@ describe.each(Object.entries(transports))("over %s", (_name, transportTo) => {
       metadata: { next_revision: "2" },
     });
     await closed;
-    expect(store.commitNotifier.size).toBe(0);
+    expect(server.reader.commitNotifier.size).toBe(0);
   });
 });
 
 test("a reader that fell behind within the kept history resumes where it was", async () => {
-  const { server } = await serve();
+  const server = await serve();
   const transport = createGrpcTransport({ baseUrl: server.url });
   const first = watch(transport);
   await first.next();
@@ -112,7 +107,7 @@ test("a reader that fell behind within the kept history resumes where it was", a
 });
 
 test("1,000 watchers see 100 commits each: all, in order, none twice", async () => {
-  const { server, store } = await serve();
+  const server = await serve();
   const controller = new AbortController();
   onTestFinished(() => {
     controller.abort();
@@ -134,7 +129,7 @@ test("1,000 watchers see 100 commits each: all, in order, none twice", async () 
       }
     }
   });
-  await until(() => store.commitNotifier.size === 1_000, "all watchers have joined");
+  await until(() => server.reader.commitNotifier.size === 1_000, "all watchers have joined");
   const writer = createGrpcTransport({ baseUrl: server.url });
   for (let index = 1; index <= 100; index++) {
     await create(writer, `e${index}`);

@@ -2,8 +2,8 @@ import { create } from "@bufbuild/protobuf";
 import { expect, test } from "vitest";
 import { DeleteWasmExtensionRequestSchema } from "../../gen/tetrateio/api/tsb/extension/v2/wasm_service_pb.ts";
 import { deleteExtension } from "../../src/catalog/writes/extension-writes.ts";
-import type { Sink, Store } from "../../src/catalog/store.ts";
-import { openMemoryJournal } from "../../src/journal/memory.ts";
+import { createStore, type Sink, type Store } from "../../src/catalog/store.ts";
+import { catalogOn, openMemoryJournal } from "../support/journal.ts";
 import { createAcme, ext, red } from "../support/acme.ts";
 
 /** A sink that gives a turn back after each step, and says so. */
@@ -29,7 +29,8 @@ function stepping(store: Store, onStep: (step: number) => void): Sink {
 }
 
 test("a write that is given up at any step leaves everything as it was", async () => {
-  const { put, attach, store } = createAcme();
+  const store = createStore();
+  const { put, attach } = createAcme({ catalog: catalogOn(store) });
   await put("a");
   for (let index = 0; index < 5; index++) {
     await attach(`${red}/workspaces/w/securitygroups/s${index}`, [{ fqn: ext("a") }]);

@@ -37,7 +37,7 @@ import {
 import { createStore, type Store } from "../../src/catalog/store.ts";
 import { createTurns } from "../../src/catalog/state/turns.ts";
 import { createWatchReader, type WatchReader } from "../../src/catalog/watch/reader.ts";
-import { openMemoryJournal } from "../../src/journal/memory.ts";
+import { openMemoryJournal } from "../support/journal.ts";
 import { belongsTo } from "../support/model.ts";
 import { storedExtensions, storedSets } from "../support/stored.ts";
 import { createReplica, follow, type Replica } from "../support/watched.ts";

@@ -4,7 +4,6 @@ import { closeSync, existsSync, openSync } from "node:fs";
 import { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { describe, expect, test } from "vitest";
-import { createStore } from "../../src/catalog/store.ts";
 import { createAcme, acme, ext } from "../support/acme.ts";
 import { startProcess } from "../support/process.ts";
 import { seedAuth, seedHttp, seedHttpFqn, seedOci } from "../support/seed.ts";
@@ -47,7 +46,7 @@ describe("in a pipe", () => {
   test("watch ends quietly on SIGINT", async () => {
     const catalog = createAcme();
     await catalog.put("a");
-    await using server = await startServer({ store: catalog.store });
+    await using server = await startServer({ catalog: catalog });
     const { child, firstLine, ended } = startProcess(["watch", acme, "--server", server.url]);
     expect(await firstLine).toContain(ext("a"));
     child.kill("SIGINT");
@@ -57,7 +56,7 @@ describe("in a pipe", () => {
   test("watch ends quietly when nobody reads any more", async () => {
     const catalog = createAcme();
     await catalog.put("a");
-    await using server = await startServer({ store: catalog.store });
+    await using server = await startServer({ catalog: catalog });
     const { child, firstLine, ended } = startProcess(["watch", acme, "--server", server.url]);
     await firstLine;
     child.stdout?.destroy();
@@ -70,8 +69,7 @@ describe("in a pipe", () => {
   });
 
   test("apply does all its work, also when nobody reads what it says", async () => {
-    const store = createStore();
-    await using server = await startServer({ store });
+    await using server = await startServer();
     const objects = Array.from({ length: 50 }, (_, index) =>
       seedHttp.replace("wasm-http", `x${index}`),
     );
@@ -82,7 +80,7 @@ describe("in a pipe", () => {
     );
     child.stdout?.destroy();
     expect(await ended).toMatchObject({ exitCode: 0, stderr: "" });
-    expect(storedExtensions(store).size).toBe(50);
+    expect(storedExtensions(server.reader).size).toBe(50);
   });
 
   test.skipIf(!existsSync("/dev/full"))(
@@ -107,7 +105,7 @@ describe("in a pipe", () => {
     for (let index = 0; index < 2000; index++) {
       await catalog.put(`x${index}`);
     }
-    await using server = await startServer({ store: catalog.store });
+    await using server = await startServer({ catalog: catalog });
     const { stdout, exitCode } = await startProcess(["list", acme, "--server", server.url]).ended;
     expect(exitCode).toBe(0);
     expect(stdout.trim().split("\n")).toHaveLength(2001);

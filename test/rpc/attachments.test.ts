@@ -41,12 +41,12 @@ describe("SetAttachments", () => {
   });
 
   test("that changes nothing keeps the etag and makes no commit", async () => {
-    const { put, attach, store } = createAcme();
+    const { put, attach, reader } = createAcme();
     await put("a");
     await attach(redIngress, [{ fqn: ext("a") }]);
-    const { revision } = store.state;
+    const { revision } = reader.state;
     await attach(redIngress, [{ fqn: ext("a") }]);
-    expect(store.state.revision).toBe(revision);
+    expect(reader.state.revision).toBe(revision);
   });
 
   test.each([
@@ -110,12 +110,12 @@ describe("SetAttachments", () => {
     ["a gateway group as target", redIngress.replace(/\/ingress.*/, ""), {}, "attachment_set.fqn"],
     ["a longer target", `${redSecurity}/x`, {}, "attachment_set.fqn"],
   ])("refuses %s", async (_what, fqn, attachment, path) => {
-    const { put, attachments, store } = createAcme();
+    const { put, attachments, reader } = createAcme();
     await put("a");
     const extension = [{ fqn: ext("a"), ...attachment }];
     const said = await refused(attachments.setAttachments({ attachmentSet: { fqn, extension } }));
     expect(said).toMatchObject({ code: Code.InvalidArgument, fields: [path] });
-    expect(storedSets(store).size).toBe(0);
+    expect(storedSets(reader).size).toBe(0);
   });
 
   const selector = "attachment_set.workload_selector";
@@ -146,14 +146,14 @@ describe("SetAttachments", () => {
       [`${selector}.labels["*"]`, `${selector}.labels["b"]`],
     ],
   ])("refuses what Kubernetes cannot have: %s", async (_what, workloadSelector, fields) => {
-    const { attachments, store } = createAcme();
+    const { attachments, reader } = createAcme();
     const said = await refused(
       attachments.setAttachments({ attachmentSet: { fqn: redIngress, workloadSelector } }),
     );
     expect(said.code).toBe(Code.InvalidArgument);
     expect(said.fields.toSorted()).toEqual([fields].flat());
     expect(said.message).toMatch(/; (?:write|use) /);
-    expect(storedSets(store).size).toBe(0);
+    expect(storedSets(reader).size).toBe(0);
   });
 
   test("accepts what Kubernetes has", async () => {
@@ -267,31 +267,31 @@ describe("ListAttachments", () => {
 
 describe("attachments go with what they attach", () => {
   test("deleting an extension removes its attachments, and no others", async () => {
-    const { put, attach, remove, attachments, store } = createAcme();
+    const { put, attach, remove, attachments, reader } = createAcme();
     await put("a");
     await put("b");
     await attach(redIngress, [{ fqn: ext("a") }, { fqn: ext("b") }, { fqn: ext("a") }]);
     await attach(redSecurity, [{ fqn: ext("a") }]);
     await attach(blueSecurity, [{ fqn: ext("b") }]);
-    const { revision } = store.state;
+    const { revision } = reader.state;
     await remove("a");
-    expect(store.state.revision).toBe(revision + 1n);
+    expect(reader.state.revision).toBe(revision + 1n);
     const { attachmentSets } = await attachments.listAttachments({ parent: acme });
     expect(attachmentSets.map(attachmentsOf)).toEqual([[ext("b")], [ext("b")], []]);
   });
 
   test("narrowing allowed_in removes the attachments of tenants that lost it", async () => {
-    const { put, attach, store } = createAcme();
+    const { put, attach, reader } = createAcme();
     await put("a");
     await attach(redSecurity, [{ fqn: ext("a") }]);
     await attach(blueSecurity, [{ fqn: ext("a") }]);
-    const { revision } = store.state;
-    const etag = storedSets(store).get(blueSecurity)?.etag;
+    const { revision } = reader.state;
+    const etag = storedSets(reader).get(blueSecurity)?.etag;
     await put("a", { allowedIn: [red] });
-    expect(store.state.revision).toBe(revision + 1n);
-    expect(attachmentsOf(storedSets(store).get(redSecurity))).toEqual([ext("a")]);
-    expect(attachmentsOf(storedSets(store).get(blueSecurity))).toEqual([]);
-    expect(storedSets(store).get(blueSecurity)?.etag).not.toBe(etag);
+    expect(reader.state.revision).toBe(revision + 1n);
+    expect(attachmentsOf(storedSets(reader).get(redSecurity))).toEqual([ext("a")]);
+    expect(attachmentsOf(storedSets(reader).get(blueSecurity))).toEqual([]);
+    expect(storedSets(reader).get(blueSecurity)?.etag).not.toBe(etag);
   });
 
   test("deleting a set frees the target, and NOT_FOUND follows", async () => {

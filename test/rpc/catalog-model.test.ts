@@ -89,8 +89,8 @@ function open({ watches }: InMemory, parent: string, startRevision: bigint): Rea
 }
 
 /** Reads all there is: with an interval of 0, a bookmark comes when everything has been sent. */
-async function catchUp(watch: Watch, { store }: InMemory): Promise<void> {
-  while (watch.revision < store.state.revision) {
+async function catchUp(watch: Watch, { reader }: InMemory): Promise<void> {
+  while (watch.revision < reader.state.revision) {
     const response = await watch.reader.next();
     expect(response.revision).toBeGreaterThanOrEqual(watch.revision);
     if (response.bookmark) {
@@ -104,12 +104,12 @@ async function catchUp(watch: Watch, { store }: InMemory): Promise<void> {
 }
 
 async function take(catalog: InMemory, model: ModelCatalog, step: Step): Promise<void> {
-  const { extensions, attachments, store } = catalog;
+  const { extensions, attachments, reader } = catalog;
   switch (step.kind) {
     case "put": {
       const { organization: parent, name, phase, priority, allowedIn } = step.extension;
       const fqn = fqnOf(step.extension);
-      const etag = storedExtensions(store).get(fqn)?.etag;
+      const etag = storedExtensions(reader).get(fqn)?.etag;
       const body = {
         url: "oci://example/x:1",
         phase,
@@ -139,7 +139,7 @@ async function take(catalog: InMemory, model: ModelCatalog, step: Step): Promise
         config,
         ports,
       }));
-      const etag = storedSets(store).get(target)?.etag ?? "";
+      const etag = storedSets(reader).get(target)?.etag ?? "";
       const extension = set.map((attachment) => ({
         fqn: attachment.fqn,
         match: matchOf(attachment),
@@ -198,7 +198,11 @@ async function compareReads(
   }
 }
 
-function compareReplica({ scope, replica }: Watch, { store }: InMemory, model: ModelCatalog): void {
+function compareReplica(
+  { scope, replica }: Watch,
+  { reader }: InMemory,
+  model: ModelCatalog,
+): void {
   const expected = [...model.extensions.values()].filter((each) => belongsTo(scope, each));
   expect([...replica.extensions.keys()].sort()).toEqual(expected.map(fqnOf).sort());
   const sets = [...model.sets.keys()].filter((target) =>
@@ -206,10 +210,10 @@ function compareReplica({ scope, replica }: Watch, { store }: InMemory, model: M
   );
   expect([...replica.attachmentSets.keys()].sort()).toEqual(sets.sort());
   for (const [fqn, extension] of replica.extensions) {
-    expect(extension).toEqual(storedExtensions(store).get(fqn));
+    expect(extension).toEqual(storedExtensions(reader).get(fqn));
   }
   for (const [fqn, attachmentSet] of replica.attachmentSets) {
-    expect(attachmentSet).toEqual(storedSets(store).get(fqn));
+    expect(attachmentSet).toEqual(storedSets(reader).get(fqn));
     expect(attachmentSet.extension.map((each) => each.fqn)).toEqual(
       model.sets.get(fqn)?.map((each) => each.fqn),
     );

@@ -65,7 +65,7 @@ describe("ResolveChain", () => {
     });
     await catalog.attach(redIngress, [{ fqn: ext("a") }]);
     const { links, revision } = await chainOf(catalog, redIngress);
-    expect(revision).toBe(catalog.store.state.revision);
+    expect(revision).toBe(catalog.reader.state.revision);
     expect(links).toMatchObject([
       {
         fqn: ext("a"),

@@ -2,7 +2,6 @@ import { Code } from "@connectrpc/connect";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { WasmExtension } from "../../gen/tetrateio/api/tsb/extension/v2/wasm_extension_pb.ts";
-import { createStore } from "../../src/catalog/store.ts";
 import type { InMemoryOptions } from "../../src/in-memory.ts";
 import { refused } from "../support/errors.ts";
 import { createInMemory, type InMemory } from "../support/in-memory.ts";
@@ -192,7 +191,7 @@ describe("paging", () => {
     const { nextPageToken } = await page(pair, "organizations/acme", 1);
     const forged = (fields: unknown): string =>
       Buffer.from(JSON.stringify(fields)).toString("base64url");
-    const { incarnation } = pair.store;
+    const { incarnation } = pair.reader;
     for (const token of [
       "?",
       "AAAA",
@@ -236,8 +235,7 @@ describe("paging", () => {
   });
 
   test("a token whose state is no longer kept is refused as expired", async () => {
-    const store = createStore({ snapshots: { maxWeight: 200_000 } });
-    const pair = await pairOf(3, { store });
+    const pair = await pairOf(3, { store: { snapshots: { maxWeight: 200_000 } } });
     const old = await page(pair, "organizations/acme", 1);
     for (let index = 0; index < 300; index++) {
       await write(pair, {

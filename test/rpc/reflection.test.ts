@@ -61,10 +61,11 @@ describe("server reflection", () => {
     {
       what: "what Istio cannot hold",
       call: async () => {
-        const { put, attach, store } = createAcme();
+        const catalog = createAcme();
+        const { put, attach } = catalog;
         await put("a");
         await attach(redIngress, [{ fqn: ext("a") }]);
-        const { exports } = createInMemory({ store });
+        const { exports } = createInMemory({ catalog });
         return exports.exportIstio({ parent: redIngress });
       },
       types: ["google.rpc.ErrorInfo", "google.rpc.PreconditionFailure"],

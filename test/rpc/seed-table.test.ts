@@ -165,14 +165,14 @@ describe.each(["EnvVar", "GlobalTrafficSelector", "VmConfig", "WasmExtension"])(
 
   if (refusals.length > 0) {
     test.each(refusals)("%s.%s refuses %s", async (_table, _field, _what, wasmExtension, path) => {
-      const { extensions, store } = createInMemory();
+      const { extensions, reader } = createInMemory();
       const { code, fields, message } = await refused(
         extensions.createWasmExtension({ parent: "organizations/org", name: "ext", wasmExtension }),
       );
       expect(code).toBe(Code.InvalidArgument);
       expect(fields).toEqual([`wasm_extension.${path ?? ""}`]);
       expect(message).toContain(`wasm_extension.${path ?? ""}`);
-      expect(store.state.revision).toBe(0n);
+      expect(reader.state.revision).toBe(0n);
     });
   }
 });

@@ -124,11 +124,11 @@ describe("update", () => {
   });
 
   test("that changes nothing keeps the etag and makes no commit", async () => {
-    const { extensions, etag, store } = await withAuth();
-    const { revision } = store.state;
+    const { extensions, etag, reader } = await withAuth();
+    const { revision } = reader.state;
     const same = await extensions.updateWasmExtension({ fqn, etag, url: "ghcr.io/acme/auth:1.0" });
     expect(same.etag).toBe(etag);
-    expect(store.state.revision).toBe(revision);
+    expect(reader.state.revision).toBe(revision);
   });
 
   const stale = '"AAAAAAAAAAA="';
@@ -147,10 +147,10 @@ describe("update", () => {
       { code: Code.NotFound, reason: "NOT_FOUND" },
     ],
   ])("with %s is refused and changes nothing", async (_what, request, expected) => {
-    const { extensions, store } = await withAuth();
-    const { revision } = store.state;
+    const { extensions, reader } = await withAuth();
+    const { revision } = reader.state;
     expect(await refused(extensions.updateWasmExtension(request))).toMatchObject(expected);
-    expect(store.state.revision).toBe(revision);
+    expect(reader.state.revision).toBe(revision);
   });
 
   test.each([
@@ -188,16 +188,16 @@ describe("delete", () => {
 });
 
 test("a field that this version does not know is not stored", async () => {
-  const { extensions, store } = createInMemory();
+  const { extensions, reader } = createInMemory();
   const wasmExtension = create(WasmExtensionSchema, { url });
   wasmExtension.$unknown = [{ no: 1000, wireType: WireType.Varint, data: new Uint8Array([1]) }];
   await extensions.createWasmExtension({ parent, name: "auth", wasmExtension });
-  expect(storedExtensions(store).get(fqn)?.$unknown).toBeUndefined();
+  expect(storedExtensions(reader).get(fqn)?.$unknown).toBeUndefined();
 });
 
 test("what is stored is never changed in place", async () => {
-  const { store, extensions } = await withAuth();
-  const [before] = [...storedExtensions(store).values()];
+  const { reader, extensions } = await withAuth();
+  const [before] = [...storedExtensions(reader).values()];
   await extensions.updateWasmExtension({
     ...(await extensions.getWasmExtension({ fqn })),
     priority: 9,

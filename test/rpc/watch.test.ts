@@ -2,7 +2,6 @@ import { setImmediate } from "node:timers/promises";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { describe, expect, test } from "vitest";
 import type { WatchResponse } from "../../gen/wasmext/v1/watch_service_pb.ts";
-import { createStore } from "../../src/catalog/store.ts";
 import {
   acme,
   type Acme,
@@ -193,8 +192,7 @@ describe("Watch", () => {
   });
 
   test("before the kept history is OUT_OF_RANGE, naming the oldest revision", async () => {
-    const store = createStore({ history: { maxCommits: 3 } });
-    const catalog = createAcme({ store });
+    const catalog = createAcme({ store: { history: { maxCommits: 3 } } });
     for (const name of ["a", "b", "c", "d", "e"]) {
       await catalog.put(name);
     }
@@ -209,8 +207,7 @@ describe("Watch", () => {
   });
 
   test("what other organizations do takes no history away from one that is quiet", async () => {
-    const store = createStore({ history: { maxCommits: 3 } });
-    const catalog = createAcme({ store });
+    const catalog = createAcme({ store: { history: { maxCommits: 3 } } });
     const reader = watch(catalog, acme);
     await present(reader);
     for (let index = 0; index < 10; index++) {
@@ -239,11 +236,11 @@ describe("Watch", () => {
     const catalog = createAcme();
     const readers = [acme, red, blue].map((parent) => watch(catalog, parent));
     await Promise.all(readers.map(present));
-    expect(catalog.store.commitNotifier.size).toBe(3);
+    expect(catalog.reader.commitNotifier.size).toBe(3);
     readers.forEach((reader) => {
       reader.cancel();
     });
-    await until(() => catalog.store.commitNotifier.size === 0, "all watchers have left");
+    await until(() => catalog.reader.commitNotifier.size === 0, "all watchers have left");
   });
 });
 
@@ -301,7 +298,7 @@ describe("WatchChain", () => {
     await catalog.remove("a");
     expect(await next()).toEqual([]);
     reader.cancel();
-    await until(() => catalog.store.chainNotifier.size === 0, "all watchers have left");
+    await until(() => catalog.reader.chainNotifier.size === 0, "all watchers have left");
   });
 
   test("leaves turns to others when many watch the same chain", async () => {

@@ -38,18 +38,18 @@ export interface Acme extends InMemory {
 /** Creates an empty catalog for acme. */
 export function createAcme(...options: Parameters<typeof createInMemory>): Acme {
   const services = createInMemory(...options);
-  const { extensions, attachments, store } = services;
+  const { extensions, attachments, reader } = services;
   return {
     ...services,
     async put(name, body = {}) {
       const wasmExtension = { url, ...body };
-      const etag = storedExtensions(store).get(ext(name))?.etag;
+      const etag = storedExtensions(reader).get(ext(name))?.etag;
       await (etag === undefined
         ? extensions.createWasmExtension({ parent: acme, name, wasmExtension })
         : extensions.updateWasmExtension({ ...wasmExtension, fqn: ext(name), etag }));
     },
     async attach(target, extension, workloadSelector) {
-      const etag = storedSets(store).get(target)?.etag ?? "";
+      const etag = storedSets(reader).get(target)?.etag ?? "";
       const selector = workloadSelector && { workloadSelector };
       await attachments.setAttachments({
         attachmentSet: { fqn: target, extension, etag, ...selector },

@@ -1,24 +1,27 @@
 import { type Client, createClient } from "@connectrpc/connect";
 import { Tenants } from "../../gen/tetrateio/api/tsb/v2/tenant_service_pb.ts";
-import { createStore, type Store } from "../../src/catalog/store.ts";
+import type { StoreOptions } from "../../src/catalog/store.ts";
 import { type Clients, createClients } from "../../src/cli/clients.ts";
 import { createInMemoryTransport, type InMemoryOptions } from "../../src/in-memory.ts";
+import { type Catalog, createMemoryCatalog } from "../../src/journal/catalog.ts";
 
 /** The services over a catalog of their own, without a network. */
-export interface InMemory extends Clients {
+export interface InMemory extends Clients, Catalog {
   readonly tenants: Client<typeof Tenants>;
-  readonly store: Store;
 }
 
-/** Creates an empty catalog and clients for it. */
+/** Creates an empty catalog, unless there is one, and clients for it. */
 export function createInMemory({
-  store = createStore(),
+  catalog,
+  store,
   ...options
-}: InMemoryOptions = {}): InMemory {
-  const transport = createInMemoryTransport({ store, ...options });
+}: InMemoryOptions & { readonly store?: StoreOptions } = {}): InMemory {
+  const { reader, journal } = catalog ?? createMemoryCatalog(store);
+  const transport = createInMemoryTransport({ catalog: { reader, journal }, ...options });
   return {
     ...createClients(transport),
     tenants: createClient(Tenants, transport),
-    store,
+    reader,
+    journal,
   };
 }

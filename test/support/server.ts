@@ -1,4 +1,6 @@
 import { pino } from "pino";
+import type { Reader } from "../../src/catalog/store.ts";
+import { createMemoryCatalog } from "../../src/journal/catalog.ts";
 import { createServer, type ServerOptions } from "../../src/server.ts";
 
 /** A server in this process, on a free port of loopback. */
@@ -6,16 +8,22 @@ export interface RunningServer extends AsyncDisposable {
   /** `http://127.0.0.1:PORT`, or https with TLS. */
   readonly url: string;
   readonly port: number;
+  /** The catalog that it serves. */
+  readonly reader: Reader;
   /** The lines of its log, parsed. */
   readonly log: Record<string, unknown>[];
   close(): Promise<void>;
 }
 
 /** Starts a server; it is closed at the end of the `await using` block, or by `close`. */
-export async function startServer(options: Partial<ServerOptions> = {}): Promise<RunningServer> {
+export async function startServer({
+  catalog = createMemoryCatalog(),
+  ...options
+}: Partial<ServerOptions> = {}): Promise<RunningServer> {
   const log: Record<string, unknown>[] = [];
   const write = (line: string): void => void log.push(JSON.parse(line) as Record<string, unknown>);
   const server = createServer({
+    catalog,
     host: "127.0.0.1",
     port: 0,
     allowedOrigins: [],
@@ -28,6 +36,7 @@ export async function startServer(options: Partial<ServerOptions> = {}): Promise
   return {
     url: `${scheme}://127.0.0.1:${port}`,
     port,
+    reader: catalog.reader,
     log,
     close: () => server.close(),
     [Symbol.asyncDispose]: () => server.close(),

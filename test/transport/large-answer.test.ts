@@ -23,7 +23,7 @@ test("large answers that clients refuse leave their connection usable", async ()
   for (let index = 0; index < 4; index++) {
     await catalog.put(`x${index}`, { description: "x".repeat(3_000_000) });
   }
-  await using server = await startServer({ store: catalog.store });
+  await using server = await startServer({ catalog: catalog });
   const session = connect(server.url);
   const call = (method: string, message: Uint8Array) => {
     const stream = session.request({
@@ -61,7 +61,7 @@ test("a large answer reaches a client that reads it, whole", async () => {
   for (let index = 0; index < 4; index++) {
     await catalog.put(`x${index}`, { description: "x".repeat(3_000_000) });
   }
-  await using server = await startServer({ store: catalog.store });
+  await using server = await startServer({ catalog: catalog });
   const sessionManager = new Http2SessionManager(server.url);
   const transport = createGrpcTransport({ baseUrl: server.url, sessionManager });
   const { extensions } = await createClient(WasmExtensions, transport).listWasmExtension({

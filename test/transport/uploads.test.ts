@@ -3,7 +3,6 @@ import { connect as connectHttp2 } from "node:http2";
 import { connect } from "node:net";
 import { Code } from "@connectrpc/connect";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { createStore } from "../../src/catalog/store.ts";
 import { maxPipelined } from "../../src/transport/connection/port.ts";
 import { createUploads, type Upload } from "../../src/transport/request/uploads.ts";
 import { startServer } from "../support/server.ts";
@@ -86,24 +85,22 @@ describe("over HTTP/1.1, requests that are sent ahead", () => {
     watch;
 
   test("end with their connection", async () => {
-    const store = createStore();
-    await using server = await startServer({ store });
+    await using server = await startServer();
     const socket = connect(server.port, "127.0.0.1");
     socket.write(Buffer.from(request.repeat(5), "latin1"));
-    await until(() => store.commitNotifier.size === 5, "all watch");
+    await until(() => server.reader.commitNotifier.size === 5, "all watch");
     socket.resetAndDestroy();
-    await until(() => store.commitNotifier.size === 0, "none watches");
+    await until(() => server.reader.commitNotifier.size === 0, "none watches");
     expect(server.log.filter(({ code }) => code === "canceled")).toHaveLength(5);
   });
 
   test("end their connection when they are far too many", async () => {
-    const store = createStore();
-    await using server = await startServer({ store });
+    await using server = await startServer();
     const socket = connect(server.port, "127.0.0.1");
     socket.on("error", () => undefined);
     const closed = once(socket, "close");
     socket.write(Buffer.from(request.repeat(maxPipelined + 1), "latin1"));
     await closed;
-    await until(() => store.commitNotifier.size === 0, "none watches");
+    await until(() => server.reader.commitNotifier.size === 0, "none watches");
   });
 });

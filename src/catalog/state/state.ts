@@ -82,17 +82,20 @@ export interface Prepared {
   readonly next: Organization;
 }
 
-/** The state after changes of one organization. */
+/**
+ * The state after changes of one organization.
+ *
+ * Raises a RangeError if the changes were prepared for another state of the organization.
+ */
 export function apply(
   state: State,
   { revision, organization, changes }: Changes & { readonly revision: bigint },
-  prepared?: Prepared,
+  prepared: Prepared = finished(prepare(state, { organization, changes })),
 ): State {
-  const base = state.organizations.get(organization);
-  const next =
-    prepared?.base === base && prepared !== undefined
-      ? prepared.next
-      : finished(prepare(state, { organization, changes })).next;
+  const { base, next } = prepared;
+  if (base !== state.organizations.get(organization)) {
+    throw new RangeError(`revision ${revision} was prepared for another state of ${organization}`);
+  }
   const organizations = state.organizations.clone();
   if (next.extensions.size === 0 && next.attachmentSets.size === 0) {
     organizations.delete(organization);

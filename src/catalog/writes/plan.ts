@@ -1,6 +1,6 @@
 import type { Change, Detachment } from "../state/commit.ts";
 import { finished } from "../state/turns.ts";
-import { apply, findAttachments, findExtension, type State } from "../state/state.ts";
+import { apply, findAttachments, findExtension, prepare, type State } from "../state/state.ts";
 
 /**
  * A write whose request has been validated. Deciding it on a state changes nothing, so it can be decided
@@ -57,14 +57,23 @@ export function composed<Answer>(plans: readonly Plan<Answer>[]): Plan<readonly 
       for (const plan of plans) {
         const decision = yield* steps(plan.decide(current));
         changes.push(...decision.changes);
-        detached.push(...decision.detached);
+        detached.push(...heldBy(state, decision.detached));
         answers.push(decision.answer);
-        const { revision } = state;
-        current = apply(current, { revision, organization, changes: decision.changes });
+        const step = { revision: state.revision, organization, changes: decision.changes };
+        current = apply(current, step, yield* steps(prepare(current, step)));
       }
       return { changes: netChanges(state, changes), detached, answer: answers };
     },
   };
+}
+
+/** Those that a state holds, with their positions in it: not what other changes of the commit brought. */
+function heldBy(state: State, detached: readonly Detachment[]): Detachment[] {
+  return detached.flatMap(({ target, attachment }) => {
+    const held = findAttachments(state, target)?.message.extension ?? [];
+    const position = held.indexOf(attachment);
+    return position < 0 ? [] : [{ target, position, attachment }];
+  });
 }
 
 function* steps<Result>(work: Iterator<void, Result>): Generator<void, Result> {

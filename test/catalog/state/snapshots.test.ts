@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { createStore } from "../../../src/catalog/store.ts";
 import { type Acme, acme, createAcme } from "../../support/acme.ts";
+import { catalogOn } from "../../support/journal.ts";
 import { refused } from "../../support/errors.ts";
 
 const other = "organizations/other";
@@ -16,7 +17,7 @@ async function write({ extensions }: Acme, parent: string, name: string): Promis
 describe("page tokens", () => {
   test("outlive whatever another organization does", async () => {
     const store = createStore({ snapshots: { maxWeight: 100_000 } });
-    const catalog = createAcme({ store });
+    const catalog = createAcme({ catalog: catalogOn(store) });
     await catalog.put("a");
     await catalog.put("b");
     const pageToken = await firstPage(catalog, acme);
@@ -35,7 +36,7 @@ describe("page tokens", () => {
   test("expire when nobody has used them for a time, and not before", async () => {
     let now = 0;
     const store = createStore({ snapshots: { maxIdleMs: 1_000 }, now: () => now });
-    const catalog = createAcme({ store });
+    const catalog = createAcme({ catalog: catalogOn(store) });
     for (const name of ["a", "b", "c", "d"]) {
       await catalog.put(name);
     }
@@ -59,7 +60,7 @@ describe("page tokens", () => {
   test("hold nothing where nobody uses them, also in organizations that have gone", async () => {
     let now = 0;
     const store = createStore({ snapshots: { maxIdleMs: 1_000 }, now: () => now });
-    const catalog = createAcme({ store });
+    const catalog = createAcme({ catalog: catalogOn(store) });
     await write(catalog, other, "a");
     await write(catalog, other, "b");
     await firstPage(catalog, other);
@@ -75,7 +76,7 @@ describe("page tokens", () => {
   test("hold no more what was replaced before the oldest that is left", async () => {
     let now = 0;
     const store = createStore({ snapshots: { maxIdleMs: 1_000 }, now: () => now });
-    const catalog = createAcme({ store });
+    const catalog = createAcme({ catalog: catalogOn(store) });
     await catalog.put("a", { description: "x".repeat(100_000) });
     await catalog.put("b");
     await firstPage(catalog, acme);

@@ -10,7 +10,7 @@ test("watchers of a chain share what is sent, and another question has its own a
   await catalog.attach(redSecurity, [{ fqn: ext("a"), match: [{ ports: [{ number: 80 }] }] }]);
   const controller = new AbortController();
   const open = (port: number) =>
-    watchChain(catalog.store, redSecurity, { ...all, port }, controller.signal);
+    watchChain(catalog.reader, redSecurity, { ...all, port }, controller.signal);
   const watches = [open(0), open(0), open(443), open(0)];
   const next = async () => {
     const results = await Promise.all(watches.map((watch) => watch.next()));
@@ -20,7 +20,7 @@ test("watchers of a chain share what is sent, and another question has its own a
     const chains = await next();
     expect(chains[1]).toBe(chains[0]);
     expect(chains.map((resolved) => resolved?.chain.links.length)).toEqual([1, 1, 0, 1]);
-    expect(chains[0]?.chain.revision).toBe(catalog.store.state.revision);
+    expect(chains[0]?.chain.revision).toBe(catalog.reader.state.revision);
     await catalog.put("a", { priority });
     // What the traffic to another port passes has not changed.
     watches.splice(2, 1, open(443));
@@ -33,7 +33,7 @@ test("a watch of a chain is silent about commits that leave it as it is", async 
   await catalog.put("a");
   await catalog.attach(redSecurity, [{ fqn: ext("a") }]);
   const controller = new AbortController();
-  const watch = watchChain(catalog.store, redSecurity, all, controller.signal);
+  const watch = watchChain(catalog.reader, redSecurity, all, controller.signal);
   await watch.next();
   const next = watch.next();
   await catalog.put("a", { description: "says nothing of what runs" });

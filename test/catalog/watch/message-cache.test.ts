@@ -3,20 +3,20 @@ import { createMessageCache } from "../../../src/catalog/watch/message-cache.ts"
 import { acme, blue, createAcme, ext, red, redSecurity } from "../../support/acme.ts";
 
 test("scopes that see the same of a commit share one message, and what nobody sees is not kept", async () => {
-  const { put, attach, remove, store } = createAcme();
+  const { put, attach, remove, reader } = createAcme();
   await put("open");
   await put("of-red", { allowedIn: [red] });
   await attach(redSecurity, [{ fqn: ext("open") }]);
   await remove("open");
   const entryOf = (revision: bigint) => {
-    const entry = store.history.first(acme, revision);
+    const entry = reader.history.first(acme, revision);
     if (entry?.revision !== revision) {
       throw new Error(`no commit ${revision}`);
     }
     return entry;
   };
 
-  const { messages } = store;
+  const { messages } = reader;
   const open = entryOf(1n);
   expect(messages.messageOf(open, red, "i")).toBe(messages.messageOf(open, acme, "i"));
   expect(messages.messageOf(open, blue, "i")).toBe(messages.messageOf(open, acme, "i"));
@@ -38,13 +38,13 @@ test("scopes that see the same of a commit share one message, and what nobody se
 });
 
 test("messages are bounded by what they hold in memory, also of objects that are gone", async () => {
-  const { put, store } = createAcme();
+  const { put, reader } = createAcme();
   const maxWeight = 1_000_000;
   const messages = createMessageCache(maxWeight);
   let weights = 0;
   for (let priority = 0; priority < 100; priority++) {
     await put("a", { priority, config: { list: Array.from({ length: 500 }, () => ({})) } });
-    const entry = store.history.first(acme, store.state.revision);
+    const entry = reader.history.first(acme, reader.state.revision);
     if (entry === undefined) {
       throw new Error("no commit");
     }
@@ -56,7 +56,7 @@ test("messages are bounded by what they hold in memory, also of objects that are
 });
 
 test("each of several large commits has messages of its own", async () => {
-  const { put, attach, remove, store } = createAcme();
+  const { put, attach, remove, reader } = createAcme();
   const targets = [red, blue].flatMap((tenant) =>
     Array.from({ length: 10 }, (_, index) => `${tenant}/workspaces/w/securitygroups/s${index}`),
   );
@@ -68,12 +68,12 @@ test("each of several large commits has messages of its own", async () => {
   const revisions: bigint[] = [];
   for (const name of ["a", "b"]) {
     await remove(name);
-    revisions.push(store.state.revision);
+    revisions.push(reader.state.revision);
   }
   for (const scope of [red, blue]) {
     for (const [index, revision] of revisions.entries()) {
-      const entry = store.history.first(acme, revision);
-      const message = entry && store.messages.messageOf(entry, scope, "i");
+      const entry = reader.history.first(acme, revision);
+      const message = entry && reader.messages.messageOf(entry, scope, "i");
       expect(message?.revision).toBe(revision);
       const left = index === 0 ? [ext("b")] : [];
       expect(

@@ -5,18 +5,24 @@ import { WatchResponseSchema } from "../../../gen/wasmext/v1/watch_service_pb.ts
 import type { Commit } from "../../../src/catalog/state/commit.ts";
 import { CatalogError } from "../../../src/catalog/errors.ts";
 import { isInScope } from "../../../src/catalog/reads/extension-reads.ts";
-import { createStore, type Store } from "../../../src/catalog/store.ts";
+import { createStore, type Reader } from "../../../src/catalog/store.ts";
 import type { WatchMessage } from "../../../src/catalog/watch/message.ts";
 import { createWatchReader, type WatchReader } from "../../../src/catalog/watch/reader.ts";
 import { watch } from "../../../src/catalog/watch/watch.ts";
 import { acme, type Acme, blue, createAcme, ext, red, redSecurity } from "../../support/acme.ts";
+import { catalogOn } from "../../support/journal.ts";
 import { storedExtensions } from "../../support/stored.ts";
 import { createReplica, eventsOf, follow } from "../../support/watched.ts";
 
 const never = (): boolean => false;
 const other = "organizations/other";
 
-function readerOf(store: Store, parent: string, startRevision = 0n, incarnation = ""): WatchReader {
+function readerOf(
+  store: Reader,
+  parent: string,
+  startRevision = 0n,
+  incarnation = "",
+): WatchReader {
   return createWatchReader(store, { parent, startRevision, incarnation });
 }
 
@@ -56,7 +62,7 @@ describe("the next revision of a reader", () => {
     for (const name of ["a", "b", "c"]) {
       await catalog.put(name, { description: "x".repeat(300_000) });
     }
-    const reader = readerOf(catalog.store, acme);
+    const reader = readerOf(catalog.reader, acme);
     for (let part = 0; part < 3; part++) {
       expect(reader.nextRevision).toBe(0n);
       expect(reader.read(never)).toMatchObject({ revision: 3n, bookmark: false });
@@ -70,7 +76,7 @@ describe("the next revision of a reader", () => {
   test("is 0 when the present state is no longer kept", async () => {
     let now = 0;
     const store = createStore({ now: () => now, snapshots: { maxIdleMs: 1_000 } });
-    const catalog = createAcme({ store });
+    const catalog = createAcme({ catalog: catalogOn(store) });
     for (const name of ["a", "b", "c"]) {
       await catalog.put(name, { description: "x".repeat(300_000) });
     }
@@ -86,7 +92,7 @@ describe("the next revision of a reader", () => {
 
   test("is the one to resume from where the reader has fallen behind", async () => {
     const catalog = createAcme();
-    const reader = readerOf(catalog.store, acme);
+    const reader = readerOf(catalog.reader, acme);
     readAll(reader);
     for (let index = 1; index <= 1_002; index++) {
       await catalog.put("a", { priority: index });
@@ -95,9 +101,9 @@ describe("the next revision of a reader", () => {
       reason: "READER_TOO_SLOW",
       metadata: { next_revision: "1" },
     });
-    expect(readAll(readerOf(catalog.store, acme, 1n))).toHaveLength(1_002);
+    expect(readAll(readerOf(catalog.reader, acme, 1n))).toHaveLength(1_002);
     // One that resumes may have far to go, and is slow when it falls behind after that.
-    const resumed = readerOf(catalog.store, acme, 1n);
+    const resumed = readerOf(catalog.reader, acme, 1n);
     for (let count = 0; count < 10; count++) {
       expect(resumed.read(never)).toMatchObject({ revision: BigInt(count + 1) });
     }
@@ -113,7 +119,7 @@ describe("the next revision of a reader", () => {
   test("may be in the future, of which a bookmark tells nothing", async () => {
     const catalog = createAcme();
     await catalog.put("a");
-    const reader = readerOf(catalog.store, acme, 3n);
+    const reader = readerOf(catalog.reader, acme, 3n);
     expect(reader.read(never)).toBe("caught-up");
     expect(reader.bookmark()).toMatchObject({ revision: 1n });
     expect(reader.nextRevision).toBe(3n);
@@ -127,7 +133,7 @@ describe("a reader", () => {
   test("of the present state begins with the one that is there when it first reads", async () => {
     const catalog = createAcme();
     await catalog.put("a");
-    const reader = readerOf(catalog.store, acme);
+    const reader = readerOf(catalog.reader, acme);
     await catalog.put("b");
     const messages = readAll(reader);
     expect(messages.flatMap(({ response }) => eventsOf(response))).toEqual([
@@ -143,7 +149,7 @@ describe("a reader", () => {
       await catalog.put("of-red", { allowedIn: [red], priority: index });
     }
     await catalog.put("of-all");
-    const reader = readerOf(catalog.store, blue, 1n);
+    const reader = readerOf(catalog.reader, blue, 1n);
     let turns = 0;
     let read = reader.read(() => true);
     for (; read === "more"; read = reader.read(() => true)) {
@@ -155,7 +161,7 @@ describe("a reader", () => {
 
   test("of an organization that holds nothing misses nothing when others are forgotten", async () => {
     const store = createStore({ history: { maxCommits: 2 } });
-    const catalog = createAcme({ store });
+    const catalog = createAcme({ catalog: catalogOn(store) });
     const controller = new AbortController();
     const responses = catalog.watches.watch({ parent: acme }, { signal: controller.signal });
     const iterator = responses[Symbol.asyncIterator]();
@@ -168,7 +174,7 @@ describe("a reader", () => {
   });
 
   test("leaves nothing behind when it is watched and given up, however early", async () => {
-    const { store } = createAcme();
+    const { reader: store } = createAcme();
     for (const isEarly of [true, false]) {
       const controller = new AbortController();
       if (isEarly) {
@@ -186,7 +192,7 @@ describe("a reader", () => {
 
   test("of an organization that comes to hold nothing misses nothing either", async () => {
     const store = createStore({ history: { maxCommits: 2 } });
-    const catalog = createAcme({ store });
+    const catalog = createAcme({ catalog: catalogOn(store) });
     const controller = new AbortController();
     const responses = catalog.watches.watch({ parent: acme }, { signal: controller.signal });
     const iterator = responses[Symbol.asyncIterator]();
@@ -206,7 +212,7 @@ describe("a reader", () => {
   });
 
   test("gets one bookmark an interval while nothing happens", async () => {
-    const { store, put } = createAcme();
+    const { reader: store, put } = createAcme();
     let now = 0;
     const controller = new AbortController();
     const options = { signal: controller.signal, bookmarkIntervalMs: 20, now: () => now };
@@ -236,7 +242,7 @@ describe("a reader", () => {
     await catalog.remove("of-all");
     const encoded = new Map<bigint, Set<Uint8Array>>();
     for (let watcher = 0; watcher < 100; watcher++) {
-      const reader = readerOf(catalog.store, tenants[watcher % 10] ?? "", 1n);
+      const reader = readerOf(catalog.reader, tenants[watcher % 10] ?? "", 1n);
       for (const { revision, bytes } of readAll(reader)) {
         encoded.set(revision, (encoded.get(revision) ?? new Set()).add(bytes));
       }
@@ -279,10 +285,10 @@ test("a reader that takes the present state in parts sees one state, and then al
         for (const write of before) {
           await take(write);
         }
-        const expected = [...storedExtensions(catalog.store).values()].filter((each) =>
+        const expected = [...storedExtensions(catalog.reader).values()].filter((each) =>
           isInScope(scope, each),
         );
-        const reader = readerOf(catalog.store, scope);
+        const reader = readerOf(catalog.reader, scope);
         const replica = createReplica();
         let isComplete = false;
         for (const write of [...during, ...during]) {
@@ -300,7 +306,7 @@ test("a reader that takes the present state in parts sees one state, and then al
         for (const { response } of readAll(reader)) {
           follow(replica, response);
         }
-        const present = [...storedExtensions(catalog.store)].filter(([, each]) =>
+        const present = [...storedExtensions(catalog.reader)].filter(([, each]) =>
           isInScope(scope, each),
         );
         expect(new Map([...replica.extensions].sort())).toEqual(new Map(present.sort()));
@@ -312,7 +318,7 @@ test("a reader that takes the present state in parts sees one state, and then al
 
 describe("a store that was restored", () => {
   async function restored(floor: bigint, incarnation?: string) {
-    const { store: from, ...catalog } = createAcme();
+    const { reader: from, ...catalog } = createAcme();
     for (const name of ["a", "b", "c", "d"]) {
       await catalog.put(name);
     }
@@ -341,13 +347,13 @@ describe("a store that was restored", () => {
     const { from } = await restored(5n);
     const store = createStore({ history: { maxCommits: 2 } });
     store.restore({ state: from.state, incarnation: from.incarnation, floor: 5n });
-    await writeElsewhere(createAcme({ store }), 20);
+    await writeElsewhere(createAcme({ catalog: catalogOn(store) }), 20);
     expect(store.history.oldest(acme)).toBe(5n);
   });
 
   test("goes on remembering organizations that hold nothing but are watched", async () => {
     const store = createStore({ history: { maxCommits: 2 } });
-    const catalog = createAcme({ store });
+    const catalog = createAcme({ catalog: catalogOn(store) });
     const controller = new AbortController();
     const responses = catalog.watches.watch({ parent: acme }, { signal: controller.signal });
     const iterator = responses[Symbol.asyncIterator]();
@@ -406,7 +412,7 @@ test("after a restore with its history, every watch reads what it read before, f
   });
   await fc.assert(
     fc.asyncProperty(fc.array(anyWrite, { maxLength: 30 }), fc.nat(30), async (writes, cut) => {
-      const { store: from, ...catalog } = createAcme();
+      const { reader: from, ...catalog } = createAcme();
       for (const { name, kind, allowedIn } of writes) {
         const work =
           kind === "put"

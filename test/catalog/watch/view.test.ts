@@ -26,7 +26,7 @@ test("a scope sees the same of a large commit, whether all of it is looked at or
         }
         await catalog.put("a", { allowedIn: after });
         await catalog.remove("a");
-        const { history, state } = catalog.store;
+        const { history, state } = catalog.reader;
         for (let revision = 1n; revision <= state.revision; revision++) {
           const entry = history.first(acme, revision);
           if (entry === undefined) {

@@ -26,11 +26,11 @@ test("an update removes the attachments of tenants that lose the extension, and 
         const extension = ["b", "a", "b", "a"].map((name) => ({ fqn: ext(name) }));
         await catalog.attach(targetOf(tenant), extension);
       }
-      const sets = storedSets(catalog.store);
+      const sets = storedSets(catalog.reader);
       await catalog.put("a", { allowedIn: after });
-      expect(storedExtensions(catalog.store).get(ext("a"))?.allowedIn).toEqual(after);
+      expect(storedExtensions(catalog.reader).get(ext("a"))?.allowedIn).toEqual(after);
       for (const tenant of attaching) {
-        const set = storedSets(catalog.store).get(targetOf(tenant));
+        const set = storedSets(catalog.reader).get(targetOf(tenant));
         if (mayUse(tenant, after)) {
           expect(set).toBe(sets.get(targetOf(tenant)));
         } else {
