@@ -26,10 +26,13 @@ export function createInMemoryTransport({
   catalog = createMemoryCatalog(store),
   bookmarkIntervalMs = defaultBookmarkIntervalMs,
 }: InMemoryOptions = {}): Transport {
-  const routes = createRoutes(createMethodTable(new AbortController().signal), {
-    ...catalog,
-    bookmarkIntervalMs,
-  });
+  const routes = createRoutes(
+    createMethodTable(catalog.journal.readiness, new AbortController().signal),
+    {
+      ...catalog,
+      bookmarkIntervalMs,
+    },
+  );
   return createRouterTransport(routes, {
     router: { interceptors: [errorInterceptor], binaryOptions },
     transport: { binaryOptions },

@@ -73,12 +73,13 @@ const streamGraceMs = 7_000;
 /** Builds a server from its parts. Raises if TLS key and certificate are unusable. */
 export function createServer(options: ServerOptions): Server {
   const bookmarkIntervalMs = options.bookmarkIntervalMs ?? defaultBookmarkIntervalMs;
+  const { readiness } = options.catalog.journal;
   const shutdown = new AbortController();
   const now = (): number => performance.now();
   const unread = createUnreadAnswers({ ...defaultUnreadLimits, ...options.unread }, now);
   const isAllowedOrigin = createOriginPolicy(options.allowedOrigins, options.host);
   const listener = createListener({
-    routes: createRoutes(createMethodTable(shutdown.signal), {
+    routes: createRoutes(createMethodTable(readiness, shutdown.signal), {
       ...options.catalog,
       bookmarkIntervalMs,
     }),
@@ -92,6 +93,7 @@ export function createServer(options: ServerOptions): Server {
       isAllowedOrigin,
     }),
     isAllowedOrigin,
+    readiness,
     shutdown: shutdown.signal,
     logger: options.logger,
     now,

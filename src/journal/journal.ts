@@ -1,5 +1,6 @@
 import type { Plan } from "../catalog/writes/plan.ts";
 import type { Sink } from "../catalog/store.ts";
+import type { Readiness } from "./readiness.ts";
 
 /**
  * Turns plans into commits that last, and moves the store by them.
@@ -17,6 +18,8 @@ import type { Sink } from "../catalog/store.ts";
  *    the history is before its floor.
  */
 export interface Journal {
+  /** Ready while it is open; a journal that other servers share, while it is in touch with them. */
+  readonly readiness: Readiness;
   /** Brings the store to what lasts, and begins to accept writes. */
   open(sink: Sink): Promise<void>;
   /**

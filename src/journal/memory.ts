@@ -4,6 +4,7 @@ import { prepare } from "../catalog/state/state.ts";
 import { inTurns } from "../catalog/state/turns.ts";
 import type { Journal } from "./journal.ts";
 import { createQueues } from "./queues.ts";
+import { createReadiness } from "./readiness.ts";
 
 /** Options of a journal in memory. */
 export interface MemoryJournalOptions {
@@ -14,6 +15,7 @@ export interface MemoryJournalOptions {
 /** Creates a journal whose commits last as long as the process: the store is all that it has. */
 export function createMemoryJournal({ now = Date.now }: MemoryJournalOptions = {}): Journal {
   const queues = createQueues();
+  const readiness = createReadiness();
   let sink: Sink | undefined;
   const opened = (): Sink => {
     if (sink === undefined) {
@@ -22,8 +24,10 @@ export function createMemoryJournal({ now = Date.now }: MemoryJournalOptions = {
     return sink;
   };
   return {
+    readiness,
     open(opening) {
       sink = opening;
+      readiness.set(true);
       return Promise.resolve();
     },
     async write(plan, { signal, author = "", reason = "" } = {}) {
@@ -48,6 +52,7 @@ export function createMemoryJournal({ now = Date.now }: MemoryJournalOptions = {
     },
     async close() {
       sink = undefined;
+      readiness.set(false);
       await queues.idle();
     },
   };

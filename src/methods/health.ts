@@ -6,24 +6,29 @@ import {
 } from "../../gen/health/v1/health_pb.ts";
 import { CatalogError } from "../catalog/errors.ts";
 import { excerpt } from "../catalog/names/excerpt.ts";
+import { createWaiter } from "../catalog/watch/waiter.ts";
+import type { Readiness } from "../journal/readiness.ts";
 import { messageAnswer } from "./answer.ts";
 import type { ServiceMethods } from "./method.ts";
 import { untilAborted } from "./until-aborted.ts";
 
 /**
- * The service `grpc.health.v1.Health`. The server and each of its services serve until the server
- * goes down; Watch says so, and then ends.
+ * The service `grpc.health.v1.Health`. The server and each of its services serve while the journal is
+ * ready, until the server goes down; Watch says so, and then ends.
  *
  * @param services - the names of the services whose health can be asked for; the empty name, for the
  *   server as a whole, is always known
+ * @param readiness - of the journal
  * @param shutdown - is aborted when the server goes down
  */
 export function health(
   services: readonly string[],
+  readiness: Readiness,
   shutdown: AbortSignal,
 ): ServiceMethods<typeof Health> {
   const known = ["", ...services];
-  const present = (): Status => (shutdown.aborted ? Status.NOT_SERVING : Status.SERVING);
+  const present = (): Status =>
+    readiness.isReady && !shutdown.aborted ? Status.SERVING : Status.NOT_SERVING;
   const statusOf = (status: Status) => messageAnswer(HealthCheckResponseSchema, { status });
   return {
     check: {
@@ -48,10 +53,25 @@ export function health(
       accept: (request) => request,
       access: "open",
       async *handle({ service }, { signal }) {
-        yield statusOf(known.includes(service) ? present() : Status.SERVICE_UNKNOWN);
-        await untilAborted(signal);
-        if (shutdown.aborted) {
-          yield statusOf(Status.NOT_SERVING);
+        if (!known.includes(service)) {
+          yield statusOf(Status.SERVICE_UNKNOWN);
+          await untilAborted(signal);
+          return;
+        }
+        const changed = createWaiter();
+        const leave = readiness.subscribe(changed.notify);
+        signal.addEventListener("abort", leave, { once: true });
+        for (let sent: Status | undefined; ;) {
+          const status = present();
+          if (status !== sent) {
+            sent = status;
+            yield statusOf(status);
+          }
+          if (signal.aborted) {
+            leave();
+            return;
+          }
+          await changed.wait(signal, Infinity);
         }
       },
     },

@@ -9,6 +9,7 @@ import { ChainService } from "../../gen/wasmext/v1/chain_service_pb.ts";
 import { ExportService } from "../../gen/wasmext/v1/export_service_pb.ts";
 import { WatchService } from "../../gen/wasmext/v1/watch_service_pb.ts";
 import { compileRules } from "../catalog/rules/validate.ts";
+import type { Readiness } from "../journal/readiness.ts";
 import { attachments } from "./attachments.ts";
 import { chains } from "./chains.ts";
 import { exports } from "./exports.ts";
@@ -47,9 +48,13 @@ export const services: readonly DescService[] = [
 /**
  * All RPCs of the server.
  *
+ * @param readiness - of the journal
  * @param shutdown - is aborted when the server goes down
  */
-export function createMethodTable(shutdown: AbortSignal): readonly MethodRow[] {
+export function createMethodTable(
+  readiness: Readiness,
+  shutdown: AbortSignal,
+): readonly MethodRow[] {
   compileRules(api.flatMap(({ methods }) => methods.map(({ input }) => input)));
   const names = services.map(({ typeName }) => typeName);
   const reflect = reflection(services);
@@ -60,7 +65,7 @@ export function createMethodTable(shutdown: AbortSignal): readonly MethodRow[] {
     ...rowsOf(ChainService, chains),
     ...rowsOf(WatchService, watch),
     ...rowsOf(ExportService, exports),
-    ...rowsOf(Health, health(names, shutdown)),
+    ...rowsOf(Health, health(names, readiness, shutdown)),
     ...rowsOf(ServerReflection, reflect),
     // The versions differ in the names of their types alone, which no answer mentions.
     ...rowsOf(

@@ -72,6 +72,8 @@ export interface ListenerOptions {
   readonly hostPolicy: HostPolicy;
   /** Which web pages may call. */
   readonly isAllowedOrigin: OriginPolicy;
+  /** Whether the server should be sent calls. */
+  readonly readiness: { readonly isReady: boolean };
   /** Is aborted when the server goes down; its reason ends open streams. */
   readonly shutdown: AbortSignal;
   readonly logger: Logger;
@@ -216,7 +218,7 @@ async function endCall(
 function servesPage(
   request: NodeRequest,
   response: NodeResponse,
-  { isAllowedOrigin, shutdown }: ListenerOptions,
+  { isAllowedOrigin, readiness, shutdown }: ListenerOptions,
 ): boolean {
   if (applyCors(request, response, isAllowedOrigin)) {
     return true;
@@ -225,8 +227,11 @@ function servesPage(
   if (path !== "/healthz" && path !== "/readyz") {
     return false;
   }
-  const isServing = path === "/healthz" || !shutdown.aborted;
-  const body = isServing ? "ok\n" : "going down\n";
-  respond(response, isServing ? 200 : 503, { "Content-Type": "text/plain; charset=utf-8" }, body);
+  const isReady = readiness.isReady && !shutdown.aborted;
+  const [status, body] =
+    path === "/healthz" || isReady
+      ? [200, "ok"]
+      : [503, shutdown.aborted ? "going down" : "not in touch with the store"];
+  respond(response, status, { "Content-Type": "text/plain; charset=utf-8" }, `${body}\n`);
   return true;
 }

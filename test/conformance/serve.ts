@@ -38,6 +38,7 @@ export async function serve({ routes, maxMessageBytes, tls }: ServeOptions): Pro
     uploads: createUploads(defaultUploadLimits),
     hostPolicy: createHostPolicy({ host, allowedHosts: [], isAllowedOrigin }),
     isAllowedOrigin,
+    readiness: { isReady: true },
     shutdown: shutdown.signal,
     logger: pino({ level: "silent" }),
     now,

@@ -2,9 +2,10 @@ import { globSync } from "node:fs";
 import { create, type DescMessage, type DescService, type Message } from "@bufbuild/protobuf";
 import { MethodOptions_IdempotencyLevel as Idempotency } from "@bufbuild/protobuf/wkt";
 import { expect, test } from "vitest";
+import { createReadiness } from "../../src/journal/readiness.ts";
 import { createMethodTable, type MethodRow, services } from "../../src/methods/table.ts";
 
-const table = createMethodTable(new AbortController().signal);
+const table = createMethodTable(createReadiness(), new AbortController().signal);
 const root = new URL("../..", import.meta.url).pathname;
 
 /** The services of the API, as they are generated. */

@@ -116,23 +116,43 @@ export function* prepare(
     if (index > 0) {
       yield;
     }
-    switch (change.kind) {
-      case "put-extension":
-        removeExtension(next, change.fqn);
-        insertExtension(next, change.extension);
-        break;
-      case "delete-extension":
-        removeExtension(next, change.fqn);
-        break;
-      case "put-attachments":
-        putAttachments(next, change.attachmentSet);
-        break;
-      case "delete-attachments":
-        removeAttachments(next, change.fqn);
-        break;
-    }
+    carryOut(change, next);
   }
   return { base, next };
+}
+
+/** Makes a state from the changes that lead to it from nothing; yields where other work may run. */
+export function* stateAfter(revision: bigint, changes: Iterable<Change>): Generator<void, State> {
+  const { organizations } = emptyState();
+  for (const change of changes) {
+    const fqn = organizationOf(change.fqn);
+    let organization = organizations.get(fqn);
+    if (organization === undefined) {
+      organization = cloned(undefined);
+      organizations.set(fqn, organization);
+    }
+    carryOut(change, organization);
+    yield;
+  }
+  return { revision, organizations };
+}
+
+function carryOut(change: Change, next: Organization): void {
+  switch (change.kind) {
+    case "put-extension":
+      removeExtension(next, change.fqn);
+      insertExtension(next, change.extension);
+      break;
+    case "delete-extension":
+      removeExtension(next, change.fqn);
+      break;
+    case "put-attachments":
+      putAttachments(next, change.attachmentSet);
+      break;
+    case "delete-attachments":
+      removeAttachments(next, change.fqn);
+      break;
+  }
 }
 
 /** The extension of a name; undefined if it does not exist. */
