@@ -1,8 +1,7 @@
 import type { WasmExtension } from "../../../gen/tetrateio/api/tsb/extension/v2/wasm_extension_pb.ts";
 import { notFound } from "../errors.ts";
-import { organizationOfExtension, organizationOfTenant } from "../names/fqn.ts";
+import { organizationOfTenant } from "../names/fqn.ts";
 import { compareExecution, type ExecutionKey } from "../state/order.ts";
-import { mayUse, type Usability } from "../state/scope.ts";
 import { extensionsIn, findExtension, type State, usableIn } from "../state/state.ts";
 import type { Stored } from "../state/stored.ts";
 
@@ -34,13 +33,6 @@ export function extensionsOf(
   return organization === undefined
     ? extensionsIn(state, scope, after)
     : inExecutionOrder(usableIn(state, organization, after), usableIn(state, scope, after));
-}
-
-/** Tells whether an extension belongs to a scope as `extensionsOf` lists it. */
-export function isInScope(scope: string, extension: Usability): boolean {
-  return organizationOfTenant(scope) === undefined
-    ? organizationOfExtension(extension.fqn) === scope
-    : mayUse(scope, extension);
 }
 
 /** Merges two lists, both in execution order and without an extension in common. */

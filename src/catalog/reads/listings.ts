@@ -2,9 +2,8 @@ import type { WasmExtension } from "../../../gen/tetrateio/api/tsb/extension/v2/
 import type { AttachmentSet } from "../../../gen/wasmext/v1/attachment_set_pb.ts";
 import { attachmentSetsUnder, isUnder } from "./attachment-reads.ts";
 import { extensionsOf } from "./extension-reads.ts";
-import { organizationOfExtension, organizationOfTenant } from "../names/fqn.ts";
 import type { Listing } from "./pages.ts";
-import { findAttachments, findExtension, isUsableBy, type State } from "../state/state.ts";
+import { findAttachments, findExtension, isListed } from "../state/state.ts";
 
 /** Extensions of an organization, or those that a tenant may use, in execution order. */
 export const extensionListing: Listing<WasmExtension> = {
@@ -36,9 +35,3 @@ export const attachmentListing: Listing<AttachmentSet> = {
       : undefined,
   find: (state, _parent, fqn) => findAttachments(state, fqn),
 };
-
-function isListed(state: State, scope: string, extension: WasmExtension): boolean {
-  return organizationOfTenant(scope) === undefined
-    ? organizationOfExtension(extension.fqn) === scope
-    : isUsableBy(state, scope, extension);
-}

@@ -17,12 +17,17 @@ export function usableUnder({ fqn, allowedIn }: Usability): ReadonlySet<string> 
 }
 
 /**
- * Tells whether a tenant may use an extension. Extensions never cross organizations. This is the rule; a
- * state keeps an index of it, see `isUsableBy`.
+ * Tells whether a scope sees an extension: an organization sees all of its own, a tenant those that it
+ * may use. Extensions never cross organizations. This is the rule; a state keeps an index of it, see
+ * `isListed`.
+ *
+ * @param scope - the fqn of an organization or of a tenant
  */
-export function mayUse(tenant: string, extension: Usability): boolean {
-  return (
-    organizationOfTenant(tenant) === organizationOfExtension(extension.fqn) &&
-    (extension.allowedIn.length === 0 || extension.allowedIn.includes(tenant))
-  );
+export function isInScope(scope: string, extension: Usability): boolean {
+  const organization = organizationOfTenant(scope);
+  const own = organizationOfExtension(extension.fqn);
+  return organization === undefined
+    ? own === scope
+    : own === organization &&
+        (extension.allowedIn.length === 0 || extension.allowedIn.includes(scope));
 }

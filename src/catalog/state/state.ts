@@ -206,14 +206,20 @@ export function* usableIn(
   }
 }
 
-/** Tells whether a tenant may use an extension, at a cost that does not depend on `allowed_in`. */
-export function isUsableBy(state: State, tenant: string, extension: ExecutionKey): boolean {
+/**
+ * Tells whether a scope sees an extension of the state, as `isInScope` does, at a cost that does not depend
+ * on `allowed_in`.
+ *
+ * @param scope - the fqn of an organization or of a tenant
+ */
+export function isListed(state: State, scope: string, extension: ExecutionKey): boolean {
   const organization = organizationOf(extension.fqn);
   const usable = state.organizations.get(organization)?.usable;
   return (
-    usable !== undefined &&
-    organizationOf(tenant) === organization &&
-    (usable.has(listKey(tenant, extension)) || usable.has(listKey(organization, extension)))
+    scope === organization ||
+    (usable !== undefined &&
+      organizationOf(scope) === organization &&
+      (usable.has(listKey(scope, extension)) || usable.has(listKey(organization, extension))))
   );
 }
 

@@ -5,10 +5,9 @@
  */
 import { isUnder } from "../reads/attachment-reads.ts";
 import type { Change } from "../state/commit.ts";
-import { isInScope } from "../reads/extension-reads.ts";
 import { tenantOf } from "../names/fqn.ts";
 import type { HistoryEntry } from "../state/history.ts";
-import type { Usability } from "../state/scope.ts";
+import { isInScope, type Usability } from "../state/scope.ts";
 
 /** How a scope sees a change. */
 export type View = "put" | "deleted";

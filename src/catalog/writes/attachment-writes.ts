@@ -16,7 +16,7 @@ import { getAttachments } from "../reads/attachment-reads.ts";
 import { etagOfNothing, missingEtag, staleEtag, unusableExtension } from "../errors.ts";
 import { organizationOf } from "../names/fqn.ts";
 import type { Plan } from "./plan.ts";
-import { findAttachments, findExtension, isUsableBy, type State } from "../state/state.ts";
+import { findAttachments, findExtension, isListed, type State } from "../state/state.ts";
 import { type Stored, storedOf } from "../state/stored.ts";
 import { targetOf } from "../names/target.ts";
 
@@ -73,7 +73,7 @@ function checkUsable(state: State, { fqn: target, extension: attachments }: Atta
   for (const fqn of new Set(attachments.map((attachment) => attachment.fqn))) {
     const extension = findExtension(state, fqn);
     // One answer for both, so that a tenant learns nothing of extensions that it may not use.
-    if (extension === undefined || !isUsableBy(state, tenant, extension.message)) {
+    if (extension === undefined || !isListed(state, tenant, extension.message)) {
       throw unusableExtension(fqn, tenant);
     }
   }

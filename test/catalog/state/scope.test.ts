@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { mayUse, usableUnder } from "../../../src/catalog/state/scope.ts";
+import { isInScope, usableUnder } from "../../../src/catalog/state/scope.ts";
 import { anyExtension, belongsTo, fqnOf, tenants } from "../../support/model.ts";
 
 test("a tenant may use what is found under its name or its organization's, and nothing else", () => {
@@ -9,7 +9,7 @@ test("a tenant may use what is found under its name or its organization's, and n
       const { organization, allowedIn } = extension;
       const usability = { fqn: fqnOf(extension), allowedIn: [...allowedIn] };
       const isUsable = belongsTo(tenant, extension);
-      expect(mayUse(tenant, usability)).toBe(isUsable);
+      expect(isInScope(tenant, usability)).toBe(isUsable);
       const lists = usableUnder(usability);
       const isOfOrganization = tenant.startsWith(`${organization}/`);
       expect(lists.has(tenant) || (isOfOrganization && lists.has(organization))).toBe(isUsable);

@@ -4,12 +4,12 @@ import { expect, test } from "vitest";
 import { WasmExtensionSchema } from "../../../gen/tetrateio/api/tsb/extension/v2/wasm_extension_pb.ts";
 import { extensionsOf } from "../../../src/catalog/reads/extension-reads.ts";
 import type { Change } from "../../../src/catalog/state/commit.ts";
-import { mayUse } from "../../../src/catalog/state/scope.ts";
+import { isInScope } from "../../../src/catalog/state/scope.ts";
 import {
   apply,
   emptyState,
   findExtension,
-  isUsableBy,
+  isListed,
   type State,
 } from "../../../src/catalog/state/state.ts";
 import { storedOf } from "../../../src/catalog/state/stored.ts";
@@ -95,8 +95,8 @@ test("what a state looks up of who may use an extension is what the rule says", 
       }
       for (const extension of extensionsOf(state, organization)) {
         for (const tenant of tenants) {
-          expect(isUsableBy(state, tenant, extension.message)).toBe(
-            mayUse(tenant, extension.message),
+          expect(isListed(state, tenant, extension.message)).toBe(
+            isInScope(tenant, extension.message),
           );
         }
       }

@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { WatchResponseSchema } from "../../../gen/wasmext/v1/watch_service_pb.ts";
 import type { Commit } from "../../../src/catalog/state/commit.ts";
 import { CatalogError } from "../../../src/catalog/errors.ts";
-import { isInScope } from "../../../src/catalog/reads/extension-reads.ts";
+import { isInScope } from "../../../src/catalog/state/scope.ts";
 import { createStore, type Reader } from "../../../src/catalog/store.ts";
 import type { WatchMessage } from "../../../src/catalog/watch/message.ts";
 import { createWatchReader, type WatchReader } from "../../../src/catalog/watch/reader.ts";
