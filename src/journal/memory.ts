@@ -34,8 +34,7 @@ export function createMemoryJournal({ now = Date.now }: MemoryJournalOptions = {
       const { organization } = plan;
       // What has been accepted is carried out, also when the journal is closed before its turn comes.
       const store = opened();
-      return queues.run(organization, async () => {
-        signal?.throwIfAborted();
+      const carryOut = async () => {
         const { state, turns } = store;
         const work = plan.decide(state);
         const { changes, detached, answer } = await inTurns(work, turns, signal);
@@ -48,7 +47,8 @@ export function createMemoryJournal({ now = Date.now }: MemoryJournalOptions = {
         const revision = store.state.revision + 1n;
         store.apply({ revision, organization, changes, metadata }, prepared);
         return answer;
-      });
+      };
+      return queues.run(organization, carryOut, signal);
     },
     async close() {
       sink = undefined;
