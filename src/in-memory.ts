@@ -1,4 +1,5 @@
 import { createRouterTransport, type Transport } from "@connectrpc/connect";
+import { anyone } from "./catalog/access/principal.ts";
 import type { StoreOptions } from "./catalog/store.ts";
 import { defaultBookmarkIntervalMs } from "./catalog/watch/watch.ts";
 import { type Catalog, createMemoryCatalog } from "./journal/catalog.ts";
@@ -30,6 +31,7 @@ export function createInMemoryTransport({
     createMethodTable(catalog.journal.readiness, new AbortController().signal),
     {
       ...catalog,
+      principal: anyone,
       bookmarkIntervalMs,
     },
   );
