@@ -1,5 +1,5 @@
 import { createRouterTransport, type Transport } from "@connectrpc/connect";
-import { anyone } from "./catalog/access/principal.ts";
+import { anyone, type Principal } from "./catalog/access/principal.ts";
 import type { StoreOptions } from "./catalog/store.ts";
 import { defaultBookmarkIntervalMs } from "./catalog/watch/watch.ts";
 import { type Catalog, createMemoryCatalog } from "./journal/catalog.ts";
@@ -14,6 +14,8 @@ export interface InMemoryOptions {
   readonly catalog?: Catalog;
   /** Options of the store of the default catalog. */
   readonly store?: StoreOptions;
+  /** Who calls. Default: anyone, who may do everything. */
+  readonly principal?: Principal;
   /** After how long without a message a watch sends a bookmark, in ms. Default: 25 s. */
   readonly bookmarkIntervalMs?: number;
 }
@@ -25,13 +27,14 @@ export interface InMemoryOptions {
 export function createInMemoryTransport({
   store,
   catalog = createMemoryCatalog(store),
+  principal = anyone,
   bookmarkIntervalMs = defaultBookmarkIntervalMs,
 }: InMemoryOptions = {}): Transport {
   const routes = createRoutes(
     createMethodTable(catalog.journal.readiness, new AbortController().signal),
     {
       ...catalog,
-      principal: anyone,
+      principal,
       bookmarkIntervalMs,
     },
   );

@@ -41,7 +41,7 @@ export function setAttachments(
       if (current !== undefined && equals(AttachmentSetSchema, current.message, attachmentSet)) {
         return { changes: [], detached: [], answer: current };
       }
-      const answer = storedOf(AttachmentSetSchema, attachmentSet, state.revision);
+      const answer = storedOf(AttachmentSetSchema, attachmentSet);
       const changes = [{ kind: "put-attachments" as const, fqn, attachmentSet: answer }];
       return { changes, detached: [], answer };
     },
