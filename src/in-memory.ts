@@ -6,7 +6,7 @@ import { type Catalog, createMemoryCatalog } from "./journal/catalog.ts";
 import { createMethodTable } from "./methods/table.ts";
 import { errorInterceptor } from "./rpc/error-interceptor.ts";
 import { createRoutes } from "./rpc/routes.ts";
-import { binaryOptions } from "./wire/options.ts";
+import { binaryOptions, jsonOptions } from "./wire/options.ts";
 
 /** Options of a catalog without a network. */
 export interface InMemoryOptions {
@@ -16,6 +16,8 @@ export interface InMemoryOptions {
   readonly store?: StoreOptions;
   /** Who calls. Default: anyone, who may do everything. */
   readonly principal?: Principal;
+  /** Encodes messages as JSON. */
+  readonly json?: boolean;
   /** After how long without a message a watch sends a bookmark, in ms. Default: 25 s. */
   readonly bookmarkIntervalMs?: number;
 }
@@ -28,6 +30,7 @@ export function createInMemoryTransport({
   store,
   catalog = createMemoryCatalog(store),
   principal = anyone,
+  json = false,
   bookmarkIntervalMs = defaultBookmarkIntervalMs,
 }: InMemoryOptions = {}): Transport {
   const routes = createRoutes(
@@ -39,7 +42,7 @@ export function createInMemoryTransport({
     },
   );
   return createRouterTransport(routes, {
-    router: { interceptors: [errorInterceptor], binaryOptions },
-    transport: { binaryOptions },
+    router: { interceptors: [errorInterceptor], binaryOptions, jsonOptions },
+    transport: { binaryOptions, jsonOptions, useBinaryFormat: !json },
   });
 }
