@@ -6,6 +6,7 @@ const layers = [
   "catalog",
   "export",
   "journal",
+  "auth",
   "methods",
   "rpc",
   "transport",
@@ -52,7 +53,7 @@ const oneWay = layers.slice(0, -1).map((layer) => ({
 
 /** Rooms inside of layers, in the same way; what stands beside them holds them together. */
 const rooms = {
-  catalog: ["names", "rules", "state", "reads", "writes", "watch"],
+  catalog: ["names", "rules", "state", "access", "reads", "writes", "watch"],
   transport: ["connection", "request", "answer"],
 };
 

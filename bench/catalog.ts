@@ -50,7 +50,8 @@ const heapAfter = megabytes();
 const small = await filled(tenantShare);
 
 const list = (store: Reader, pageSize: number) => () =>
-  listPage(store, extensionListing, { parent: tenant, pageSize, pageToken: "" }).items.length;
+  listPage(store, extensionListing, { parent: tenant, pageSize, pageToken: "" }, "anonymous").items
+    .length;
 const get = (store: Reader) => () => getExtension(store.state, `${organization}/extensions/e0`);
 
 print("extensions in the large catalog", large);

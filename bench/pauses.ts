@@ -8,6 +8,7 @@
  * A resume: a watch of a tenant goes on from before 100,000 commits that mean nothing to it. Measured in
  * this process, as the longest time for which a timer is late.
  */
+import { everything } from "../src/catalog/access/viewer.ts";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { resolve } from "node:path";
@@ -126,11 +127,15 @@ async function resume(commits: number): Promise<void> {
     const request = { parent, name: `e${index}`, wasmExtension };
     await journal.write(createExtension(create(CreateWasmExtensionRequestSchema, request)));
   }
-  const reader = createWatchReader(store, {
-    parent: tenant(2),
-    startRevision: 1n,
-    incarnation: "",
-  });
+  const reader = createWatchReader(
+    store,
+    {
+      parent: tenant(2),
+      startRevision: 1n,
+      incarnation: "",
+    },
+    everything,
+  );
   const controller = new AbortController();
   const { signal } = controller;
   const done = (async () => {

@@ -77,7 +77,7 @@ for (const [name, of] of Object.entries(extensions)) {
     const url = `oci://ghcr.io/acme/e${index}:1`;
     const message = create(WasmExtensionSchema, { fqn: fqn(index), url, ...of(index) });
     const bytes = toBinary(WasmExtensionSchema, message);
-    return () => storedOf(WasmExtensionSchema, fromBinary(WasmExtensionSchema, bytes), 1n);
+    return () => storedOf(WasmExtensionSchema, fromBinary(WasmExtensionSchema, bytes));
   });
 }
 for (const [name, of] of Object.entries(sets)) {
@@ -87,7 +87,7 @@ for (const [name, of] of Object.entries(sets)) {
       ...of(index),
     });
     const bytes = toBinary(AttachmentSetSchema, message);
-    return () => storedOf(AttachmentSetSchema, fromBinary(AttachmentSetSchema, bytes), 1n);
+    return () => storedOf(AttachmentSetSchema, fromBinary(AttachmentSetSchema, bytes));
   });
 }
 

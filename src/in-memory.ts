@@ -1,11 +1,12 @@
 import { createRouterTransport, type Transport } from "@connectrpc/connect";
+import { anyone, type Principal } from "./catalog/access/principal.ts";
 import type { StoreOptions } from "./catalog/store.ts";
 import { defaultBookmarkIntervalMs } from "./catalog/watch/watch.ts";
 import { type Catalog, createMemoryCatalog } from "./journal/catalog.ts";
 import { createMethodTable } from "./methods/table.ts";
 import { errorInterceptor } from "./rpc/error-interceptor.ts";
 import { createRoutes } from "./rpc/routes.ts";
-import { binaryOptions } from "./wire/options.ts";
+import { binaryOptions, jsonOptions } from "./wire/options.ts";
 
 /** Options of a catalog without a network. */
 export interface InMemoryOptions {
@@ -13,6 +14,10 @@ export interface InMemoryOptions {
   readonly catalog?: Catalog;
   /** Options of the store of the default catalog. */
   readonly store?: StoreOptions;
+  /** Who calls. Default: anyone, who may do everything. */
+  readonly principal?: Principal;
+  /** Encodes messages as JSON. */
+  readonly json?: boolean;
   /** After how long without a message a watch sends a bookmark, in ms. Default: 25 s. */
   readonly bookmarkIntervalMs?: number;
 }
@@ -24,17 +29,20 @@ export interface InMemoryOptions {
 export function createInMemoryTransport({
   store,
   catalog = createMemoryCatalog(store),
+  principal = anyone,
+  json = false,
   bookmarkIntervalMs = defaultBookmarkIntervalMs,
 }: InMemoryOptions = {}): Transport {
   const routes = createRoutes(
     createMethodTable(catalog.journal.readiness, new AbortController().signal),
     {
       ...catalog,
+      principal,
       bookmarkIntervalMs,
     },
   );
   return createRouterTransport(routes, {
-    router: { interceptors: [errorInterceptor], binaryOptions },
-    transport: { binaryOptions },
+    router: { interceptors: [errorInterceptor], binaryOptions, jsonOptions },
+    transport: { binaryOptions, jsonOptions, useBinaryFormat: !json },
   });
 }

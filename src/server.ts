@@ -3,6 +3,8 @@ import { Code } from "@connectrpc/connect";
 import type { Logger } from "pino";
 import { defaultBookmarkIntervalMs } from "./catalog/watch/watch.ts";
 import type { Catalog } from "./journal/catalog.ts";
+import type { Authenticate } from "./auth/authenticate.ts";
+import { anyone, nobody } from "./catalog/access/principal.ts";
 import { createMethodTable } from "./methods/table.ts";
 import { rpcError } from "./rpc/errors.ts";
 import { createRoutes } from "./rpc/routes.ts";
@@ -18,6 +20,7 @@ import {
   defaultUnreadLimits,
   type UnreadLimits,
 } from "./transport/answer/unread-answers.ts";
+import { credentialsOf } from "./transport/request/credentials.ts";
 import { createListener } from "./transport/listener.ts";
 import { createPort, type TlsOptions } from "./transport/connection/port.ts";
 
@@ -46,6 +49,8 @@ export interface ServerOptions {
   readonly prefaceTimeoutMs?: number;
   /** After how long without a message a watch sends a bookmark, in ms. Default: 25 s. */
   readonly bookmarkIntervalMs?: number;
+  /** Finds who calls. Default: everyone may do everything. */
+  readonly authenticate?: Authenticate;
   /** The catalog to serve. It stays open when the server is closed. */
   readonly catalog: Catalog;
 }
@@ -78,11 +83,18 @@ export function createServer(options: ServerOptions): Server {
   const now = (): number => performance.now();
   const unread = createUnreadAnswers({ ...defaultUnreadLimits, ...options.unread }, now);
   const isAllowedOrigin = createOriginPolicy(options.allowedOrigins, options.host);
+  const table = createMethodTable(readiness, shutdown.signal);
+  const open = new Set(
+    table.filter(({ method }) => method.access === "open").map(({ desc }) => desc),
+  );
+  const { authenticate = () => anyone } = options;
   const listener = createListener({
-    routes: createRoutes(createMethodTable(readiness, shutdown.signal), {
+    routes: createRoutes(table, {
       ...options.catalog,
       bookmarkIntervalMs,
     }),
+    authenticate: (method, request) =>
+      open.has(method) ? nobody : authenticate(credentialsOf(request)),
     maxMessageBytes: options.maxMessageBytes,
     requestTimeoutMs: options.requestTimeoutMs ?? defaultTimeouts.requestTimeoutMs,
     unread,

@@ -1,4 +1,5 @@
 import type { Violation } from "@bufbuild/protovalidate";
+import type { Permission, Principal } from "./access/principal.ts";
 
 /** The kinds of refusal, each of which has one RPC code. */
 export type CatalogErrorKind =
@@ -10,7 +11,9 @@ export type CatalogErrorKind =
   | "too-large"
   | "out-of-range"
   | "too-slow"
-  | "unavailable";
+  | "unavailable"
+  | "unauthenticated"
+  | "permission-denied";
 
 /** What every refusal says. */
 export interface Refusal {
@@ -84,8 +87,42 @@ export function notFound(fqn: string): CatalogError {
   return new CatalogError({
     kind: "not-found",
     reason: "NOT_FOUND",
-    message: `${fqn} does not exist; check the name, or create it first`,
+    message: `${fqn} does not exist, or the caller may not read it; check the name`,
     metadata: { fqn },
+  });
+}
+
+/** The caller may read the resource, and not do this. */
+export function permissionDenied(
+  { name }: Principal,
+  permission: Permission,
+  fqn: string,
+): CatalogError {
+  return new CatalogError({
+    kind: "permission-denied",
+    reason: "PERMISSION_DENIED",
+    message: `${name} has no grant of ${permission} on ${fqn}; ask whoever manages the grants`,
+    metadata: { principal: name, permission, fqn },
+  });
+}
+
+/** The credentials of the caller are no longer valid. */
+export function credentialsExpired(): CatalogError {
+  return new CatalogError({
+    kind: "unauthenticated",
+    reason: "CREDENTIALS_EXPIRED",
+    message: "the token has expired; get a new one and call again",
+    metadata: {},
+  });
+}
+
+/** What the caller may see has changed during a watch. */
+export function grantsChanged(): CatalogError {
+  return new CatalogError({
+    kind: "unavailable",
+    reason: "GRANTS_CHANGED",
+    message: "the grants of the caller have changed; call again, and watch from revision 0",
+    metadata: { next_revision: "0" },
   });
 }
 

@@ -12,6 +12,7 @@ import {
   type State,
   targetsOf,
 } from "./state/state.ts";
+import { createPageTokens, type PageTokens } from "./reads/page-token.ts";
 import { createTurns, type Turns } from "./state/turns.ts";
 import { createLatestChain, type LatestChain } from "./watch/latest-chain.ts";
 import { createMessageCache, type MessageCache } from "./watch/message-cache.ts";
@@ -53,6 +54,7 @@ export interface Reader extends Pick<Sink, "state" | "turns"> {
   readonly history: History;
   /** Snapshots for unfinished reads. */
   readonly snapshots: Snapshots;
+  readonly pageTokens: PageTokens;
   /** The messages of the latest commits. */
   readonly messages: MessageCache;
   /** The latest chain, shared by its watchers. */
@@ -123,6 +125,7 @@ export function createStore({
     snapshots,
     commitNotifier,
     chainNotifier,
+    pageTokens: createPageTokens(),
     messages: createMessageCache(),
     latestChain: createLatestChain(),
     turns: createTurns(),

@@ -15,7 +15,7 @@ import { AttachmentService } from "../../gen/wasmext/v1/attachment_service_pb.ts
 import { ChainService } from "../../gen/wasmext/v1/chain_service_pb.ts";
 import { ExportService } from "../../gen/wasmext/v1/export_service_pb.ts";
 import { type WatchResponse, WatchService } from "../../gen/wasmext/v1/watch_service_pb.ts";
-import { extensionFqn, isExtension, organizationOf } from "../catalog/names/fqn.ts";
+import { extensionFqn, isExtension, isUnder, organizationOf } from "../catalog/names/fqn.ts";
 
 /** Raises a ConnectError with the code DataLoss if an answer is not what was asked for. */
 export const checkAnswers: Interceptor = (next) => async (request) => {
@@ -142,9 +142,8 @@ function problemOfPlace(parent: string, fqn: string): string | undefined {
   if (fqn === "") {
     return "with an object that has no fqn";
   }
-  const isUnder = fqn === parent || fqn.startsWith(`${parent}/`);
   const isUsable = isExtension(fqn) && organizationOf(fqn) === organizationOf(parent);
-  return isUnder || isUsable ? undefined : `with ${fqn}, which is not under ${parent}`;
+  return isUnder(parent, fqn) || isUsable ? undefined : `with ${fqn}, which is not under ${parent}`;
 }
 
 function problemOfPage(

@@ -11,8 +11,7 @@ import {
 import { getAttachments } from "../catalog/reads/attachment-reads.ts";
 import { acceptedSet } from "../catalog/rules/attachment-rules.ts";
 import { deleteAttachments, setAttachments } from "../catalog/writes/attachment-writes.ts";
-import { attachmentListing } from "../catalog/reads/listings.ts";
-import { listPage } from "../catalog/reads/pages.ts";
+import { listAttachments } from "../catalog/reads/listings.ts";
 import { validated } from "../catalog/rules/validate.ts";
 import { holdingAnswer, messageAnswer } from "./answer.ts";
 import type { ServiceMethods } from "./method.ts";
@@ -24,7 +23,7 @@ export const attachments: ServiceMethods<typeof AttachmentService> = {
     accept: acceptedSet,
     access: { permission: "WRITE", resource: ({ attachmentSet }) => attachmentSet?.fqn ?? "" },
     async handle(request, call) {
-      const stored = await write(call, setAttachments(request));
+      const stored = await write(call, setAttachments(request, call.principal));
       const schema = SetAttachmentsResponseSchema;
       return holdingAnswer({ schema, field: schema.field.attachmentSet }, [stored]);
     },
@@ -41,8 +40,8 @@ export const attachments: ServiceMethods<typeof AttachmentService> = {
   listAttachments: {
     accept: (request) => validated(ListAttachmentsRequestSchema, request),
     access: { permission: "READ", resource: ({ parent }) => parent },
-    handle(request, { reader }) {
-      const { items, nextPageToken } = listPage(reader, attachmentListing, request);
+    handle(request, { reader, principal }) {
+      const { items, nextPageToken } = listAttachments(reader, principal, request);
       const schema = ListAttachmentsResponseSchema;
       const { attachmentSets: field } = schema.field;
       return holdingAnswer({ schema, field, rest: { nextPageToken } }, items);

@@ -11,6 +11,7 @@ import type {
   DescService,
   MessageShape,
 } from "@bufbuild/protobuf";
+import type { Permission, Principal } from "../catalog/access/principal.ts";
 import type { Reader } from "../catalog/store.ts";
 import type { Journal } from "../journal/journal.ts";
 import type { Answer } from "./answer.ts";
@@ -31,22 +32,11 @@ export interface Call {
   readonly bookmarkIntervalMs: number;
 }
 
-/** Who calls. */
-export interface Principal {
-  /** The name that commits keep as their author. */
-  readonly name: string;
-}
-
-/** What a caller can be allowed on a resource and all below it. */
-export type Permission = "READ" | "CREATE" | "WRITE" | "DELETE";
-
-/**
- * What a caller has to be allowed. Nobody checks that yet: callers are not told apart, see docs/server.md.
- */
+/** What a caller has to be allowed; see authorize.ts. */
 export type Access<Request> =
   /** Nothing: everybody may call. */
   | "open"
-  /** To call the server at all. */
+  /** To be known. */
   | "api"
   /** A permission on a resource that the request names. */
   | {

@@ -6,15 +6,14 @@ import {
   ListWasmExtensionResponseSchema,
   type WasmExtensions,
 } from "../../gen/tetrateio/api/tsb/extension/v2/wasm_service_pb.ts";
-import { getExtension } from "../catalog/reads/extension-reads.ts";
+import { readExtension } from "../catalog/reads/extension-reads.ts";
 import { acceptedCreate, acceptedUpdate } from "../catalog/rules/extension-requests.ts";
 import {
   createExtension,
   deleteExtension,
   updateExtension,
 } from "../catalog/writes/extension-writes.ts";
-import { extensionListing } from "../catalog/reads/listings.ts";
-import { listPage } from "../catalog/reads/pages.ts";
+import { listExtensions } from "../catalog/reads/listings.ts";
 import { validated } from "../catalog/rules/validate.ts";
 import { holdingAnswer, messageAnswer, storedAnswer } from "./answer.ts";
 import type { ServiceMethods } from "./method.ts";
@@ -30,7 +29,8 @@ export const wasmExtensions: ServiceMethods<typeof WasmExtensions> = {
   getWasmExtension: {
     accept: (request) => validated(GetWasmExtensionRequestSchema, request),
     access: { permission: "READ", resource: ({ fqn }) => fqn },
-    handle: ({ fqn }, { reader }) => storedAnswer(getExtension(reader.state, fqn)),
+    handle: ({ fqn }, { reader, principal }) =>
+      storedAnswer(readExtension(reader.state, principal, fqn)),
   },
   updateWasmExtension: {
     accept: acceptedUpdate,
@@ -40,8 +40,8 @@ export const wasmExtensions: ServiceMethods<typeof WasmExtensions> = {
   listWasmExtension: {
     accept: (request) => validated(ListWasmExtensionRequestSchema, request),
     access: { permission: "READ", resource: ({ parent }) => parent },
-    handle(request, { reader }) {
-      const { items, nextPageToken } = listPage(reader, extensionListing, request);
+    handle(request, { reader, principal }) {
+      const { items, nextPageToken } = listExtensions(reader, principal, request);
       const schema = ListWasmExtensionResponseSchema;
       return holdingAnswer(
         { schema, field: schema.field.extensions, rest: { nextPageToken } },

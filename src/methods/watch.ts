@@ -1,4 +1,6 @@
 import { WatchRequestSchema, type WatchService } from "../../gen/wasmext/v1/watch_service_pb.ts";
+import { viewerOf } from "../catalog/access/viewer.ts";
+import { organizationOf } from "../catalog/names/fqn.ts";
 import { validated } from "../catalog/rules/validate.ts";
 import { createWatchReader } from "../catalog/watch/reader.ts";
 import { watch as watchCommits } from "../catalog/watch/watch.ts";
@@ -10,8 +12,9 @@ export const watch: ServiceMethods<typeof WatchService> = {
   watch: {
     accept: (request) => validated(WatchRequestSchema, request),
     access: { permission: "READ", resource: ({ parent }) => parent },
-    async *handle(request, { reader, signal, bookmarkIntervalMs }) {
-      const watchReader = createWatchReader(reader, request);
+    async *handle(request, { reader, principal, signal, bookmarkIntervalMs }) {
+      const viewer = viewerOf(principal, organizationOf(request.parent));
+      const watchReader = createWatchReader(reader, request, viewer);
       const messages = watchCommits(reader, watchReader, { signal, bookmarkIntervalMs });
       for await (const message of messages) {
         yield { message: () => message.response, bytes: () => message.bytes };

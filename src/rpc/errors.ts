@@ -44,6 +44,8 @@ const codes: Readonly<Record<CatalogErrorKind, Code>> = {
   "out-of-range": Code.OutOfRange,
   "too-slow": Code.ResourceExhausted,
   unavailable: Code.Unavailable,
+  unauthenticated: Code.Unauthenticated,
+  "permission-denied": Code.PermissionDenied,
 };
 
 /** The RPC error for a refusal of the catalog. */

@@ -1,13 +1,19 @@
 import type { Message } from "@bufbuild/protobuf";
-import { ConnectError, type ConnectRouter, type HandlerContext } from "@connectrpc/connect";
+import type { ConnectRouter, HandlerContext } from "@connectrpc/connect";
+import type { Principal } from "../catalog/access/principal.ts";
 import type { Answer } from "../methods/answer.ts";
 import type { Call, ConversationMethod, StreamMethod, UnaryMethod } from "../methods/method.ts";
+import { runStream, runUnary } from "../methods/run.ts";
 import type { MethodRow } from "../methods/table.ts";
 import { encodedMessage, isBinary } from "./encoded-message.ts";
 import { endedBy } from "./ended-by.ts";
+import { principalKey } from "./principal.ts";
 
 /** What all calls have at hand. */
-export type Environment = Pick<Call, "reader" | "journal" | "bookmarkIntervalMs">;
+export interface Environment extends Pick<Call, "reader" | "journal" | "bookmarkIntervalMs"> {
+  /** Who calls, where the context of a call does not say. */
+  readonly principal?: Principal;
+}
 
 /** Serves the methods of a table over Connect: all protocols, codecs and kinds of streams. */
 export function createRoutes(table: readonly MethodRow[], environment: Environment) {
@@ -29,19 +35,16 @@ function implementationOf(row: MethodRow, environment: Environment): unknown {
   }
 }
 
-function unary({ accept, handle }: UnaryMethod<Message, Message>, environment: Environment) {
-  return async (request: Message, context: HandlerContext): Promise<Message> => {
-    const answer = await handle(accept(request), callOf(context, environment));
-    return written(answer, context);
-  };
+function unary(method: UnaryMethod<Message, Message>, environment: Environment) {
+  return async (request: Message, context: HandlerContext): Promise<Message> =>
+    written(await runUnary(method, request, callOf(context, environment)), context);
 }
 
-function stream({ accept, handle }: StreamMethod<Message, Message>, environment: Environment) {
+function stream(method: StreamMethod<Message, Message>, environment: Environment) {
   return async function* (request: Message, context: HandlerContext): AsyncGenerator<Message> {
-    for await (const answer of handle(accept(request), callOf(context, environment))) {
+    for await (const answer of runStream(method, request, callOf(context, environment))) {
       yield written(answer, context);
     }
-    throw ConnectError.from(context.signal.reason);
   };
 }
 
@@ -57,11 +60,12 @@ function conversation({ handle }: ConversationMethod<Message, Message>, environm
   };
 }
 
-/** The author of all commits, where callers are not told apart. */
-const anonymous = { name: "anonymous" };
-
-function callOf({ method, signal }: HandlerContext, environment: Environment): Call {
-  return { ...environment, principal: anonymous, method: method.name, signal };
+function callOf({ method, signal, values }: HandlerContext, environment: Environment): Call {
+  const principal = values.get(principalKey) ?? environment.principal;
+  if (principal === undefined) {
+    throw new Error(`nobody has said who calls ${method.name}`);
+  }
+  return { ...environment, principal, method: method.name, signal };
 }
 
 function written(answer: Answer<Message>, context: HandlerContext): Message {

@@ -10,7 +10,9 @@ export function toRpcError(raised: unknown): ConnectError {
     return connectErrorOf(raised);
   }
   if (raised instanceof Interrupted) {
-    return withMetadata(toRpcError(ConnectError.from(raised.reason)), raised.metadata);
+    const { reason, metadata } = raised;
+    const cause = reason instanceof CatalogError ? reason : ConnectError.from(reason);
+    return withMetadata(toRpcError(cause), metadata);
   }
   if (!(raised instanceof ConnectError)) {
     return internalError(raised);
@@ -39,7 +41,7 @@ function withMetadata(
   metadata: Readonly<Record<string, string>>,
 ): ConnectError {
   const [info] = error.findDetails(ErrorInfoSchema);
-  const all = { ...info?.metadata, ...metadata };
+  const all = { ...metadata, ...info?.metadata };
   return rpcError(error.code, info?.reason ?? "", error.rawMessage, all);
 }
 

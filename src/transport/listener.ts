@@ -10,7 +10,6 @@
 import { constants } from "node:http2";
 import {
   Code,
-  ConnectError,
   type ConnectRouter,
   createConnectRouter,
   createContextValues,
@@ -22,10 +21,13 @@ import type {
   UniversalHandler,
   UniversalServerRequest,
 } from "@connectrpc/connect/protocol";
+import type { DescMethod } from "@bufbuild/protobuf";
 import type { Logger } from "pino";
+import type { Principal } from "../catalog/access/principal.ts";
 import { type CallReport, callReportKey } from "../rpc/call-report.ts";
 import { errorInterceptor } from "../rpc/error-interceptor.ts";
-import { internalError } from "../rpc/errors.ts";
+import { principalKey } from "../rpc/principal.ts";
+import { toRpcError } from "../rpc/to-rpc-error.ts";
 import { binaryOptions, jsonOptions } from "../wire/options.ts";
 import { createCompressions } from "./answer/compressions.ts";
 import { logWhenEnded } from "./answer/call-log.ts";
@@ -68,6 +70,15 @@ export interface ListenerOptions {
   readonly unread: UnreadAnswers;
   /** What has arrived of requests. */
   readonly uploads: Uploads;
+  /**
+   * Finds who calls a method.
+   *
+   * Rejects with a CatalogError of the kind unauthenticated.
+   */
+  readonly authenticate: (
+    method: DescMethod,
+    request: NodeRequest,
+  ) => Principal | Promise<Principal>;
   /** Which requests are answered at all. */
   readonly hostPolicy: HostPolicy;
   /** Which web pages may call. */
@@ -138,7 +149,8 @@ async function serve(
   }
   const { method } = handler;
   const shape = callShape(handler, request);
-  const universal = universalRequest(request, response, report);
+  const principal = await shared.authenticate(method, request);
+  const universal = universalRequest(request, response, report, principal);
   const { header } = universal;
   const startedAt = shared.now();
   const timeoutMs = timeoutOf(shape.protocol, header);
@@ -172,8 +184,11 @@ function universalRequest(
   request: NodeRequest,
   response: NodeResponse,
   report: CallReport,
+  principal: Principal,
 ): UniversalServerRequest {
-  const contextValues = createContextValues().set(callReportKey, report);
+  const contextValues = createContextValues()
+    .set(callReportKey, report)
+    .set(principalKey, principal);
   try {
     return universalRequestFromNodeRequest(request, response, undefined, contextValues);
   } catch {
@@ -188,10 +203,7 @@ async function endCall(
   request: NodeRequest,
   response: NodeResponse,
 ): Promise<void> {
-  const refusal =
-    raised instanceof Refusal
-      ? raised
-      : new Refusal(raised instanceof ConnectError ? raised : internalError(raised));
+  const refusal = raised instanceof Refusal ? raised : new Refusal(toRpcError(raised));
   const { code } = refusal.error;
   if (raised instanceof AnswerCut || isGone(response)) {
     report(Code.Canceled);

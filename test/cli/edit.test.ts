@@ -154,7 +154,7 @@ spec:
     const { exitCode, stdout, stderr } = await run("delete", seedAuth, none, group);
     expect(exitCode).toBe(1);
     expect(stdout).toBe(`${group} deleted\n${seedAuth} deleted\n`);
-    expect(stderr).toBe(`error: ${none} does not exist; check the name, or create it first\n`);
+    expect(stderr).toBe(`error: ${none} does not exist, or the caller may not read it; check the name\n`);
   });
 
   test("delete takes the files that were applied, attachments first", async () => {

@@ -107,7 +107,7 @@ organizations/org/tenants/tenant1/workspaces/w/securitygroups/sg                
     expect(await run("get", seedAuth, fqn)).toEqual({
       exitCode: 1,
       stdout: "",
-      stderr: `error: ${fqn} does not exist; check the name, or create it first\n`,
+      stderr: `error: ${fqn} does not exist, or the caller may not read it; check the name\n`,
     });
   });
 

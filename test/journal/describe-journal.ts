@@ -1,4 +1,5 @@
 /* What every journal promises; see src/journal/journal.ts. */
+import { anyone } from "../../src/catalog/access/principal.ts";
 import { create } from "@bufbuild/protobuf";
 import { describe, expect, test } from "vitest";
 import {
@@ -37,6 +38,7 @@ const attaching = (index: number, name: string) =>
     create(SetAttachmentsRequestSchema, {
       attachmentSet: { fqn: target(index), extension: [{ fqn: ext(name) }] },
     }),
+    anyone,
   );
 
 /** Adds 1 to the priority of an extension, whatever it is when the plan is decided. */

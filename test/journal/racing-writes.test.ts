@@ -2,6 +2,8 @@
  * Writes of several organizations at once, some given up at any step, while watches follow: whatever the
  * turns, the commits are ones that could have been made one after the other.
  */
+import { anyone } from "../../src/catalog/access/principal.ts";
+import { everything } from "../../src/catalog/access/viewer.ts";
 import { create } from "@bufbuild/protobuf";
 import fc from "fast-check";
 import { expect, test } from "vitest";
@@ -106,6 +108,7 @@ function planOf(write: Write, state: State): Plan<unknown> {
         .map((each) => ({ fqn: `${own}/extensions/${each}` }));
       return setAttachments(
         create(SetAttachmentsRequestSchema, { attachmentSet: { fqn: target, extension, etag } }),
+        anyone,
       );
     }
     case "detach":
@@ -214,11 +217,15 @@ test("writes at once, some of them given up, make commits that follow one anothe
         const followers: Follower[] = [...scopes, ...scopes].map((scope, index) => ({
           scope,
           replica: createReplica(),
-          reader: createWatchReader(store, {
-            parent: scope,
-            startRevision: index < scopes.length ? 0n : 1n,
-            incarnation: "",
-          }),
+          reader: createWatchReader(
+            store,
+            {
+              parent: scope,
+              startRevision: index < scopes.length ? 0n : 1n,
+              incarnation: "",
+            },
+            everything,
+          ),
           last: 0n,
         }));
         const rounds = async (count: number) => {

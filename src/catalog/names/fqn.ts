@@ -43,3 +43,8 @@ export function organizationOf(fqn: string): string {
   const end = fqn.indexOf("/", fqn.indexOf("/") + 1);
   return end === -1 ? fqn : fqn.slice(0, end);
 }
+
+/** Tells whether a resource is under another, or is the same. */
+export function isUnder(parent: string, fqn: string): boolean {
+  return fqn.startsWith(parent) && (fqn.length === parent.length || fqn[parent.length] === "/");
+}

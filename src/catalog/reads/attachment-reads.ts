@@ -16,13 +16,6 @@ export function getAttachments(state: State, target: string): Stored<AttachmentS
   return attachmentSet;
 }
 
-/** Tells whether a target is under a parent; a security group is under itself. */
-export function isUnder(parent: string, target: string): boolean {
-  return (
-    target.startsWith(parent) && (target.length === parent.length || target[parent.length] === "/")
-  );
-}
-
 /**
  * The attachment sets under an organization, tenant, workspace or group, by fqn, beginning after the
  * target `after`. Lazy: the cost grows with the number of sets that are read.

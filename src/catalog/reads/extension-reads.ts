@@ -1,9 +1,28 @@
 import type { WasmExtension } from "../../../gen/tetrateio/api/tsb/extension/v2/wasm_extension_pb.ts";
 import { notFound } from "../errors.ts";
-import { organizationOfTenant } from "../names/fqn.ts";
+import type { Principal } from "../access/principal.ts";
+import { findVisible, viewerOf } from "../access/viewer.ts";
+import { organizationOf, organizationOfTenant } from "../names/fqn.ts";
 import { compareExecution, type ExecutionKey } from "../state/order.ts";
 import { extensionsIn, findExtension, type State, usableIn } from "../state/state.ts";
 import type { Stored } from "../state/stored.ts";
+
+/**
+ * Returns an extension as a caller sees it.
+ *
+ * Raises a CatalogError of the kind not-found if it does not exist, or the caller may not read it.
+ */
+export function readExtension(
+  state: State,
+  principal: Principal,
+  fqn: string,
+): Stored<WasmExtension> {
+  const extension = findVisible(state, principal, fqn);
+  if (extension === undefined) {
+    throw notFound(fqn);
+  }
+  return viewerOf(principal, organizationOf(fqn)).seen(extension);
+}
 
 /**
  * Returns an extension.

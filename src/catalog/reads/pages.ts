@@ -11,7 +11,7 @@ import { ListWasmExtensionRequestSchema as RequestSchema } from "../../../gen/te
 import { invalid } from "../errors.ts";
 import { fieldViolation } from "../rules/field-violation.ts";
 import { organizationOf } from "../names/fqn.ts";
-import { formatPageToken, type PageToken, parsePageToken } from "./page-token.ts";
+import type { PageToken } from "./page-token.ts";
 import type { State } from "../state/state.ts";
 import type { Reader } from "../store.ts";
 import type { Stored } from "../state/stored.ts";
@@ -52,16 +52,19 @@ export interface Listing<Item> {
 /**
  * Lists what is under a parent.
  *
- * Raises a CatalogError of the kind invalid if the token is not one of this list, or is so old that
- * the state it refers to is no longer kept.
+ * Raises a CatalogError of the kind invalid if the token is not one of this list that the caller got, or
+ * is so old that the state it refers to is no longer kept.
+ *
+ * @param caller - the name of who lists
  */
 export function listPage<Item extends { readonly fqn: string }>(
   store: Reader,
   listing: Listing<Item>,
   { parent, pageSize, pageToken }: ListRequest,
+  caller: string,
 ): Page<Item> {
   const list = `${listing.name}:${parent}`;
-  const token = pageToken === "" ? undefined : tokenOf(list, pageToken);
+  const token = pageToken === "" ? undefined : tokenOf(store, list, caller, pageToken);
   const walked = token === undefined ? store.state : stateOf(store, organizationOf(parent), token);
   const walk = listing.walk(walked, parent, token?.after);
   if (walk === undefined) {
@@ -77,17 +80,19 @@ export function listPage<Item extends { readonly fqn: string }>(
     const last = items.at(-1);
     if (items.length === limit && last !== undefined) {
       store.snapshots.keep(walked, organizationOf(parent));
-      const { incarnation } = store;
-      const next = { list, incarnation, revision: walked.revision, after: last.message.fqn };
-      return { items, nextPageToken: formatPageToken(next) };
+      const next = { list, revision: walked.revision, after: last.message.fqn };
+      return { items, nextPageToken: store.pageTokens.format(caller, next) };
     }
     items.push(item);
   }
   return { items, nextPageToken: "" };
 }
 
-function tokenOf(list: string, text: string): PageToken {
-  const token = parsePageToken(text);
+function tokenOf(store: Reader, list: string, caller: string, text: string): PageToken {
+  const token = store.pageTokens.parse(caller, text);
+  if (token === "expired") {
+    throw expiredToken();
+  }
   if (token === undefined) {
     throw foreignToken();
   }
@@ -97,17 +102,21 @@ function tokenOf(list: string, text: string): PageToken {
   return token;
 }
 
-function stateOf(store: Reader, organization: string, { incarnation, revision }: PageToken): State {
+function stateOf(store: Reader, organization: string, { revision }: PageToken): State {
   const state =
     revision === store.state.revision ? store.state : store.snapshots.at(organization, revision);
-  if (state === undefined || incarnation !== store.incarnation) {
-    throw refusedToken("PAGE_TOKEN_EXPIRED", "has expired");
+  if (state === undefined) {
+    throw expiredToken();
   }
   return state;
 }
 
+function expiredToken(): Error {
+  return refusedToken("PAGE_TOKEN_EXPIRED", "has expired");
+}
+
 function foreignToken(): Error {
-  return refusedToken("PAGE_TOKEN_INVALID", "is not one that this server gave out");
+  return refusedToken("PAGE_TOKEN_INVALID", "is not one that this server gave to this caller");
 }
 
 function refusedToken(reason: string, problem: string): Error {

@@ -1,6 +1,8 @@
 import type { HistoryEntry } from "../state/history.ts";
+import type { Viewer } from "../access/viewer.ts";
 import { changeMessage, type WatchMessage } from "./message.ts";
 import {
+  asSeen,
   type ChangesByTenant,
   changesByTenant,
   maxScannedChanges,
@@ -19,8 +21,14 @@ export interface MessageCache {
    *
    * @param scope - the fqn of the commit's organization, or of one of its tenants
    * @param incarnation - of the catalog that the commit belongs to
+   * @param viewer - how the watchers see extensions
    */
-  messageOf(entry: HistoryEntry, scope: string, incarnation: string): WatchMessage | undefined;
+  messageOf(
+    entry: HistoryEntry,
+    scope: string,
+    incarnation: string,
+    viewer: Viewer,
+  ): WatchMessage | undefined;
 }
 
 /** The greatest size of all messages in memory, in bytes. One message is kept whatever its size. */
@@ -73,20 +81,25 @@ export function createMessageCache(maxWeight = defaultMaxWeight): MessageCache {
     get size() {
       return kept.size;
     },
-    messageOf(entry, scope, incarnation) {
+    messageOf(entry, scope, incarnation, viewer) {
       const { revision } = entry;
       const isLarge = entry.changes.length > maxScannedChanges;
       // The view of a large commit is not compared: the watchers of one scope share a message.
-      const ofScope = isLarge ? find(`${incarnation} ${revision} ${scope}`) : undefined;
+      const ofScope = isLarge
+        ? find(`${incarnation} ${revision} ${scope} ${viewer.key}`)
+        : undefined;
       if (ofScope !== undefined) {
         return ofScope.message;
       }
-      const seen = seenBy(entry, scope, isLarge ? byTenantOf(entry) : undefined);
+      const changes = seenBy(entry, scope, isLarge ? byTenantOf(entry) : undefined);
+      const seen = changes.map((each) => asSeen(each, viewer));
       if (seen.length === 0) {
         return undefined;
       }
+      // Viewers that see all of it share a message, whatever else they would not see.
+      const isWhole = !isLarge && seen.every((each, index) => each === changes[index]);
       const view = isLarge ? scope : seen.map(({ change, view }) => view + change.fqn).join(" ");
-      const key = `${incarnation} ${revision} ${view}`;
+      const key = `${incarnation} ${revision} ${view} ${isWhole ? "" : viewer.key}`;
       const shared = find(key);
       if (shared !== undefined) {
         return shared.message;

@@ -5,6 +5,7 @@
  *    snapshots.ts.
  * 2. It returns each commit once, in order, without gaps: a commit that is no longer kept is an error.
  */
+import type { Viewer } from "../access/viewer.ts";
 import { organizationOf } from "../names/fqn.ts";
 import type { Amount } from "../state/history.ts";
 import type { State } from "../state/state.ts";
@@ -18,6 +19,7 @@ import {
 } from "./errors.ts";
 import { bookmarkMessage, changeMessage, type WatchMessage } from "./message.ts";
 import { statePart, type StatePosition } from "./state-part.ts";
+import { asSeen } from "./view.ts";
 
 /** Where a watch begins. */
 export interface WatchStart {
@@ -66,8 +68,10 @@ export const maxBacklog: Amount = { commits: 1_000, weight: 32 * 1024 * 1024 };
  * Creates a reader.
  *
  * Raises a CatalogError of the kind out-of-range if it cannot begin where it wants to.
+ *
+ * @param viewer - how it sees extensions
  */
-export function createWatchReader(store: Reader, start: WatchStart): WatchReader {
+export function createWatchReader(store: Reader, start: WatchStart, viewer: Viewer): WatchReader {
   const { parent, startRevision } = start;
   const organization = organizationOf(parent);
   const { incarnation } = store;
@@ -98,7 +102,8 @@ export function createWatchReader(store: Reader, start: WatchStart): WatchReader
     } else {
       return endState(revision);
     }
-    return changeMessage(revision, incarnation, seen);
+    const events = seen.map((each) => asSeen(each, viewer));
+    return changeMessage(revision, incarnation, events);
   };
 
   const endState = (revision: bigint): WatchMessage => {
@@ -126,7 +131,7 @@ export function createWatchReader(store: Reader, start: WatchStart): WatchReader
       hasCaughtUp ||= !isFarBehind;
       next = entry.revision + 1n;
       position = { phase: "commits", next };
-      const message = store.messages.messageOf(entry, parent, incarnation);
+      const message = store.messages.messageOf(entry, parent, incarnation, viewer);
       if (message !== undefined) {
         return message;
       }

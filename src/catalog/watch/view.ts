@@ -3,9 +3,9 @@
  * longer use is deleted for it, whatever the change is (`viewOf`); what a narrowing takes from the tenant's
  * own attachment sets is in the same commit (writes/detach.ts), and message.ts makes events of it all.
  */
-import { isUnder } from "../reads/attachment-reads.ts";
+import type { Viewer } from "../access/viewer.ts";
 import type { Change } from "../state/commit.ts";
-import { tenantOf } from "../names/fqn.ts";
+import { isUnder, tenantOf } from "../names/fqn.ts";
 import type { HistoryEntry } from "../state/history.ts";
 import { isInScope, type Usability } from "../state/scope.ts";
 
@@ -76,4 +76,14 @@ function viewOf(change: Change, { replaced }: HistoryEntry, scope: string): View
 /** A change is hidden from scopes that did not see the extension before. */
 function goneFrom(scope: string, before: Usability | undefined): View | "hidden" {
   return before !== undefined && isInScope(scope, before) ? "deleted" : "hidden";
+}
+
+/** A change as a viewer sees it; the same one if the viewer sees all of it. */
+export function asSeen(seen: SeenChange, viewer: Viewer): SeenChange {
+  const { change, view } = seen;
+  if (view !== "put" || change.kind !== "put-extension") {
+    return seen;
+  }
+  const extension = viewer.seen(change.extension);
+  return extension === change.extension ? seen : { change: { ...change, extension }, view };
 }

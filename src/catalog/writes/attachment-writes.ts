@@ -12,16 +12,23 @@ import {
   type AttachmentSet,
   AttachmentSetSchema,
 } from "../../../gen/wasmext/v1/attachment_set_pb.ts";
+import type { Principal } from "../access/principal.ts";
+import { findVisible } from "../access/viewer.ts";
 import { getAttachments } from "../reads/attachment-reads.ts";
 import { etagOfNothing, missingEtag, staleEtag, unusableExtension } from "../errors.ts";
 import { organizationOf } from "../names/fqn.ts";
 import type { Plan } from "./plan.ts";
-import { findAttachments, findExtension, isListed, type State } from "../state/state.ts";
+import { findAttachments, isListed, type State } from "../state/state.ts";
 import { type Stored, storedOf } from "../state/stored.ts";
 import { targetOf } from "../names/target.ts";
 
-/** Creates or replaces the attachments of a target; answers with the set as it is stored. */
-export function setAttachments(request: SetAttachmentsRequest): Plan<Stored<AttachmentSet>> {
+/**
+ * Creates or replaces the attachments of a target, of extensions that the caller may read; answers with the set as it is stored.
+ */
+export function setAttachments(
+  request: SetAttachmentsRequest,
+  principal: Principal,
+): Plan<Stored<AttachmentSet>> {
   const attachmentSet = request.attachmentSet ?? create(AttachmentSetSchema);
   const { fqn } = attachmentSet;
   return {
@@ -30,11 +37,11 @@ export function setAttachments(request: SetAttachmentsRequest): Plan<Stored<Atta
     *decide(state) {
       const current = findAttachments(state, fqn);
       checkEtag(current?.message, attachmentSet);
-      checkUsable(state, attachmentSet);
+      checkUsable(state, principal, attachmentSet);
       if (current !== undefined && equals(AttachmentSetSchema, current.message, attachmentSet)) {
         return { changes: [], detached: [], answer: current };
       }
-      const answer = storedOf(AttachmentSetSchema, attachmentSet, state.revision);
+      const answer = storedOf(AttachmentSetSchema, attachmentSet);
       const changes = [{ kind: "put-attachments" as const, fqn, attachmentSet: answer }];
       return { changes, detached: [], answer };
     },
@@ -68,11 +75,15 @@ function checkEtag(current: AttachmentSet | undefined, { fqn, etag }: Attachment
   }
 }
 
-function checkUsable(state: State, { fqn: target, extension: attachments }: AttachmentSet): void {
+function checkUsable(
+  state: State,
+  principal: Principal,
+  { fqn: target, extension: attachments }: AttachmentSet,
+): void {
   const { tenant } = targetOf(target);
   for (const fqn of new Set(attachments.map((attachment) => attachment.fqn))) {
-    const extension = findExtension(state, fqn);
-    // One answer for both, so that a tenant learns nothing of extensions that it may not use.
+    const extension = findVisible(state, principal, fqn);
+    // One answer for all, so that a tenant learns nothing of extensions that it may not use.
     if (extension === undefined || !isListed(state, tenant, extension.message)) {
       throw unusableExtension(fqn, tenant);
     }

@@ -55,7 +55,7 @@ function* detach(
       changes.push({
         kind: "put-attachments",
         fqn: target,
-        attachmentSet: storedOf(AttachmentSetSchema, changed, state.revision),
+        attachmentSet: storedOf(AttachmentSetSchema, changed),
       });
       for (const [position, attachment] of current.extension.entries()) {
         if (attachment.fqn === extension) {

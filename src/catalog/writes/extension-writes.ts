@@ -34,7 +34,7 @@ export function createExtension(request: CreateWasmExtensionRequest): Plan<Store
         throw alreadyExists(fqn);
       }
       const created = { ...wasmExtension, fqn };
-      const answer = storedOf(WasmExtensionSchema, created, state.revision);
+      const answer = storedOf(WasmExtensionSchema, created);
       return { changes: [putOf(answer)], detached: [], answer };
     },
   };
@@ -57,7 +57,7 @@ export function updateExtension(extension: WasmExtension): Plan<Stored<WasmExten
       if (equals(WasmExtensionSchema, current.message, extension)) {
         return { changes: [], detached: [], answer: current };
       }
-      const answer = storedOf(WasmExtensionSchema, extension, state.revision);
+      const answer = storedOf(WasmExtensionSchema, extension);
       const cascade = yield* detachWhereWithdrawn(state, current.message, answer.message);
       return {
         changes: [putOf(answer), ...cascade.changes],

@@ -38,7 +38,6 @@ function changeOf(extension: ModelExtension, isDelete: boolean): Change {
         extension: storedOf(
           WasmExtensionSchema,
           create(WasmExtensionSchema, { fqn, phase, priority, allowedIn: [...allowedIn] }),
-          0n,
         ),
       };
 }

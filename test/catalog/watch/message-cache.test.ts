@@ -1,3 +1,4 @@
+import { everything } from "../../../src/catalog/access/viewer.ts";
 import { expect, test } from "vitest";
 import { createMessageCache } from "../../../src/catalog/watch/message-cache.ts";
 import { acme, blue, createAcme, ext, red, redSecurity } from "../../support/acme.ts";
@@ -18,22 +19,32 @@ test("scopes that see the same of a commit share one message, and what nobody se
 
   const { messages } = reader;
   const open = entryOf(1n);
-  expect(messages.messageOf(open, red, "i")).toBe(messages.messageOf(open, acme, "i"));
-  expect(messages.messageOf(open, blue, "i")).toBe(messages.messageOf(open, acme, "i"));
+  expect(messages.messageOf(open, red, "i", everything)).toBe(
+    messages.messageOf(open, acme, "i", everything),
+  );
+  expect(messages.messageOf(open, blue, "i", everything)).toBe(
+    messages.messageOf(open, acme, "i", everything),
+  );
   expect(messages.size).toBe(1);
 
   const ofRed = entryOf(2n);
   for (let tenant = 0; tenant < 100; tenant++) {
-    expect(messages.messageOf(ofRed, `${acme}/tenants/t${tenant}`, "i")).toBeUndefined();
+    expect(
+      messages.messageOf(ofRed, `${acme}/tenants/t${tenant}`, "i", everything),
+    ).toBeUndefined();
   }
   expect(messages.size).toBe(1);
 
   const removed = entryOf(4n);
   expect(
-    messages.messageOf(removed, blue, "i")?.response.events.map(({ event }) => event.case),
+    messages
+      .messageOf(removed, blue, "i", everything)
+      ?.response.events.map(({ event }) => event.case),
   ).toEqual(["extensionDeleted"]);
   expect(
-    messages.messageOf(removed, red, "i")?.response.events.map(({ event }) => event.case),
+    messages
+      .messageOf(removed, red, "i", everything)
+      ?.response.events.map(({ event }) => event.case),
   ).toEqual(["extensionDeleted", "attachmentSetPut"]);
 });
 
@@ -48,7 +59,7 @@ test("messages are bounded by what they hold in memory, also of objects that are
     if (entry === undefined) {
       throw new Error("no commit");
     }
-    messages.messageOf(entry, acme, "i");
+    messages.messageOf(entry, acme, "i", everything);
     weights += entry.weight;
   }
   expect(messages.size).toBeGreaterThan(1);
@@ -73,7 +84,7 @@ test("each of several large commits has messages of its own", async () => {
   for (const scope of [red, blue]) {
     for (const [index, revision] of revisions.entries()) {
       const entry = reader.history.first(acme, revision);
-      const message = entry && reader.messages.messageOf(entry, scope, "i");
+      const message = entry && reader.messages.messageOf(entry, scope, "i", everything);
       expect(message?.revision).toBe(revision);
       const left = index === 0 ? [ext("b")] : [];
       expect(

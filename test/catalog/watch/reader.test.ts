@@ -1,3 +1,4 @@
+import { everything } from "../../../src/catalog/access/viewer.ts";
 import { fromBinary } from "@bufbuild/protobuf";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
@@ -23,7 +24,7 @@ function readerOf(
   startRevision = 0n,
   incarnation = "",
 ): WatchReader {
-  return createWatchReader(store, { parent, startRevision, incarnation });
+  return createWatchReader(store, { parent, startRevision, incarnation }, everything);
 }
 
 /** Reads all that there is. */

@@ -1,3 +1,4 @@
+import { anyone } from "../../../src/catalog/access/principal.ts";
 import { create } from "@bufbuild/protobuf";
 import { expect, test } from "vitest";
 import {
@@ -24,6 +25,7 @@ const attaching = (name: string): Plan<unknown> =>
     create(SetAttachmentsRequestSchema, {
       attachmentSet: { fqn: redSecurity, extension: [{ fqn: ext(name) }] },
     }),
+    anyone,
   );
 
 test("a plan can be tried on a state, and changes nothing", () => {
@@ -91,6 +93,7 @@ test("a commit of several plans says what it took from the sets that were there,
         extension: [...(read?.extension ?? []), { fqn: ext("a") }],
       },
     }),
+    anyone,
   );
   const { detached } = decideNow(
     composed([attachBoth, deletion("a"), deletion("b")]),

@@ -1,0 +1,48 @@
+/*
+ * Who calls, and what that caller may do. What a caller may do is decided by `may` alone, and what it sees
+ * of extensions by viewer.ts.
+ */
+import { isUnder } from "../names/fqn.ts";
+
+/** What a caller can be allowed. */
+export const permissions = ["READ", "CREATE", "WRITE", "DELETE"] as const;
+
+/** What a caller can be allowed on a resource and all below it. */
+export type Permission = (typeof permissions)[number];
+
+/** Allows a caller something. */
+export interface Grant {
+  /** The fqn of a resource, whose grant covers all below it; `organizations` is above all. */
+  readonly resource: string;
+  readonly permissions: readonly Permission[];
+}
+
+/** Who calls. */
+export interface Principal {
+  /** The name that commits keep as their author. */
+  readonly name: string;
+  /** The grants as they are now. */
+  readonly grants: readonly Grant[];
+  /** When its calls end, in ms since 1970; Infinity if they need not. */
+  readonly expiresAt: number;
+  /** Calls `notify` after each change of the grants. Returns a function that ends the subscription. */
+  subscribe(notify: () => void): () => void;
+}
+
+/** Everyone, where callers are not told apart. */
+export const anyone: Principal = {
+  name: "anonymous",
+  grants: [{ resource: "organizations", permissions }],
+  expiresAt: Infinity,
+  subscribe: () => () => undefined,
+};
+
+/** A caller of what is open to all, which may do nothing else. */
+export const nobody: Principal = { ...anyone, name: "", grants: [] };
+
+/** Tells whether a grant of a caller covers a resource with a permission. */
+export function may({ grants }: Principal, permission: Permission, fqn: string): boolean {
+  return grants.some(
+    (grant) => grant.permissions.includes(permission) && isUnder(grant.resource, fqn),
+  );
+}

@@ -1,0 +1,62 @@
+/*
+ * How calls are answered: accepted, authorized, handled. Every front end goes through here, so none has a
+ * rule of its own.
+ */
+import { credentialsExpired, grantsChanged } from "../catalog/errors.ts";
+import type { Answer } from "./answer.ts";
+import { authorize } from "./authorize.ts";
+import { Interrupted } from "./interrupted.ts";
+import type { Call, StreamMethod, UnaryMethod } from "./method.ts";
+import { timer } from "./timer.ts";
+
+/** Answers a call that has one answer. */
+export async function runUnary<Request, Response>(
+  { accept, access, handle }: UnaryMethod<Request, Response>,
+  request: Request,
+  call: Call,
+): Promise<Answer<Response>> {
+  const accepted = accept(request);
+  authorize(access, accepted, call.principal, call.reader.state);
+  return handle(accepted, call);
+}
+
+/**
+ * Answers a call that has a stream of answers. The stream ends when the caller may no longer have it: its
+ * credentials expire, or its grants change.
+ */
+export async function* runStream<Request, Response>(
+  { accept, access, handle }: StreamMethod<Request, Response>,
+  request: Request,
+  call: Call,
+): AsyncGenerator<Answer<Response>, never> {
+  const { principal, reader } = call;
+  const accepted = accept(request);
+  authorize(access, accepted, principal, reader.state);
+  const ending = new AbortController();
+  const signal = AbortSignal.any([call.signal, ending.signal]);
+  const leave = principal.subscribe(() => {
+    try {
+      authorize(access, accepted, principal, reader.state);
+      // What has been sent may be more, or less, than the caller sees now.
+      ending.abort(grantsChanged());
+    } catch (error) {
+      ending.abort(error);
+    }
+  });
+  const stopTimer = timer(principal.expiresAt - Date.now(), () => {
+    ending.abort(credentialsExpired());
+  });
+  // A generator that waits for a slow reader is not resumed when the reader goes.
+  signal.addEventListener("abort", stop, { once: true });
+  function stop(): void {
+    leave();
+    stopTimer();
+  }
+  try {
+    yield* handle(accepted, { ...call, signal });
+  } finally {
+    signal.removeEventListener("abort", stop);
+    stop();
+  }
+  throw new Interrupted(signal.reason, {});
+}
