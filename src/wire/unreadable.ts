@@ -73,17 +73,16 @@ function* partsOf(schema: DescMessage, json: JsonValue): Generator<Part> {
     const field = fieldNamed(schema, key);
     const step = { key, field, holder: schema };
     if (field?.fieldKind === "list" && Array.isArray(value)) {
-      yield* value.map((item, index) =>
-        field.message === undefined
+      for (const [index, item] of value.entries()) {
+        yield field.message === undefined
           ? part([step, index], schema, { [key]: [item] })
-          : { steps: [step, index], find: () => findUnreadable(field.message, item) },
-      );
+          : { steps: [step, index], find: () => findUnreadable(field.message, item) };
+      }
     } else if (field?.fieldKind === "map" && isMapping(value)) {
-      yield* Object.entries(value).map(([entry, item]) =>
-        part([step, { key: entry, field: undefined, holder: undefined }], schema, {
-          [key]: { [entry]: item },
-        }),
-      );
+      for (const [entry, item] of Object.entries(value)) {
+        const ofEntry = { key: entry, field: undefined, holder: undefined };
+        yield part([step, ofEntry], schema, { [key]: { [entry]: item } });
+      }
     } else if (field?.fieldKind === "message" && value !== null) {
       yield { steps: [step], find: () => findUnreadable(field.message, value) };
     } else {
@@ -94,12 +93,14 @@ function* partsOf(schema: DescMessage, json: JsonValue): Generator<Part> {
 
 /** A part without parts: `json` holds nothing else. */
 function part(steps: readonly JsonStep[], schema: DescMessage, json: JsonValue): Part {
-  const problem = problemOf(schema, json);
-  const [first] = steps;
-  const remedy = typeof first === "object" ? remedyOf(first.field, schema) : undefined;
   return {
     steps,
-    find: () => (problem === undefined ? [] : [{ path: [], problem, remedy }]),
+    find() {
+      const problem = problemOf(schema, json);
+      const [first] = steps;
+      const remedy = typeof first === "object" ? remedyOf(first.field, schema) : undefined;
+      return problem === undefined ? [] : [{ path: [], problem, remedy }];
+    },
   };
 }
 

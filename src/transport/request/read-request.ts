@@ -20,7 +20,7 @@ import {
   unknownCompression,
   unreadable,
 } from "./read-errors.ts";
-import { readMessage, writeMessage } from "./read-message.ts";
+import { checkBytes, readMessage, writeMessage } from "./read-message.ts";
 import { receiveBody, receiveStream } from "./receive.ts";
 import type { Upload, Uploads } from "./uploads.ts";
 
@@ -148,6 +148,10 @@ async function readEnveloped(
   const content = isCompressed ? await decompress(bytes, compression, maxMessageBytes) : bytes;
   if (content.byteLength > maxMessageBytes) {
     throw messageTooLarge(`it has ${content.byteLength} bytes`, maxMessageBytes);
+  }
+  checkBytes(input, format, content);
+  if (content.byteLength > longBytes) {
+    await setImmediate();
   }
   const message = readMessage(input, format, content);
   // A stream lasts, and what it began with lasts with it: only what means something is kept.
