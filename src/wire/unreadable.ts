@@ -85,10 +85,21 @@ function* partsOf(schema: DescMessage, json: JsonValue): Generator<Part> {
       }
     } else if (field?.fieldKind === "message" && value !== null) {
       yield { steps: [step], find: () => findUnreadable(field.message, value) };
+    } else if (field === undefined && !key.startsWith("[")) {
+      yield unknownPart(step, schema);
     } else {
       yield part([step], schema, { [key]: value });
     }
   }
+}
+
+/** A key that names no field. There may be many, so it is not read to find that out. */
+function unknownPart(step: JsonStep & object, schema: DescMessage): Part {
+  const problem = `cannot decode ${schema.toString()} from JSON: key "${step.key}" is unknown`;
+  return {
+    steps: [step],
+    find: () => [{ path: [], problem, remedy: remedyOf(undefined, schema) }],
+  };
 }
 
 /** A part without parts: `json` holds nothing else. */
