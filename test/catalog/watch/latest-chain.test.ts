@@ -35,12 +35,12 @@ test("a chain is resolved again for another state, and for other traffic", async
   const catalog = createAcme();
   await catalog.put("a");
   await catalog.attach(redSecurity, [{ fqn: ext("a") }]);
-  const { resolve } = createLatestChain();
+  const latest = createLatestChain();
   const before = catalog.store.state;
-  const first = resolve(before, redSecurity, all);
-  expect(resolve(before, redSecurity, all)).toBe(first);
-  expect(resolve(before, redSecurity, { ...all, port: 80 })).not.toBe(first);
+  const first = latest.resolve(before, redSecurity, all);
+  expect(latest.resolve(before, redSecurity, all)).toBe(first);
+  expect(latest.resolve(before, redSecurity, { ...all, port: 80 })).not.toBe(first);
   await catalog.put("a", { priority: 1 });
-  const after = resolve(catalog.store.state, redSecurity, all);
+  const after = latest.resolve(catalog.store.state, redSecurity, all);
   expect(after.chain.links[0]?.priority).toBe(1);
 });
