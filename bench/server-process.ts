@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync, writeFileSync } from "node:fs";
 import { createInterface } from "node:readline";
+import { thisCheckout } from "./checkouts.ts";
 
 /** A server in a process of its own, so that what it holds is not ours. */
 export interface ServerProcess {
@@ -9,16 +10,31 @@ export interface ServerProcess {
   readonly port: number;
   /** Memory that is resident now, in MB; NaN where the system does not tell. */
   residentMegabytes(): number;
+  /** Whether it has ended by itself. */
+  readonly hasEnded: boolean;
   /** The most memory that has been resident since the last call, in MB. */
   peakMegabytes(): number;
   stop(): Promise<void>;
 }
 
-/** Starts `wasmext serve` of a checkout: by default of this one. */
+/**
+ * Starts `wasmext serve` of a checkout: by default of this one.
+ *
+ * @param nodeOptions - options of Node, such as the greatest size of its heap
+ */
 export async function startServerProcess(
-  root = new URL("..", import.meta.url).pathname,
+  root = thisCheckout,
+  nodeOptions: readonly string[] = [],
 ): Promise<ServerProcess> {
-  const args = [`${root}/src/main.ts`, "serve", "--port", "0", "--log-level", "silent"];
+  const args = [
+    ...nodeOptions,
+    `${root}/src/main.ts`,
+    "serve",
+    "--port",
+    "0",
+    "--log-level",
+    "silent",
+  ];
   const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
   const status = (name: string): number => {
     try {
@@ -35,6 +51,9 @@ export async function startServerProcess(
         url: `http://127.0.0.1:${port}`,
         port,
         residentMegabytes: () => status("VmRSS"),
+        get hasEnded() {
+          return child.exitCode !== null || child.signalCode !== null;
+        },
         peakMegabytes: () => {
           const peak = status("VmHWM");
           try {
@@ -45,8 +64,10 @@ export async function startServerProcess(
           return peak;
         },
         stop: async () => {
-          child.kill("SIGTERM");
-          await once(child, "exit");
+          if (child.exitCode === null && child.signalCode === null) {
+            child.kill("SIGTERM");
+            await once(child, "exit");
+          }
         },
       };
     }

@@ -3,7 +3,7 @@ import type { ConnectRouter, HandlerContext } from "@connectrpc/connect";
 import type { Principal } from "../catalog/access/principal.ts";
 import type { Answer } from "../methods/answer.ts";
 import type { Call, ConversationMethod, StreamMethod, UnaryMethod } from "../methods/method.ts";
-import { runStream, runUnary } from "../methods/run.ts";
+import { answerStream, answerUnary } from "../methods/answer-call.ts";
 import type { MethodRow } from "../methods/table.ts";
 import { encodedMessage, isBinary } from "./encoded-message.ts";
 import { endedBy } from "./ended-by.ts";
@@ -37,12 +37,12 @@ function implementationOf(row: MethodRow, environment: Environment): unknown {
 
 function unary(method: UnaryMethod<Message, Message>, environment: Environment) {
   return async (request: Message, context: HandlerContext): Promise<Message> =>
-    written(await runUnary(method, request, callOf(context, environment)), context);
+    written(await answerUnary(method, request, callOf(context, environment)), context);
 }
 
 function stream(method: StreamMethod<Message, Message>, environment: Environment) {
   return async function* (request: Message, context: HandlerContext): AsyncGenerator<Message> {
-    for await (const answer of runStream(method, request, callOf(context, environment))) {
+    for await (const answer of answerStream(method, request, callOf(context, environment))) {
       yield written(answer, context);
     }
   };

@@ -39,6 +39,7 @@ import { AnswerCut, writeAnswer } from "./answer/write-answer.ts";
 import { type Admission, createAdmission } from "./admission.ts";
 import {
   abandon,
+  askForBody,
   connectionOf,
   isGone,
   type NodeListener,
@@ -46,6 +47,7 @@ import {
   type NodeResponse,
   pathOf,
 } from "./node-http.ts";
+import { refusalOfHead } from "./request/head-policy.ts";
 import type { HostPolicy } from "./request/host-policy.ts";
 import { callShape } from "./request/call-shape.ts";
 import { applyCors } from "./answer/cors.ts";
@@ -109,7 +111,7 @@ export function createListener(options: ListenerOptions): NodeListener {
   return (request, response) => {
     // A peer that closes the connection during an answer is not a server error.
     response.on("error", () => undefined);
-    const barred = hostPolicy(request);
+    const barred = hostPolicy(request) ?? refusalOfHead(request);
     if (barred === undefined && servesPage(request, response, options)) {
       return;
     }
@@ -155,7 +157,10 @@ async function serve(
   const startedAt = shared.now();
   const timeoutMs = timeoutOf(shape.protocol, header);
   const connection = connectionOf(response);
-  const limits = { ...shared, connection };
+  const ask = (): void => {
+    askForBody(request, response);
+  };
+  const limits = { ...shared, connection, askForBody: ask };
   const body = await readRequest(request, header, method, shape, timeoutMs, limits);
   if (isGone(response)) {
     // Others wait, so nothing is done for a client that has given up.

@@ -84,3 +84,20 @@ export function flushHead(response: NodeResponse): void {
     response.flushHeaders();
   }
 }
+
+/** What a client expects before it sends its body, in lower case; empty for nothing. */
+export function expectationOf({ headers }: NodeRequest): string {
+  return (headers.expect ?? "").toLowerCase();
+}
+
+/** Tells whether a client waits with its body until it is told to send it (RFC 9110, section 10.1.1). */
+export function expectsContinue(request: NodeRequest): boolean {
+  return expectationOf(request) === "100-continue";
+}
+
+/** Tells a client that waits with its body to send it. */
+export function askForBody(request: NodeRequest, response: NodeResponse): void {
+  if (expectsContinue(request) && !response.headersSent && !isGone(response)) {
+    response.writeContinue();
+  }
+}

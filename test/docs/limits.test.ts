@@ -17,6 +17,7 @@ import {
 import { serveCommand } from "../../src/cli/commands/serve.ts";
 import { maxFileBytes } from "../../src/cli/sources.ts";
 import { maxDepth, maxLength, maxNodes } from "../../src/yaml/cutter.ts";
+import { maxEmptyDocuments } from "../../src/yaml/document.ts";
 import { maxAliasedValues } from "../../src/yaml/to-json.ts";
 import { maxExportBytes } from "../../src/export/istio/export-istio.ts";
 import { defaultBookmarkIntervalMs } from "../../src/catalog/watch/watch.ts";
@@ -49,6 +50,7 @@ const limitsOfFiles: readonly (readonly [what: string, limit: string])[] = [
   ["a document", `${count(maxNodes)} keys and values, ${mebibytes(maxLength)}`],
   ["nesting of a document", `${maxDepth} levels`],
   ["values that aliases stand for", count(maxAliasedValues)],
+  ["empty documents in a row", count(maxEmptyDocuments)],
 ];
 
 const limits: readonly (readonly [what: string, limit: string])[] = [

@@ -57,7 +57,8 @@ const tones: Readonly<Record<Outcome, Tone>> = {
 };
 
 interface ApplyWork {
-  readonly objects: readonly SourcedObject[];
+  /** Is emptied as the work goes on. */
+  readonly objects: SourcedObject[];
   readonly server: string;
   readonly isDryRun: boolean;
   readonly put: (object: CatalogObject) => Promise<Outcome>;
@@ -69,9 +70,10 @@ async function applyAll(
 ): Promise<void> {
   const suffix = isDryRun ? " (dry run)" : "";
   const counts = new Map<string, number>();
-  const progress = createProgress(shell, (done) => `${done} of ${objects.length}`);
+  const total = objects.length;
+  const progress = createProgress(shell, (done) => `${done} of ${total}`);
   const { refused, remaining, failure } = await forEachObject(shell, {
-    items: inOrder(objects),
+    items: objects.sort(byOrder),
     server,
     explain: explainRefusal,
     async act(source) {
@@ -90,9 +92,9 @@ async function applyAll(
 }
 
 /** Extensions first: an attached extension has to exist. */
-function inOrder(objects: readonly SourcedObject[]): SourcedObject[] {
+function byOrder(a: SourcedObject, b: SourcedObject): number {
   const rank = ({ object }: SourcedObject): number => (object.kind === "WasmExtension" ? 0 : 1);
-  return objects.toSorted((a, b) => rank(a) - rank(b));
+  return rank(a) - rank(b);
 }
 
 function summaryOf(counts: ReadonlyMap<string, number>): string {

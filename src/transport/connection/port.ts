@@ -90,7 +90,17 @@ export function createPort(options: PortOptions): Port {
   let isClosing = false;
   let hasDrained = false;
 
+  /** The connections of HTTP/1.1, and how many requests are open on those that have any. */
+  const http1Sockets = new Set<Socket>();
   const pipelined = new Map<Socket, number>();
+  /** Ends connections of HTTP/1.1 without a request, or with a part of a head alone. */
+  const endWaiting = (): void => {
+    for (const socket of http1Sockets) {
+      if (!pipelined.has(socket)) {
+        socket.destroy();
+      }
+    }
+  };
   const tracked: NodeListener = (request, response) => {
     if (request.httpVersionMajor === 1 && !countPipelined(pipelined, request.socket, response)) {
       request.socket.destroy();
@@ -100,7 +110,7 @@ export function createPort(options: PortOptions): Port {
     response.once("close", () => {
       responses.delete(response);
       if (hasDrained) {
-        http1.closeIdleConnections();
+        endWaiting();
       }
     });
     if (isClosing) {
@@ -121,6 +131,9 @@ export function createPort(options: PortOptions): Port {
       announceEnd(session);
     }
   });
+  serveExpectations(http2, tracked);
+  // Node would answer, and leave the stream open.
+  http2.on("connect", tracked);
   // A broken peer ends its own session; Node reports that here, and has closed the session itself.
   http2.on("sessionError", () => undefined);
 
@@ -143,6 +156,7 @@ export function createPort(options: PortOptions): Port {
           },
           tracked,
         );
+  serveExpectations(http1, tracked);
   const serveHttp1 = takeOverConnections(
     http1,
     tls === undefined ? "connection" : "secureConnection",
@@ -164,6 +178,8 @@ export function createPort(options: PortOptions): Port {
         socket.allowHalfOpen = false;
         http2.emit("connection", socket);
       } else {
+        http1Sockets.add(socket);
+        socket.once("close", () => http1Sockets.delete(socket));
         serveHttp1.serve(socket);
       }
     });
@@ -188,7 +204,7 @@ export function createPort(options: PortOptions): Port {
         }, graceMs);
         const drained = setTimeout(() => {
           hasDrained = true;
-          http1.closeIdleConnections();
+          endWaiting();
           for (const session of sessions) {
             session.close();
           }
@@ -268,6 +284,15 @@ function askToClose(response: NodeResponse): void {
   if (response.req.httpVersionMajor === 1 && !response.headersSent) {
     response.setHeader("Connection", "close");
   }
+}
+
+/** Serves requests that wait with their bodies; Node would ask for each body, however large it is to be. */
+function serveExpectations(
+  server: { on: (event: string, listener: NodeListener) => unknown },
+  listener: NodeListener,
+): void {
+  server.on("checkContinue", listener);
+  server.on("checkExpectation", listener);
 }
 
 /** Puts a listener of ours in the place of a server's own, which it can still call. */

@@ -82,3 +82,24 @@ function unsupportedType(text: string): Refusal {
   const error = rpcError(Code.InvalidArgument, "UNSUPPORTED_CONTENT_TYPE", text);
   return new Refusal(error, 415);
 }
+
+/** A tunnel to another server is no call. */
+export function unsupportedTunnel(): Refusal {
+  const text = "this server is not a proxy, and opens no tunnels; call its methods with POST";
+  return new Refusal(rpcError(Code.Unimplemented, "UNSUPPORTED_HTTP_METHOD", text), 405, {
+    Allow: "GET, POST",
+  });
+}
+
+/** The body has a transfer coding besides chunked (RFC 9112, section 6.1). */
+export function unsupportedTransferCoding(coding: string): Refusal {
+  const problem = `the transfer coding ${excerpt(coding)} is not supported`;
+  const text = `${problem}; send chunked alone, and name a compression in Content-Encoding`;
+  return new Refusal(rpcError(Code.Unimplemented, "UNSUPPORTED_TRANSFER_CODING", text), 501);
+}
+
+/** The client expects something that the server does not do (RFC 9110, section 10.1.1). */
+export function unsupportedExpectation(expectation: string): Refusal {
+  const text = `the expectation ${excerpt(expectation)} is not supported; expect 100-continue, or nothing`;
+  return new Refusal(rpcError(Code.Unimplemented, "UNSUPPORTED_EXPECTATION", text), 417);
+}

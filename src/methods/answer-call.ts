@@ -10,7 +10,7 @@ import type { Call, StreamMethod, UnaryMethod } from "./method.ts";
 import { timer } from "./timer.ts";
 
 /** Answers a call that has one answer. */
-export async function runUnary<Request, Response>(
+export async function answerUnary<Request, Response>(
   { accept, access, handle }: UnaryMethod<Request, Response>,
   request: Request,
   call: Call,
@@ -24,7 +24,7 @@ export async function runUnary<Request, Response>(
  * Answers a call that has a stream of answers. The stream ends when the caller may no longer have it: its
  * credentials expire, or its grants change.
  */
-export async function* runStream<Request, Response>(
+export async function* answerStream<Request, Response>(
   { accept, access, handle }: StreamMethod<Request, Response>,
   request: Request,
   call: Call,
