@@ -56,7 +56,7 @@ import { setTimeoutOf, timeoutOf } from "./request/deadline.ts";
 import { readRequest } from "./request/read-request.ts";
 import type { Uploads } from "./request/uploads.ts";
 import { deadlineExceeded } from "./request/read-errors.ts";
-import { invalidHost, Refusal, unknownMethod } from "./request/refusals.ts";
+import { invalidHost, RefusedRequest, unknownMethod } from "./request/refusals.ts";
 
 /** What a listener needs. */
 export interface ListenerOptions {
@@ -208,7 +208,8 @@ async function endCall(
   request: NodeRequest,
   response: NodeResponse,
 ): Promise<void> {
-  const refusal = raised instanceof Refusal ? raised : new Refusal(toRpcError(raised));
+  const refusal =
+    raised instanceof RefusedRequest ? raised : new RefusedRequest(toRpcError(raised));
   const { code } = refusal.error;
   if (raised instanceof AnswerCut || isGone(response)) {
     report(Code.Canceled);

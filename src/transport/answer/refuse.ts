@@ -11,7 +11,7 @@ import { setTrailerStatus } from "@connectrpc/connect/protocol-grpc";
 import { jsonOptions } from "../../wire/options.ts";
 import { isGone, type NodeRequest, type NodeResponse, setHead, writePart } from "../node-http.ts";
 import { protocolOf } from "../request/call-shape.ts";
-import type { Refusal } from "../request/refusals.ts";
+import type { RefusedRequest } from "../request/refusals.ts";
 import { grpcMessage } from "./grpc-message.ts";
 import { respond } from "./respond.ts";
 import { discardRest, refuseRest } from "./unfinished-request.ts";
@@ -26,7 +26,7 @@ const endStream = createEndStreamSerialization(jsonOptions);
 export async function refuse(
   request: NodeRequest,
   response: NodeResponse,
-  refusal: Refusal,
+  refusal: RefusedRequest,
 ): Promise<void> {
   const { body, ...answer } = answerOf(request, refusal);
   const own = {
@@ -63,7 +63,7 @@ interface RefusedAnswer {
   readonly body: Uint8Array;
 }
 
-function answerOf(request: NodeRequest, { error, httpStatus }: Refusal): RefusedAnswer {
+function answerOf(request: NodeRequest, { error, httpStatus }: RefusedRequest): RefusedAnswer {
   const contentType = request.headers["content-type"] ?? "";
   const protocol = protocolOf(request);
   // A request that is not a Connect call is refused with an HTTP status, whatever its content type.

@@ -1,13 +1,13 @@
 import { expectationOf, expectsContinue, type NodeRequest } from "../node-http.ts";
 import {
-  type Refusal,
+  type RefusedRequest,
   unsupportedExpectation,
   unsupportedTransferCoding,
   unsupportedTunnel,
 } from "./refusals.ts";
 
 /** Why a request is not served for what HTTP itself says in its head; undefined if it may be. */
-export function refusalOfHead(request: NodeRequest): Refusal | undefined {
+export function refusalOfHead(request: NodeRequest): RefusedRequest | undefined {
   if (request.method === "CONNECT") {
     return unsupportedTunnel();
   }
