@@ -25,7 +25,8 @@ import { defaultTimeouts } from "../../src/server.ts";
 import { maxCompressedBytes } from "../../src/transport/answer/compressions.ts";
 import { defaultUploadLimits } from "../../src/transport/request/uploads.ts";
 import { defaultUnreadLimits } from "../../src/transport/answer/unread-answers.ts";
-import { idleMs, maxConcurrentStreams, maxPipelined } from "../../src/transport/connection/port.ts";
+import { idleMs, maxConcurrentStreams } from "../../src/transport/connection/port.ts";
+import { maxPipelined } from "../../src/transport/connection/pipelined.ts";
 import { maxRecords, maxValues } from "../../src/transport/request/read-message.ts";
 import { readPage, tableRows } from "../support/markdown.ts";
 
