@@ -1,11 +1,11 @@
 import { STATUS_CODES } from "node:http";
-import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
 import type { NodeResponse } from "../node-http.ts";
 
 /** Answers input that is not a request of HTTP/1.1. */
 export interface BrokenRequests {
   /** Tells whether the input of a connection is broken, so that what comes after it is not read. */
-  has(socket: Socket): boolean;
+  has(socket: Duplex): boolean;
   /**
    * Answers an error of Node's parser when the requests before it have been answered, and ends the
    * connection. Node would answer at once, and the client would take that for the answer to the first
@@ -13,12 +13,12 @@ export interface BrokenRequests {
    *
    * @param open - the requests of the connection that are not answered yet
    */
-  answer(error: NodeJS.ErrnoException, socket: Socket, open: Iterable<NodeResponse>): void;
+  answer(error: NodeJS.ErrnoException, socket: Duplex, open: Iterable<NodeResponse>): void;
 }
 
 /** Creates a record without a broken connection. */
 export function createBrokenRequests(): BrokenRequests {
-  const broken = new WeakSet<Socket>();
+  const broken = new WeakSet<Duplex>();
   return {
     has: (socket) => broken.has(socket),
     answer({ code }, socket, open) {
@@ -48,13 +48,9 @@ export function createBrokenRequests(): BrokenRequests {
   };
 }
 
-function end(socket: Socket, status: number | undefined): void {
-  if (status === undefined) {
-    socket.destroySoon();
-  } else {
-    const head = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}`;
-    socket.end(`${head}\r\nConnection: close\r\n\r\n`);
-  }
+function end(socket: Duplex, status: number | undefined): void {
+  const head = status && `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}`;
+  socket.end(head && `${head}\r\nConnection: close\r\n\r\n`);
 }
 
 /** The status that Node answers with. */

@@ -1,4 +1,4 @@
-import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
 import type { NodeResponse } from "../node-http.ts";
 
 /**
@@ -10,16 +10,16 @@ export const maxPipelined = 100;
 /** The requests of HTTP/1.1 connections that are not answered yet. */
 export interface Pipelined {
   /** Adds a request until it is answered; returns false if its connection has too many. */
-  add(socket: Socket, response: NodeResponse): boolean;
+  add(socket: Duplex, response: NodeResponse): boolean;
   /** Those of a connection, in the order in which they came. */
-  of(socket: Socket): ReadonlySet<NodeResponse>;
+  of(socket: Duplex): ReadonlySet<NodeResponse>;
 }
 
 const none: ReadonlySet<NodeResponse> = new Set();
 
 /** Creates an empty record. */
 export function createPipelined(): Pipelined {
-  const bySocket = new Map<Socket, Set<NodeResponse>>();
+  const bySocket = new Map<Duplex, Set<NodeResponse>>();
   return {
     add(socket, response) {
       const open = bySocket.get(socket) ?? new Set();

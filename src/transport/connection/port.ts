@@ -19,6 +19,7 @@ import {
 } from "node:http2";
 import { createServer as createHttpsServer } from "node:https";
 import { type AddressInfo, Server as NetServer, type Socket } from "node:net";
+import type { Duplex } from "node:stream";
 import { createBrokenRequests } from "./broken-requests.ts";
 import { chooseProtocol } from "./choose-protocol.ts";
 import type { NodeListener, NodeResponse } from "../node-http.ts";
@@ -159,8 +160,8 @@ export function createPort(options: PortOptions): Port {
           tracked,
         );
   serveExpectations(http1, tracked);
-  http1.on("clientError", (error: NodeJS.ErrnoException, socket) => {
-    broken.answer(error, socket as Socket, pipelined.of(socket as Socket));
+  http1.on("clientError", (error: NodeJS.ErrnoException, socket: Duplex) => {
+    broken.answer(error, socket, pipelined.of(socket));
   });
   const serveHttp1 = takeOverConnections(
     http1,
