@@ -21,7 +21,7 @@ import { maxEmptyDocuments } from "../../src/yaml/document.ts";
 import { maxAliasedValues } from "../../src/yaml/to-json.ts";
 import { maxExportBytes } from "../../src/export/istio/export-istio.ts";
 import { defaultBookmarkIntervalMs } from "../../src/catalog/watch/watch.ts";
-import { defaultTimeouts } from "../../src/server.ts";
+import { defaultTimeouts, maxStreamRequestBytes } from "../../src/server.ts";
 import { maxCompressedBytes } from "../../src/transport/answer/compressions.ts";
 import { defaultUploadLimits } from "../../src/transport/request/uploads.ts";
 import { defaultUnreadLimits } from "../../src/transport/answer/unread-answers.ts";
@@ -56,6 +56,7 @@ const limitsOfFiles: readonly (readonly [what: string, limit: string])[] = [
 
 const limits: readonly (readonly [what: string, limit: string])[] = [
   ["a message, see `--max-message-bytes`", mebibytes(defaultMaxMessageBytes())],
+  ["a message that asks for a stream, or is sent in one", `${maxStreamRequestBytes / 1024} KiB`],
   ["items in all lists of a request together", count(maxItems)],
   ["values in all configurations of a request together", count(maxStructValues)],
   ["values of any kind in a request in JSON", count(maxValues)],
