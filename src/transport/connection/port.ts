@@ -63,6 +63,15 @@ const maxStreamId = 2 ** 31 - 1;
 export const maxConcurrentStreams = 1000;
 
 /**
+ * How many streams clients may give up on one HTTP/2 connection: at once, and in each second after that.
+ * Node's own rate, 33 a second, ends the connections of proxies, with the calls of all of their clients.
+ */
+const resets = {
+  streamResetBurst: 10 * maxConcurrentStreams,
+  streamResetRate: maxConcurrentStreams,
+};
+
+/**
  * How much Node may hold for one HTTP/2 connection, in MB, before it refuses further streams. Each open
  * stream may have a slice of its answer there, of 16 KiB, and Node's own bookkeeping.
  */
@@ -123,7 +132,11 @@ export function createPort(options: PortOptions): Port {
   };
 
   const http2 = createHttp2Server(
-    { settings: { maxConcurrentStreams }, maxSessionMemory },
+    {
+      settings: { maxConcurrentStreams },
+      maxSessionMemory,
+      ...resets,
+    },
     tracked,
   );
   http2.on("session", (session) => {
