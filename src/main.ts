@@ -12,7 +12,7 @@ import { findPackageJSON } from "node:module";
 import { destination, pino } from "pino";
 import { createProcessShell } from "./cli/process-shell.ts";
 import { exitCodes, runProgram } from "./cli/program.ts";
-import type { ServeOptions } from "./cli/commands/serve.ts";
+import type { ServeOptions } from "./cli/serve-options.ts";
 
 import { type StartedServer, startServer } from "./start-server.ts";
 
