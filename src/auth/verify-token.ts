@@ -86,7 +86,12 @@ async function verifyWith(
     const problem = `its claim sub is not a text of 1 to ${maxNameLength} characters`;
     throw tokenInvalid(problem, "get one whose claim sub names its bearer");
   }
-  return { subject, expiresAt: exp * 1000 + clockSkewMs, claims: payload };
+  const expiresAt = exp * 1000 + clockSkewMs;
+  // The library counts whole seconds.
+  if (expiresAt <= now) {
+    throw credentialsExpired();
+  }
+  return { subject, expiresAt, claims: payload };
 }
 
 /** Raises what a token is refused with. What is said of claims is said of tokens with a good signature. */
