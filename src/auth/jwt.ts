@@ -36,6 +36,9 @@ export interface JwtOptions extends TokenRules {
   readonly now?: () => number;
 }
 
+/** A header, claims and a signature in base64url, and nothing that decoders would skip. */
+const compactForm = /^[\w-]+\.[\w-]+\.[\w-]+$/;
+
 /** Creates what tells callers by their tokens; a caller without one by its certificate. */
 export function createJwtAuthenticator(options: JwtOptions): Authenticate {
   const { keySource, rules, now = () => Date.now() } = options;
@@ -62,6 +65,9 @@ export function createJwtAuthenticator(options: JwtOptions): Authenticate {
         throw credentialsMissing("a token as `authorization: Bearer TOKEN`");
       }
       return certificatePrincipal(certificate, rules, now());
+    }
+    if (!compactForm.test(token)) {
+      throw tokenInvalid("it is not a signed JSON Web Token", "get one from the issuer");
     }
     if (rememberedFor !== keySource.keys) {
       rememberedFor = keySource.keys;

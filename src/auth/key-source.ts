@@ -29,7 +29,7 @@ export interface Notices {
 
 /** When a source looks for newer keys. */
 export interface KeySourceOptions extends FileWatchOptions {
-  /** The time from one fetch to the next that a token asks for, in ms. Default: 30 s. */
+  /** The time from one fetch to the next that a token asks for, in ms. Default: 10 s. */
   readonly cooldownMs?: number;
   /** The time from one fetch to the next that nobody asks for, in ms. Default: 5 min. */
   readonly refetchMs?: number;
@@ -78,7 +78,7 @@ async function openUrl(
   url: string,
   notices: Notices,
   {
-    cooldownMs = 30_000,
+    cooldownMs = 10_000,
     refetchMs = 5 * 60_000,
     timeoutMs = 5_000,
     now = () => performance.now(),

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { parseGrantsFile } from "../../src/auth/grants-file.ts";
+import { readPage } from "../support/markdown.ts";
 import type { Identity } from "../../src/auth/grant-rules.ts";
 
 const bearer = (claims: Record<string, unknown>): Identity => ({ kind: "token", claims });
@@ -65,6 +66,15 @@ rules:
     };
     const json = JSON.stringify({ rules: [rule] }, null, 2);
     expect(resources(json, bearer({ sub: "alice" }))).toEqual(["organizations/a"]);
+  });
+
+  test("may be the one of docs/server.md", () => {
+    const [block = ""] = /^ {4}rules:\n(?: {4}.*\n)+/m.exec(readPage("docs/server.md")) ?? [];
+    const text = block.replaceAll(/^ {4}/gm, "");
+    expect(resources(text, bearer({ groups: "mesh-admins" }))).toEqual(["organizations/acme"]);
+    expect(resources(text, holder("CN=ci,O=Acme"))).toEqual(["organizations/acme"]);
+    const sub = "system:serviceaccount:mesh:deployer";
+    expect(resources(text, bearer({ sub }))).toEqual(["organizations/acme/tenants/red"]);
   });
 
   test("may have no rules", () => {

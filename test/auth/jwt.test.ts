@@ -1,4 +1,5 @@
-import { createHmac, createPublicKey, type JsonWebKey } from "node:crypto";
+import { createHmac, createPublicKey } from "node:crypto";
+import fc from "fast-check";
 import { exportSPKI, generateKeyPair, SignJWT } from "jose";
 import { beforeAll, describe, expect, test } from "vitest";
 import { may, type Principal } from "../../src/catalog/access/principal.ts";
@@ -238,7 +239,7 @@ describe("credentials that prove nothing", () => {
     const { publicKey } = await generateKeyPair("RS256", { extractable: true });
     const rsa = await makeKey("rsa", "RS256");
     const how = await authenticatorOf({ keys: [rsa] });
-    const pem = createPublicKey({ key: rsa.publicJwk as JsonWebKey, format: "jwk" });
+    const pem = createPublicKey({ key: rsa.publicJwk, format: "jwk" });
     for (const secret of [
       pem.export({ type: "spki", format: "pem" }).toString(),
       JSON.stringify(rsa.publicJwk),
@@ -262,6 +263,7 @@ describe("credentials that prove nothing", () => {
 
   test.each([
     ["", "nothing"],
+    ["a.b c.d", "a space"],
     ["x", "a letter"],
     ["..", "dots"],
     ["a.b.c", "no JSON"],
@@ -299,6 +301,40 @@ describe("credentials that prove nothing", () => {
   });
 });
 
+test("whatever is done to a token, it is refused, or says what it said before", async () => {
+  const grants = [{ resource: red, permissions: ["READ"] }];
+  const tokens = await Promise.all([
+    sign(key, { "wasmext.grants": grants }),
+    sign(await makeKey("one"), { sub: "mallory" }),
+    sign(key, { sub: "mallory", aud: "other" }),
+  ]);
+  const pieces = tokens.flatMap((token) => token.split("."));
+  const part = fc.oneof(fc.constantFrom(...pieces), fc.base64String(), fc.string());
+  const changed = fc
+    .record({
+      parts: fc.array(part, { maxLength: 4 }),
+      at: fc.nat(),
+      put: fc.oneof(fc.constant(""), fc.string({ maxLength: 3 })),
+    })
+    .map(({ parts, at, put }) => {
+      const token = parts.length < 3 ? tokens[0] : parts.join(".");
+      const index = at % (token.length + 1);
+      return token.slice(0, index) + put + token.slice(index + put.length);
+    });
+  await fc.assert(
+    fc.asyncProperty(changed, async (token) => {
+      try {
+        const principal = await call(token);
+        expect(principal).toMatchObject({ name: "alice", grants });
+      } catch (error) {
+        expect(error).toBeInstanceOf(CatalogError);
+        expect((error as CatalogError).refusal.kind).toBe("unauthenticated");
+      }
+    }),
+    { numRuns: 1_000 },
+  );
+});
+
 describe("verified tokens", () => {
   test("are verified once, by calls at the same time too", async () => {
     const source = await sourceOf(key);
@@ -307,7 +343,7 @@ describe("verified tokens", () => {
     source.keys = { ...source.keys, find: (...about) => (found++, find(...about)) };
     const counting = await authenticatorOf({ keys: [key], keySource: source });
     const token = await sign(key);
-    const all = await Promise.all(Array.from({ length: 50 }, () => counting(bearing(token))));
+    const all = await Promise.all(Array.from({ length: 50 }, () => call(token, counting)));
     expect(new Set(all).size).toBe(1);
     await counting(bearing(token));
     expect(found).toBe(1);
@@ -473,11 +509,13 @@ describe("the claims of identity providers", () => {
   ] as const)("%s", async (_name, algorithm, claims, header, claim, value) => {
     const own = await makeKey("idp", algorithm);
     // Several providers say nothing of the algorithm, and list keys for encryption too.
-    const { alg: _alg, ...bare } = own.publicJwk;
+    const bare = Object.fromEntries(
+      Object.entries(own.publicJwk).filter(([name]) => name !== "alg"),
+    );
     const others = [{ ...own.publicJwk, kid: "enc", use: "enc", alg: "RSA-OAEP" }, { kty: "oct" }];
     const text = JSON.stringify({ keys: [bare, ...others] });
     const keySource = { ...(await sourceOf(own)), keys: await parseKeySet(text) };
-    const token = await sign(own, { iat: now, exp: now + hour, ...claims }, header as object);
+    const token = await sign(own, { iat: now, exp: now + hour, ...claims }, header);
     const how = (rules: Parameters<typeof indexRules>[0]): Promise<Authenticate> =>
       authenticatorOf({ keys: [own], keySource, rules: createLiveRules(indexRules(rules)) });
     const principal = await call(token, await how(everyone(claim, value)));

@@ -1,9 +1,11 @@
 import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { createLiveRules } from "../../src/auth/grant-rules.ts";
+import { createJwtAuthenticator } from "../../src/auth/jwt.ts";
 import { type KeySource, openKeySource } from "../../src/auth/key-source.ts";
 import { folderOf } from "../support/cli.ts";
-import { keySetOf, makeKey, serveKeySet } from "../support/issuer.ts";
+import { audience, issuer, keySetOf, makeKey, serveKeySet, sign } from "../support/issuer.ts";
 import { until } from "../support/stream.ts";
 
 const [one, two] = [await makeKey("one"), await makeKey("two")];
@@ -38,6 +40,32 @@ test("a url is fetched once, and again for an unknown key, once in a cooldown", 
   expect(server.asked).toBe(2);
   expect([await has(source, "one"), await has(source, "two")]).toEqual([false, true]);
   source.close();
+});
+
+test("rotated keys verify the next token, and 10,000 tokens with unknown keys fetch once", async () => {
+  await using server = await serveKeySet(keySetOf(one));
+  let now = 0;
+  const keySource = await openKeySource(server.url, notices(), { now: () => now });
+  const authenticate = createJwtAuthenticator({
+    ...{ keySource, issuer, audiences: [audience], clockSkewMs: 0, rules: createLiveRules() },
+  });
+  const call = async (token: string) =>
+    authenticate({ header: (name) => (name === "x-tetrate-token" ? token : undefined) });
+  expect((await call(await sign(one))).name).toBe("alice");
+  server.answer = keySetOf(two);
+  now = 10_000;
+  expect((await call(await sign(two))).name).toBe("alice");
+  await expect(call(await sign(one))).rejects.toThrow("not signed with a key");
+  expect(server.asked).toBe(2);
+  const [, claims = ""] = (await sign(one)).split(".");
+  now = 20_000;
+  const calls = Array.from({ length: 10_000 }, async (_, index) => {
+    const header = Buffer.from(JSON.stringify({ alg: "ES256", kid: `k${index}` }));
+    await expect(call(`${header.toString("base64url")}.${claims}.AAAA`)).rejects.toThrow();
+  });
+  await Promise.all(calls);
+  expect(server.asked).toBe(3);
+  keySource.close();
 });
 
 test("a url is fetched from time to time, and keys that are the same stay the same", async () => {

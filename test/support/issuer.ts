@@ -7,7 +7,6 @@ import {
   exportJWK,
   generateKeyPair,
   type JWK,
-  type JWTHeaderParameters,
   type JWTPayload,
   SignJWT,
 } from "jose";
@@ -39,7 +38,7 @@ export function keySetOf(...keys: readonly IssuerKey[]): string {
 export function sign(
   { kid, algorithm, privateKey }: IssuerKey,
   claims: Readonly<Record<string, unknown>> = {},
-  header: Partial<JWTHeaderParameters> = {},
+  header: Readonly<Record<string, unknown>> = {},
 ): Promise<string> {
   const exp = Math.floor(Date.now() / 1000) + 3600;
   const payload = { iss: issuer, aud: audience, sub: "alice", exp, ...claims };

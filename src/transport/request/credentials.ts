@@ -52,9 +52,12 @@ function readCertificate(socket: TLSSocket): ClientCertificate | undefined {
 export function subjectOf({
   subject,
   subjectAltName,
-}: Pick<X509Certificate, "subject" | "subjectAltName">): string {
-  // Node has undefined for an empty subject, which its types do not say.
-  const lines = ((subject as string | undefined) ?? "").split("\n").filter((line) => line !== "");
+}: {
+  /** Undefined if it is empty, which the types of Node do not say. */
+  readonly subject: X509Certificate["subject"] | undefined;
+  readonly subjectAltName: X509Certificate["subjectAltName"];
+}): string {
+  const lines = (subject ?? "").split("\n").filter((line) => line !== "");
   return lines.length > 0
     ? lines
         .map((line) => line.split(" + ").reverse().join("+"))
