@@ -26,7 +26,7 @@ export class KeySetError extends Error {}
 
 /** Greatest key set, in bytes, and the most keys in one. */
 export const maxKeySetBytes = 1024 * 1024;
-const maxKeys = 100;
+export const maxKeys = 100;
 
 /** Shortest modulus of an RSA key, in bits. */
 const minRsaBits = 2048;

@@ -39,6 +39,9 @@ export interface KeySourceOptions extends FileWatchOptions {
   readonly now?: () => number;
 }
 
+/** How long the fetch of a key set may take, in ms. */
+export const fetchTimeoutMs = 5_000;
+
 /** Tells whether a text names keys by url. */
 export function isUrl(place: string): boolean {
   return /^https?:\/\//i.test(place);
@@ -80,7 +83,7 @@ async function openUrl(
   {
     cooldownMs = 10_000,
     refetchMs = 5 * 60_000,
-    timeoutMs = 5_000,
+    timeoutMs = fetchTimeoutMs,
     now = () => performance.now(),
   }: KeySourceOptions,
 ): Promise<KeySource> {
