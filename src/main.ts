@@ -5,7 +5,7 @@
  *
  *   cli/        the commands, each a file; they talk to a server as any client does
  *   yaml/       objects as documents
- *   server.ts   builds a server from catalog/, export/, journal/, rpc/ and transport/
+ *   server.ts   builds a server from auth/, catalog/, export/, journal/, rpc/ and transport/
  */
 import { readFileSync } from "node:fs";
 import { findPackageJSON } from "node:module";
