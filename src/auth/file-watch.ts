@@ -6,11 +6,11 @@ import { stat } from "node:fs/promises";
 
 /** What a watch of files goes by. */
 export interface FileWatchOptions {
-  /** The time between looks, in ms. Default: 250. */
+  /** The time between looks, in ms. Default: 200. */
   readonly intervalMs?: number;
 }
 
-const defaultIntervalMs = 250;
+const defaultIntervalMs = 200;
 
 /**
  * Calls back when any of some files has changed, once it has stayed the same for one interval: a file that
