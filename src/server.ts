@@ -60,6 +60,11 @@ export interface Server {
   /** Begins to serve. Rejects if the address cannot be had. */
   listen(): Promise<AddressInfo>;
   /**
+   * Takes other keys and certificates for new connections; those that are open stay. Raises if they are
+   * unusable, or if the server has no TLS.
+   */
+  setTls(tls: TlsOptions): void;
+  /**
    * Stops: accepts nothing more, answers what is under way, ends streams with UNAVAILABLE, and
    * resolves when all is done, within 8 s. Calling it again changes nothing.
    */
@@ -128,6 +133,9 @@ export function createServer(options: ServerOptions): Server {
   };
   return {
     listen: () => port.listen(options.port, options.host),
+    setTls: (tls) => {
+      port.setTls(tls);
+    },
     close() {
       closed ??= closeOnce();
       return closed;

@@ -111,7 +111,7 @@ export function credentialsExpired(): CatalogError {
   return new CatalogError({
     kind: "unauthenticated",
     reason: "CREDENTIALS_EXPIRED",
-    message: "the token has expired; get a new one and call again",
+    message: "the token, or the client certificate, has expired; get a new one and call again",
     metadata: {},
   });
 }

@@ -6,7 +6,7 @@ import { credentialsExpired, grantsChanged } from "../catalog/errors.ts";
 import type { Answer } from "./answer.ts";
 import { authorize } from "./authorize.ts";
 import { Interrupted } from "./interrupted.ts";
-import type { Call, StreamMethod, UnaryMethod } from "./method.ts";
+import type { Call, ConversationMethod, StreamMethod, UnaryMethod } from "./method.ts";
 import { timer } from "./timer.ts";
 
 /** Answers a call that has one answer. */
@@ -59,4 +59,30 @@ export async function* answerStream<Request, Response>(
     stop();
   }
   throw new Interrupted(signal.reason, {});
+}
+
+/**
+ * Answers each request of a stream, until the requests end or the credentials of the caller expire.
+ *
+ * @param requestsUntil - the requests, until a signal is aborted: then it raises the reason
+ */
+export async function* answerConversation<Request, Response>(
+  { handle }: ConversationMethod<Request, Response>,
+  requestsUntil: (signal: AbortSignal) => AsyncIterable<Request>,
+  call: Call,
+): AsyncGenerator<Answer<Response>> {
+  const expired = new AbortController();
+  const signal = AbortSignal.any([call.signal, expired.signal]);
+  const stopTimer = timer(call.principal.expiresAt - Date.now(), () => {
+    expired.abort(credentialsExpired());
+  });
+  signal.addEventListener("abort", stopTimer, { once: true });
+  try {
+    for await (const request of requestsUntil(signal)) {
+      yield handle(request, { ...call, signal });
+    }
+  } finally {
+    signal.removeEventListener("abort", stopTimer);
+    stopTimer();
+  }
 }

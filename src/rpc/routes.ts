@@ -3,7 +3,7 @@ import type { ConnectRouter, HandlerContext } from "@connectrpc/connect";
 import type { Principal } from "../catalog/access/principal.ts";
 import type { Answer } from "../methods/answer.ts";
 import type { Call, ConversationMethod, StreamMethod, UnaryMethod } from "../methods/method.ts";
-import { answerStream, answerUnary } from "../methods/answer-call.ts";
+import { answerConversation, answerStream, answerUnary } from "../methods/answer-call.ts";
 import type { MethodRow } from "../methods/table.ts";
 import { encodedMessage, isBinary } from "./encoded-message.ts";
 import { endedBy } from "./ended-by.ts";
@@ -48,14 +48,16 @@ function stream(method: StreamMethod<Message, Message>, environment: Environment
   };
 }
 
-function conversation({ handle }: ConversationMethod<Message, Message>, environment: Environment) {
+function conversation(method: ConversationMethod<Message, Message>, environment: Environment) {
   return async function* (
     requests: AsyncIterable<Message>,
     context: HandlerContext,
   ): AsyncGenerator<Message> {
     const call = callOf(context, environment);
-    for await (const request of endedBy(context.signal, requests)) {
-      yield written(handle(request, call), context);
+    const requestsUntil = (signal: AbortSignal): AsyncIterable<Message> =>
+      endedBy(signal, requests);
+    for await (const answer of answerConversation(method, requestsUntil, call)) {
+      yield written(answer, context);
     }
   };
 }
