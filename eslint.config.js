@@ -9,6 +9,7 @@ const layers = [
   "auth",
   "methods",
   "rpc",
+  "audit-log",
   "transport",
   "server",
   "in-memory",

@@ -1,6 +1,7 @@
 import { X509Certificate } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import type { Logger } from "pino";
+import { type AuditLog, openAuditLog } from "./audit-log/audit-log.ts";
 import { stampOf, watchFiles } from "./auth/file-watch.ts";
 import { messageOf } from "./auth/message-of.ts";
 import { type Authentication, openAuthentication } from "./auth/open.ts";
@@ -29,9 +30,11 @@ export async function startServer(options: ServeOptions, logger: Logger): Promis
   const stamp = await stampOf(tlsFiles);
   const tls = await readTls(options);
   const authentication = await openAuth(options, logger);
+  const audit = await openAudit(options, logger);
   const catalog = await openCatalog(createMemoryJournal());
   const server = buildServer(options, {
     catalog,
+    audit,
     tls,
     logger,
     ...(authentication !== undefined && { authenticate: authentication.authenticate }),
@@ -53,13 +56,14 @@ export async function startServer(options: ServeOptions, logger: Logger): Promis
       authentication?.close();
       await server.close();
       await catalog.journal.close();
+      await audit?.close();
     },
   };
 }
 
 function buildServer(
   options: ServeOptions,
-  parts: Pick<ServerOptions, "catalog" | "tls" | "logger" | "authenticate">,
+  parts: Pick<ServerOptions, "catalog" | "audit" | "tls" | "logger" | "authenticate">,
 ): Server {
   try {
     return createServer({
@@ -75,6 +79,20 @@ function buildServer(
       throw error;
     }
     throw new Failure(noPair(error));
+  }
+}
+
+async function openAudit(
+  { auditLog: path, auditSync: isSync = false }: ServeOptions,
+  logger: Logger,
+): Promise<AuditLog | undefined> {
+  if (path === undefined) {
+    return undefined;
+  }
+  try {
+    return await openAuditLog({ path, isSync, logger });
+  } catch (error) {
+    throw new Failure(`the audit log cannot be opened: ${messageOf(error)}`);
   }
 }
 

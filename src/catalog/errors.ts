@@ -186,6 +186,20 @@ export function journalClosed(): CatalogError {
   });
 }
 
+/** The audit log cannot be written, and nothing may be written without it. */
+export function auditFailed(done: { fqn: string; revision: bigint } | undefined): CatalogError {
+  const remedy = "make room for it, or see what keeps it from being written";
+  return new CatalogError({
+    kind: "unavailable",
+    reason: "AUDIT_LOG_FAILED",
+    message:
+      done === undefined
+        ? `the server accepts no writes while it cannot write its audit log; ${remedy}`
+        : `${done.fqn} has been written as revision ${done.revision}, and the server cannot write its audit log; ${remedy}, and do not repeat the write`,
+    metadata: done === undefined ? {} : { fqn: done.fqn, revision: String(done.revision) },
+  });
+}
+
 /** What runs at a target is more than one answer can hold. */
 export function chainTooLarge(target: string, maxBytes: number): CatalogError {
   return new CatalogError({

@@ -21,11 +21,13 @@ export interface ServeOptions {
   readonly grants?: string;
   readonly allowAnonymous?: boolean;
   readonly logLevel: string;
+  readonly auditLog?: string;
+  readonly auditSync?: boolean;
 }
 
 /** Tells what is wrong with options that are each right by themselves; undefined if nothing is. */
 export function problemOfOptions(options: ServeOptions): string | undefined {
-  const { auth, tlsCert, tlsKey, tlsClientCa, grants } = options;
+  const { auth, tlsCert, tlsKey, tlsClientCa, grants, auditLog, auditSync = false } = options;
   if ((tlsCert === undefined) !== (tlsKey === undefined)) {
     return "--tls-cert and --tls-key go together; set both or neither";
   }
@@ -34,6 +36,9 @@ export function problemOfOptions(options: ServeOptions): string | undefined {
   }
   if (grants !== undefined && auth === "none" && tlsClientCa === undefined) {
     return "--grants needs callers who are told apart; set --auth jwt or --tls-client-ca too";
+  }
+  if (auditSync && auditLog === undefined) {
+    return "--audit-sync needs --audit-log; set both or neither";
   }
   return auth === "jwt" ? problemOfJwt(options) : problemOfNone(options);
 }

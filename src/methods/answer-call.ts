@@ -1,16 +1,49 @@
 /*
- * How calls are answered: accepted, authorized, handled. Every front end goes through here, so none has a
- * rule of its own.
+ * How calls are answered: accepted, authorized, handled, and recorded if they write. Every front end goes
+ * through here, so none has a rule of its own.
  */
 import { credentialsExpired, grantsChanged } from "../catalog/errors.ts";
 import type { Answer } from "./answer.ts";
 import { authorize } from "./authorize.ts";
 import { Interrupted } from "./interrupted.ts";
-import type { Call, ConversationMethod, StreamMethod, UnaryMethod } from "./method.ts";
+import type { Access, Call, ConversationMethod, StreamMethod, UnaryMethod } from "./method.ts";
 import { timer } from "./timer.ts";
 
-/** Answers a call that has one answer. */
+/** Answers a call that has one answer. A write is answered when it has been recorded. */
 export async function answerUnary<Request, Response>(
+  method: UnaryMethod<Request, Response>,
+  request: Request,
+  call: Call,
+): Promise<Answer<Response>> {
+  const { audit, principal, origin } = call;
+  const fqn = writtenBy(method.access, request);
+  if (audit === undefined || fqn === undefined) {
+    return answerOf(method, request, call);
+  }
+  let revision: bigint | undefined;
+  let error: unknown;
+  const onCommit = (made: bigint): void => {
+    revision = made;
+  };
+  await audit.ready();
+  const answer = await answerOf(method, request, { ...call, onCommit }).catch((raised: unknown) => {
+    error = raised;
+  });
+  await audit.record({ principal, method: call.method, fqn, revision, error, origin });
+  if (answer === undefined) {
+    throw error;
+  }
+  return answer;
+}
+
+/** The fqn of what a request writes, as it was sent; undefined if the method only reads. */
+function writtenBy<Request>(access: Access<Request>, request: Request): string | undefined {
+  return typeof access === "string" || access.permission === "READ"
+    ? undefined
+    : (access.written ?? access.resource)(request);
+}
+
+async function answerOf<Request, Response>(
   { accept, access, handle }: UnaryMethod<Request, Response>,
   request: Request,
   call: Call,

@@ -7,10 +7,14 @@ import { answerConversation, answerStream, answerUnary } from "../methods/answer
 import type { MethodRow } from "../methods/table.ts";
 import { encodedMessage, isBinary } from "./encoded-message.ts";
 import { endedBy } from "./ended-by.ts";
+import { originKey } from "./origin.ts";
 import { principalKey } from "./principal.ts";
 
 /** What all calls have at hand. */
-export interface Environment extends Pick<Call, "reader" | "journal" | "bookmarkIntervalMs"> {
+export interface Environment extends Pick<
+  Call,
+  "reader" | "journal" | "bookmarkIntervalMs" | "audit"
+> {
   /** Who calls, where the context of a call does not say. */
   readonly principal?: Principal;
 }
@@ -67,7 +71,7 @@ function callOf({ method, signal, values }: HandlerContext, environment: Environ
   if (principal === undefined) {
     throw new Error(`nobody has said who calls ${method.name}`);
   }
-  return { ...environment, principal, method: method.name, signal };
+  return { ...environment, principal, method: method.name, signal, origin: values.get(originKey) };
 }
 
 function written(answer: Answer<Message>, context: HandlerContext): Message {

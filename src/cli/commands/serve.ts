@@ -115,6 +115,18 @@ export function serveCommand(run: (options: ServeOptions) => Promise<void>): Com
         .default("info")
         .choices(logLevels),
     )
+    .addOption(
+      option(
+        "--audit-log <file>",
+        "file to append a line to for each write, - for standard output",
+        "AUDIT_LOG",
+      ),
+    )
+    .addOption(
+      option("--audit-sync [boolean]", "answer a write when its line is on the disk", "AUDIT_SYNC")
+        .preset("true")
+        .argParser(trueOrFalse),
+    )
     .addHelpText("after", examples)
     .action(async (options: ServeOptions, command: Command) => {
       const problem = problemOfOptions(options);
