@@ -1,9 +1,9 @@
-import { Worker } from "node:worker_threads";
+import type { Worker } from "node:worker_threads";
 import type { HistoryLimits } from "../../catalog/state/history.ts";
 import { UnusableStore } from "../unusable-store.ts";
 import type { CommitRow, ObjectRow, StoredCatalog } from "./database.ts";
 import { unpack } from "./packed.ts";
-import type { Failed, Reply, Request } from "./thread.ts";
+import type { Failed, Replies, Reply, Request } from "./thread.ts";
 
 /** A file that is open in a thread of its own. */
 export interface Connection {
@@ -33,8 +33,8 @@ export class FailedCommit extends Error {
 /** How to open a file. */
 export interface ConnectionOptions {
   readonly limits: HistoryLimits;
-  /** The module that the thread runs. */
-  readonly worker: URL;
+  /** Starts the thread. */
+  readonly startThread: () => Worker;
   /** The thread has ended by itself: no more commits can be stored. */
   readonly onLost: () => void;
 }
@@ -42,15 +42,14 @@ export interface ConnectionOptions {
 /** Opens a file. Rejects with an UnusableStore if it cannot be used. */
 export async function connect(
   path: string,
-  { limits, worker, onLost }: ConnectionOptions,
+  { limits, startThread, onLost }: ConnectionOptions,
 ): Promise<Connection> {
-  // Options of this process, such as --input-type, are not for the thread.
-  const thread = new Worker(worker, { execArgv: [] });
+  const thread = startThread();
   let expected: ((reply: Reply) => void) | undefined;
   let lost: Failed | undefined;
   let isClosed = false;
   const lose = (detail: string): void => {
-    lost ??= { kind: "failed", problem: "the store has failed", detail, isUnusable: false };
+    lost ??= { hasFailed: true, problem: "the store has failed", detail, isUnusable: false };
     expected?.(lost);
   };
   thread.on("message", (reply: Reply) => {
@@ -70,9 +69,9 @@ export async function connect(
   });
 
   /** Asks for one thing; only one is asked for at a time. */
-  const ask = async <Kind extends Reply["kind"]>(
-    request: Request,
-  ): Promise<Extract<Reply, { kind: Kind }>> => {
+  const ask = async <Kind extends keyof Replies>(
+    request: Extract<Request, { kind: Kind }>,
+  ): Promise<Replies[Kind]> => {
     const { promise, resolve } = Promise.withResolvers<Reply>();
     expected = resolve;
     if (lost === undefined) {
@@ -82,35 +81,35 @@ export async function connect(
     }
     const reply = await promise;
     expected = undefined;
-    if (reply.kind === "failed") {
+    if ("hasFailed" in reply) {
       throw reply.isUnusable ? new UnusableStore(reply.problem) : new FailedCommit(reply);
     }
-    return reply as Extract<Reply, { kind: Kind }>;
+    return reply as Replies[Kind];
   };
   const end = async (): Promise<void> => {
     isClosed = true;
-    await ask<"done">({ kind: "close" }).catch(() => undefined);
+    await ask({ kind: "close" }).catch(() => undefined);
     await ended;
   };
 
   try {
-    const { catalog } = await ask<"opened">({ kind: "open", path, limits });
+    const { catalog } = await ask({ kind: "open", path, limits });
     return {
       catalog,
       async *objects() {
         yield* inAdvance(async () => {
-          const { chunk } = await ask<"objects">({ kind: "next-objects" });
+          const { chunk } = await ask({ kind: "next-objects" });
           return chunk && unpack<ObjectRow, "bytes">(chunk, "bytes");
         });
       },
       async *commits() {
         yield* inAdvance(async () => {
-          const { chunk } = await ask<"commits">({ kind: "next-commits" });
+          const { chunk } = await ask({ kind: "next-commits" });
           return chunk && unpack<CommitRow, "record">(chunk, "record");
         });
       },
       async append(commits) {
-        await ask<"done">({ kind: "append", commits });
+        await ask({ kind: "append", commits });
       },
       close: end,
     };
@@ -124,7 +123,7 @@ export async function connect(
 async function* inAdvance<Chunk>(
   next: () => Promise<Chunk | undefined>,
 ): AsyncGenerator<Chunk, void> {
-  for (let asked = next(); ; ) {
+  for (let asked = next(); ;) {
     const chunk = await asked;
     if (chunk === undefined) {
       return;

@@ -78,7 +78,7 @@ export function openDatabase(path: string, limits: HistoryLimits): Database {
   try {
     database = new DatabaseSync(path, { timeout: busyMs });
     prepareFile(database, path);
-    return createDatabase(database, limits);
+    return createDatabase(database, path, limits);
   } catch (error) {
     closeQuietly(database);
     throw unusable(path, error);
@@ -144,11 +144,12 @@ function checkPages(database: DatabaseSync, path: string): void {
   const [problem] = database.prepare("PRAGMA quick_check(1)").all();
   const text = String(problem?.["quick_check"] ?? "ok");
   if (text !== "ok") {
-    throw damagedFile(path, text);
+    // The first line names the database.
+    throw damagedFile(path, text.split("\n").at(-1) ?? "");
   }
 }
 
-function createDatabase(database: DatabaseSync, limits: HistoryLimits): Database {
+function createDatabase(database: DatabaseSync, path: string, limits: HistoryLimits): Database {
   const select = (sql: string) => {
     const statement = database.prepare(sql);
     statement.setReadBigInts(true);
@@ -166,13 +167,16 @@ function createDatabase(database: DatabaseSync, limits: HistoryLimits): Database
   const prune = database.prepare("DELETE FROM commits WHERE revision < ?");
 
   const bounds = createHistoryBounds(limits);
-  for (const row of select("SELECT revision, time, weight FROM commits ORDER BY revision").iterate()) {
+  for (const row of select(
+    "SELECT revision, time, weight FROM commits ORDER BY revision",
+  ).iterate()) {
     bounds.add(row as unknown as { revision: bigint; time: bigint; weight: bigint });
   }
-  const { incarnation, revision } = select("SELECT incarnation, revision FROM catalog").get() as {
-    incarnation: string;
-    revision: bigint;
-  };
+  const [row] = select("SELECT incarnation, revision FROM catalog").all();
+  if (row === undefined) {
+    throw damagedFile(path, "the row of its catalog is missing");
+  }
+  const { incarnation, revision } = row as unknown as StoredCatalog;
 
   const carryOut = ({ kind, fqn, object }: Change): void => {
     switch (kind) {
@@ -206,7 +210,10 @@ function createDatabase(database: DatabaseSync, limits: HistoryLimits): Database
         database
           .prepare("SELECT revision, time, weight, record FROM commits ORDER BY revision")
           .iterate(),
-        (row) => ({ ...(row as unknown as CommitRow), revision: BigInt(row["revision"] as number) }),
+        (row) => ({
+          ...(row as unknown as CommitRow),
+          revision: BigInt(row["revision"] as number),
+        }),
         ({ record }) => record.byteLength,
       ),
     append(commits) {

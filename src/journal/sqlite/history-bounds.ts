@@ -65,9 +65,7 @@ export function createHistoryBounds({
       for (; next < end - 1; next++) {
         const oldest = at(next);
         const isTooMuch =
-          end - next > maxCommits ||
-          weight > maxWeight ||
-          Number(oldest?.time ?? 0) < oldestTime;
+          end - next > maxCommits || weight > maxWeight || Number(oldest?.time ?? 0) < oldestTime;
         if (!isTooMuch) {
           break;
         }

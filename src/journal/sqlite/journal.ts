@@ -2,6 +2,7 @@
  * A journal on a SQLite file. Reads are answered by the store in memory; the file holds the objects, and
  * the latest commits for watches that go on after a restart.
  */
+import { Worker } from "node:worker_threads";
 import { commitNotStored, journalClosed } from "../../catalog/errors.ts";
 import type { Change } from "../../catalog/state/commit.ts";
 import { type HistoryLimits, weighCommit } from "../../catalog/state/history.ts";
@@ -25,15 +26,16 @@ export interface SqliteJournalOptions {
   readonly now?: () => number;
   /** Is told when commits cannot be stored, and when they can be again. */
   readonly onProblem?: (problem: string | undefined) => void;
-  /** The module that uses the file, in a thread of its own. */
-  readonly worker?: URL;
+  /** Starts the thread that uses the file. */
+  readonly startThread?: () => Worker;
 }
 
-// Sources run as they are, and compiled ones beside each other.
-const ownWorker = new URL(
-  import.meta.url.endsWith(".ts") ? "./worker.ts" : "./worker.js",
-  import.meta.url,
-);
+/** Starts the thread of worker.ts, or of what it was compiled to. */
+function startOwnThread(): Worker {
+  const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
+  // Options of this process are not for the thread.
+  return new Worker(new URL(`./worker.${extension}`, import.meta.url), { execArgv: [] });
+}
 
 /**
  * Creates a journal on a file. A write is answered when the disk has it.
@@ -48,7 +50,7 @@ export function createSqliteJournal(
     history: limits,
     now = Date.now,
     onProblem = () => undefined,
-    worker = ownWorker,
+    startThread = startOwnThread,
   }: SqliteJournalOptions = {},
 ): Journal {
   const readiness = createReadiness();
@@ -82,7 +84,7 @@ export function createSqliteJournal(
     async open(sink) {
       const file = await connect(path, {
         limits: { ...defaultHistory, ...limits },
-        worker,
+        startThread,
         onLost: () => {
           readiness.set(false);
         },
@@ -125,12 +127,7 @@ function rowOf(recorded: RecordedCommit): CommitRow {
 }
 
 /** Brings a store to what a file holds. */
-async function load(
-  path: string,
-  file: Connection,
-  sink: Sink,
-  now: () => number,
-): Promise<void> {
+async function load(path: string, file: Connection, sink: Sink, now: () => number): Promise<void> {
   const { revision, incarnation, floor } = file.catalog;
   const changes: Change[] = [];
   for await (const rows of file.objects()) {

@@ -20,11 +20,7 @@ export function pack<Row extends object, Field extends keyof Row>(
     end += part.byteLength;
     ends[index] = end;
   }
-  const others = rows.map((row) => {
-    const { [field]: _, ...other } = row;
-    return other;
-  });
-  return { rows: others, bytes, ends };
+  return { rows: rows.map((row) => ({ ...row, [field]: undefined })), bytes, ends };
 }
 
 /** Unpacks rows, each with bytes of its own, so that none keeps the memory of its neighbours. */

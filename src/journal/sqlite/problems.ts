@@ -8,6 +8,8 @@ import { formatVersion } from "./schema.ts";
 
 /** The primary result codes of SQLite that have a text of their own. */
 const codes = {
+  /** Among others, a table or a column that does not exist. */
+  error: 1,
   permission: 3,
   busy: 5,
   readOnly: 8,
@@ -52,6 +54,7 @@ function openProblem(error: unknown): string {
       return "cannot be opened, because the disk is full; make room";
     case codes.ioError:
       return `cannot be opened, because the disk fails: ${detail}; check the disk and its free space`;
+    case codes.error:
     case codes.corrupt:
       return damaged(detail);
     case codes.notADatabase:
@@ -98,10 +101,11 @@ export function checkPath(path: string): void {
     throw new UnusableStore(`${path} is ${what}; name a file in --store sqlite:PATH`);
   }
   const folder = dirname(path);
-  if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() !== true) {
-    throw new UnusableStore(
-      `${path} cannot be created: the folder ${folder} does not exist; create it first`,
-    );
+  const found = statSync(folder, { throwIfNoEntry: false });
+  if (found?.isDirectory() !== true) {
+    const problem =
+      found === undefined ? "does not exist; create it first" : "is not a folder; name another one";
+    throw new UnusableStore(`${path} cannot be created: ${folder} ${problem}`);
   }
 }
 

@@ -77,9 +77,7 @@ export function migrate(database: DatabaseSync, version: number, now: number): v
       .prepare("INSERT INTO catalog (id, incarnation, created, revision) VALUES (1, '', ?, 0)")
       .run(now);
   }
-  database
-    .prepare("UPDATE catalog SET incarnation = ? WHERE incarnation = ''")
-    .run(randomUUID());
+  database.prepare("UPDATE catalog SET incarnation = ? WHERE incarnation = ''").run(randomUUID());
   database.exec(`PRAGMA application_id = ${applicationId}; PRAGMA user_version = ${formatVersion}`);
 }
 

@@ -18,18 +18,26 @@ export type Request =
   | { readonly kind: "append"; readonly commits: readonly CommitRow[] }
   | { readonly kind: "close" };
 
-/** What the thread answers. */
-export type Reply =
-  | { readonly kind: "opened"; readonly catalog: StoredCatalog }
-  /** Undefined when all have been read. */
-  | { readonly kind: "objects"; readonly chunk: Packed<ObjectRow, "bytes"> | undefined }
-  | { readonly kind: "commits"; readonly chunk: Packed<CommitRow, "record"> | undefined }
-  | { readonly kind: "done" }
-  | Failed;
+/** What the thread answers to each, unless it fails. */
+export interface Replies {
+  readonly open: { readonly catalog: StoredCatalog };
+  /** Without a chunk when all have been read. */
+  readonly "next-objects": { readonly chunk: Packed<ObjectRow, "bytes"> | undefined };
+  readonly "next-commits": { readonly chunk: Packed<CommitRow, "record"> | undefined };
+  readonly append: Done;
+  readonly close: Done;
+}
+
+interface Done {
+  readonly isDone: true;
+}
+
+/** Any answer. */
+export type Reply = Replies[keyof Replies] | Failed;
 
 /** What was asked for has failed. */
 export interface Failed {
-  readonly kind: "failed";
+  readonly hasFailed: true;
   /** For people. */
   readonly problem: string;
   /** What SQLite says. */
@@ -57,23 +65,23 @@ export function serveDatabase(
     switch (request.kind) {
       case "open":
         database = openDatabase(request.path, request.limits);
-        return { kind: "opened", catalog: database.catalog };
+        return { catalog: database.catalog };
       case "next-objects": {
         objects ??= opened().objects()[Symbol.iterator]();
         const { value } = objects.next() as { value?: readonly ObjectRow[] };
-        return { kind: "objects", chunk: value && pack(value, "bytes") };
+        return { chunk: value && pack(value, "bytes") };
       }
       case "next-commits": {
         commits ??= opened().commits()[Symbol.iterator]();
         const { value } = commits.next() as { value?: readonly CommitRow[] };
-        return { kind: "commits", chunk: value && pack(value, "record") };
+        return { chunk: value && pack(value, "record") };
       }
       case "append":
         opened().append(request.commits);
-        return { kind: "done" };
+        return { isDone: true };
       case "close":
         database?.close();
-        return { kind: "done" };
+        return { isDone: true };
     }
   };
   port.on("message", (request: Request) => {
@@ -96,7 +104,7 @@ function failed(error: unknown): Failed {
   const detail = error instanceof Error ? error.message : String(error);
   const isUnusable = error instanceof UnusableStore;
   return {
-    kind: "failed",
+    hasFailed: true,
     problem: isUnusable ? detail : describeProblem(error),
     detail,
     isUnusable,
