@@ -1,7 +1,7 @@
 /*
  * What SQLite's errors mean to people.
  */
-import { statSync } from "node:fs";
+import { accessSync, constants, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { UnusableStore } from "../unusable-store.ts";
 import { formatVersion } from "./schema.ts";
@@ -62,7 +62,7 @@ function openProblem(error: unknown): string {
     case codes.readOnly:
     case codes.permission:
     case codes.cannotOpen:
-      return "cannot be written; the server needs to write the file and its folder";
+      return "cannot be written: the server needs to write the file and its folder";
     default:
       return `cannot be opened: ${detail}`;
   }
@@ -106,6 +106,16 @@ export function checkPath(path: string): void {
     const problem =
       found === undefined ? "does not exist; create it first" : "is not a folder; name another one";
     throw new UnusableStore(`${path} cannot be created: ${folder} ${problem}`);
+  }
+  // SQLite opens what it may not write for reading, and fails later.
+  for (const needed of file === undefined ? [folder] : [folder, path]) {
+    try {
+      accessSync(needed, constants.W_OK);
+    } catch {
+      throw new UnusableStore(
+        `${path} cannot be written: ${needed} is read-only for this user; the server needs to write the file and its folder`,
+      );
+    }
   }
 }
 
