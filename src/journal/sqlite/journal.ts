@@ -6,7 +6,7 @@ import { Worker } from "node:worker_threads";
 import { commitNotStored, journalClosed } from "../../catalog/errors.ts";
 import type { Change } from "../../catalog/state/commit.ts";
 import { type HistoryLimits, weighCommit } from "../../catalog/state/history.ts";
-import { stateAfter } from "../../catalog/state/state.ts";
+import { stateAfter } from "../../catalog/state/state-after.ts";
 import { inTurns } from "../../catalog/state/turns.ts";
 import { defaultHistory, type RestoredCommit, type Sink } from "../../catalog/store.ts";
 import { createGroupCommit, type GroupCommit } from "../group-commit.ts";
@@ -132,7 +132,9 @@ async function load(path: string, file: Connection, sink: Sink, now: () => numbe
   const changes: Change[] = [];
   for await (const rows of file.objects()) {
     for (const row of rows) {
-      changes.push(readRow(path, `${row.kind} ${row.fqn}`, () => putOf(row)));
+      changes.push(
+        readRow(path, `${row.kind} ${row.fqn}`, () => putOf({ ...row, bytes: row.bytes.slice() })),
+      );
     }
   }
   const state = await inTurns(stateAfter(revision, changes), sink.turns);

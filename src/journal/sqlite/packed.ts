@@ -23,7 +23,7 @@ export function pack<Row extends object, Field extends keyof Row>(
   return { rows: rows.map((row) => ({ ...row, [field]: undefined })), bytes, ends };
 }
 
-/** Unpacks rows, each with bytes of its own, so that none keeps the memory of its neighbours. */
+/** Unpacks rows. The bytes of each are a part of the buffer: whoever keeps them makes a copy. */
 export function* unpack<Row extends object, Field extends keyof Row>(
   { rows, bytes, ends }: Packed<Row, Field>,
   field: Field,
@@ -31,7 +31,9 @@ export function* unpack<Row extends object, Field extends keyof Row>(
   let begin = 0;
   for (const [index, row] of rows.entries()) {
     const end = ends[index] ?? begin;
-    yield { ...row, [field]: bytes.slice(begin, end) } as unknown as Row;
+    const unpacked = row as Row;
+    unpacked[field] = bytes.subarray(begin, end) as Row[Field];
+    yield unpacked;
     begin = end;
   }
 }
