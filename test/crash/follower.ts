@@ -94,13 +94,17 @@ export function createFollower(): Follower {
 
 /** No set attaches what is not there, or what its tenant may not use: no cascade is there by half. */
 export function expectSound({ extensions, attachmentSets }: Replica): void {
+  const unsound: string[] = [];
   for (const { fqn: target, extension } of attachmentSets.values()) {
     const tenant = target.split("/workspaces/")[0] ?? "";
     for (const { fqn } of extension) {
       const allowedIn = extensions.get(fqn)?.allowedIn;
-      expect(allowedIn?.length === 0 || allowedIn?.includes(tenant)).toBe(true);
+      if (allowedIn?.length !== 0 && allowedIn?.includes(tenant) !== true) {
+        unsound.push(`${target} attaches ${fqn}`);
+      }
     }
   }
+  expect(unsound).toEqual([]);
 }
 
 /** What a server holds now. */
