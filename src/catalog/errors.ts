@@ -154,7 +154,7 @@ export function commitNotStored(problem: string): CatalogError {
   return new CatalogError({
     kind: "unavailable",
     reason: "COMMIT_NOT_STORED",
-    message: `the write could not be stored: ${problem}; nothing has changed, try again later`,
+    message: `the write could not be stored: ${problem}; try again later`,
     metadata: {},
   });
 }
