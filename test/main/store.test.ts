@@ -1,4 +1,4 @@
-/* `wasmext serve --store`, as a process. */
+/* `wasmext serve --store`, as a process. Some tests start several, one after the other. */
 import {
   chmodSync,
   existsSync,
@@ -13,9 +13,11 @@ import { join } from "node:path";
 import { getuid } from "node:process";
 import { createClient } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { WasmExtensions } from "../../gen/tetrateio/api/tsb/extension/v2/wasm_service_pb.ts";
 import { type RunningProcess, startProcess } from "../support/process.ts";
+
+vi.setConfig({ testTimeout: 60_000 });
 
 const parent = "organizations/acme";
 let folder: string;
