@@ -21,20 +21,15 @@ export interface ServerProcess {
  * Starts `wasmext serve` of a checkout: by default of this one.
  *
  * @param nodeOptions - options of Node, such as the greatest size of its heap
+ * @param options - more options of `wasmext serve`
  */
 export async function startServerProcess(
   root = thisCheckout,
   nodeOptions: readonly string[] = [],
+  options: readonly string[] = [],
 ): Promise<ServerProcess> {
-  const args = [
-    ...nodeOptions,
-    `${root}/src/main.ts`,
-    "serve",
-    "--port",
-    "0",
-    "--log-level",
-    "silent",
-  ];
+  const serve = ["serve", "--port", "0", "--log-level", "silent", ...options];
+  const args = [...nodeOptions, `${root}/src/main.ts`, ...serve];
   const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
   const status = (name: string): number => {
     try {

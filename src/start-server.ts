@@ -5,8 +5,10 @@ import { type AuditLog, openAuditLog } from "./audit-log/audit-log.ts";
 import { stampOf, watchFiles } from "./auth/file-watch.ts";
 import { messageOf } from "./auth/message-of.ts";
 import { type Authentication, openAuthentication } from "./auth/open.ts";
-import { openCatalog } from "./journal/catalog.ts";
-import { createMemoryJournal } from "./journal/memory.ts";
+import { type Catalog, openCatalog } from "./journal/catalog.ts";
+import { createJournal } from "./journal/create-journal.ts";
+import { parseStoreOption } from "./journal/store-option.ts";
+import { UnusableStore } from "./journal/unusable-store.ts";
 import { createServer, type Server, type ServerOptions } from "./server.ts";
 import type { TlsOptions } from "./transport/connection/port.ts";
 import { Failure } from "./cli/failure.ts";
@@ -26,12 +28,36 @@ export interface StartedServer {
  * cannot be had.
  */
 export async function startServer(options: ServeOptions, logger: Logger): Promise<StartedServer> {
+  /** What to close, in the order in which it was opened. */
+  const opened: (() => unknown)[] = [];
+  const close = async (): Promise<void> => {
+    for (const closeOne of opened.splice(0).reverse()) {
+      await closeOne();
+    }
+  };
+  try {
+    return { url: await open(options, logger, opened), close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** Opens everything that a server needs, and begins to serve. Returns its url. */
+async function open(
+  options: ServeOptions,
+  logger: Logger,
+  opened: (() => unknown)[],
+): Promise<string> {
   const tlsFiles = tlsFilesOf(options);
   const stamp = await stampOf(tlsFiles);
   const tls = await readTls(options);
   const authentication = await openAuth(options, logger);
+  opened.push(() => authentication?.close());
   const audit = await openAudit(options, logger);
-  const catalog = await openCatalog(createMemoryJournal());
+  opened.push(() => audit?.close());
+  const catalog = await openStore(options, logger);
+  opened.push(() => catalog.journal.close());
   const server = buildServer(options, {
     catalog,
     audit,
@@ -40,25 +66,32 @@ export async function startServer(options: ServeOptions, logger: Logger): Promis
     ...(authentication !== undefined && { authenticate: authentication.authenticate }),
   });
   const { port } = await listen(server, options);
-  const stopWatching =
-    tls === undefined
-      ? () => undefined
-      : watchFiles(tlsFiles, stamp, () => reloadTls(server, options, logger));
+  opened.push(() => server.close());
+  if (tls !== undefined) {
+    opened.push(watchFiles(tlsFiles, stamp, () => reloadTls(server, options, logger)));
+  }
   for (const warning of warningsOf(options)) {
     logger.warn(warning);
   }
-  const scheme = options.tlsCert === undefined ? "http" : "https";
+  const scheme = tls === undefined ? "http" : "https";
   const host = options.host.includes(":") ? `[${options.host}]` : options.host;
-  return {
-    url: `${scheme}://${host}:${port}`,
-    async close() {
-      stopWatching();
-      authentication?.close();
-      await server.close();
-      await catalog.journal.close();
-      await audit?.close();
+  return `${scheme}://${host}:${port}`;
+}
+
+async function openStore({ store }: ServeOptions, logger: Logger): Promise<Catalog> {
+  const journal = createJournal(parseStoreOption(store), {
+    onProblem: (problem) => {
+      logger.error(`commits cannot be stored: ${problem}`);
     },
-  };
+    onRecovery: () => {
+      logger.info("commits are stored again");
+    },
+  });
+  try {
+    return await openCatalog(journal);
+  } catch (error) {
+    throw error instanceof UnusableStore ? new Failure(error.message) : error;
+  }
 }
 
 function buildServer(

@@ -1,4 +1,5 @@
 /* What `wasmext serve` is asked for, and which of it does not go together. */
+import { parseStoreOption } from "../journal/store-option.ts";
 import { isLoopback } from "../transport/connection/loopback.ts";
 
 /** The options of `wasmext serve`, as commander hands them over. */
@@ -73,8 +74,18 @@ function problemOfNone(options: ServeOptions): string | undefined {
     : `${host} is not loopback, and there is no authentication; set --auth jwt or --tls-client-ca, or --allow-anonymous if everyone who reaches the port may read and write everything`;
 }
 
-/** Warnings about who can reach the server, and what can be read or changed on the way. */
+/** Warnings about what is lost with the process, who can reach the server, and what can be read on the way. */
 export function warningsOf(options: ServeOptions): string[] {
+  const { store } = options;
+  return parseStoreOption(store).kind === "memory"
+    ? [
+        "the catalog is in memory and is lost when the server stops; keep it in a file with --store sqlite:catalog.db",
+        ...warningsOfReach(options),
+      ]
+    : warningsOfReach(options);
+}
+
+function warningsOfReach(options: ServeOptions): string[] {
   const { host, auth, tlsCert, tlsClientCa, jwks = "" } = options;
   const warnings: string[] = [];
   if (/^http:/i.test(jwks) && !isLoopback(new URL(jwks).hostname)) {

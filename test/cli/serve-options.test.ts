@@ -57,13 +57,14 @@ describe("wasmext serve", () => {
 
 describe("warnings", () => {
   const options: ServeOptions = {
-    ...{ host: "0.0.0.0", port: 0, store: "memory", maxMessageBytes: 1, logLevel: "info" },
+    ...{ host: "0.0.0.0", port: 0, store: "sqlite:catalog.db", maxMessageBytes: 1, logLevel: "info" },
     ...{ allowOrigin: [], allowHost: [], auth: "none", clockSkew: 30 },
   };
 
   test.each<[Partial<ServeOptions>, string[]]>([
     [{}, ["anyone who reaches the port can read and write everything"]],
     [{ host: "127.0.0.1" }, []],
+    [{ host: "127.0.0.1", store: "memory" }, ["lost when the server stops"]],
     [{ auth: "jwt", jwks: "keys.json" }, ["there is no TLS"]],
     [{ auth: "jwt", jwks: "keys.json", tlsCert: "x", tlsKey: "x" }, []],
     [{ tlsCert: "x", tlsKey: "x", tlsClientCa: "x" }, []],

@@ -1,5 +1,6 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import { wholeNumber } from "../whole-number.ts";
+import { parseStoreOption } from "../../journal/store-option.ts";
 import { problemOfOptions, type ServeOptions } from "../serve-options.ts";
 
 const logLevels = ["trace", "debug", "info", "warn", "error", "fatal", "silent"];
@@ -27,11 +28,11 @@ export function serveCommand(run: (options: ServeOptions) => Promise<void>): Com
     .addOption(
       option(
         "--store <store>",
-        "where commits are stored: memory (lost when the process ends)",
+        "where commits are stored: memory (lost when the process ends), or sqlite:PATH (a file)",
         "STORE",
       )
         .default("memory")
-        .choices(["memory"]),
+        .argParser(store),
     )
     .addOption(
       option(
@@ -142,6 +143,7 @@ Each option can be set in the environment too, as the variable shown with it.
 
 Examples:
   wasmext serve
+  wasmext serve --store sqlite:catalog.db
   wasmext serve --port 9000 --allow-origin https://console.example.com
   WASMEXT_LOG_LEVEL=debug wasmext serve --tls-cert server.crt --tls-key server.key
   wasmext serve --auth jwt --jwks https://id.example.com/keys --issuer https://id.example.com \\
@@ -154,6 +156,15 @@ function option(flags: string, description: string, variable: string): Option {
 function nonEmpty(text: string): string {
   if (text === "") {
     throw new InvalidArgumentError("It has to be a name or an address; 0.0.0.0 is all of IPv4.");
+  }
+  return text;
+}
+
+function store(text: string): string {
+  try {
+    parseStoreOption(text);
+  } catch (error) {
+    throw new InvalidArgumentError((error as Error).message);
   }
   return text;
 }
