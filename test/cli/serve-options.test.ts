@@ -57,7 +57,13 @@ describe("wasmext serve", () => {
 
 describe("warnings", () => {
   const options: ServeOptions = {
-    ...{ host: "0.0.0.0", port: 0, store: "sqlite:catalog.db", maxMessageBytes: 1, logLevel: "info" },
+    ...{
+      host: "0.0.0.0",
+      port: 0,
+      store: "sqlite:catalog.db",
+      maxMessageBytes: 1,
+      logLevel: "info",
+    },
     ...{ allowOrigin: [], allowHost: [], auth: "none", clockSkew: 30 },
   };
 
