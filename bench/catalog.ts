@@ -57,7 +57,11 @@ for (const [name, row, answer] of [
   const ms = await measure(row);
   const smallMs = await measure(`${row}Small`);
   printRow(`${name}: ms in the large catalog`, ms, row === "get" ? 6 : 4);
-  printRow(`${name}: large to small`, ms.map((each, index) => each / (smallMs[index] ?? NaN)), 2);
+  printRow(
+    `${name}: large to small`,
+    ms.map((each, index) => each / (smallMs[index] ?? NaN)),
+    2,
+  );
   if (answer !== undefined) {
     printRow(`${name}: ms with the encoded answer`, await measure(answer), 4);
   }

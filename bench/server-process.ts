@@ -11,6 +11,8 @@ export interface ServerProcess {
   residentMegabytes(): number;
   /** The most memory that has been resident since the last call, in MB. */
   peakMegabytes(): number;
+  /** The time that the processor has worked for it, in s; NaN where the system does not tell. */
+  cpuSeconds(): number;
   stop(): Promise<void>;
 }
 
@@ -24,6 +26,16 @@ export async function startServerProcess(
     try {
       const text = readFileSync(`/proc/${child.pid ?? 0}/status`, "utf8");
       return Number(new RegExp(`${name}:\\s+(\\d+)`).exec(text)?.[1] ?? NaN) / 1024;
+    } catch {
+      return NaN;
+    }
+  };
+  const cpuSeconds = (): number => {
+    try {
+      const text = readFileSync(`/proc/${child.pid ?? 0}/stat`, "utf8");
+      // The fields after the name, which may hold spaces: the 12th and 13th are in hundredths of a second.
+      const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
+      return (Number(fields[11]) + Number(fields[12])) / 100;
     } catch {
       return NaN;
     }
@@ -44,6 +56,7 @@ export async function startServerProcess(
           }
           return peak;
         },
+        cpuSeconds,
         stop: async () => {
           child.kill("SIGTERM");
           await once(child, "exit");

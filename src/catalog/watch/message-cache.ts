@@ -30,16 +30,28 @@ const defaultMaxWeight = 16 * 1024 * 1024;
 const eventWeight = 300;
 
 interface Kept {
-  readonly message: WatchMessage | undefined;
+  readonly message: WatchMessage;
   readonly weight: number;
 }
+
+interface Latest {
+  readonly entry: HistoryEntry;
+  readonly incarnation: string;
+  /** The key of the message of each scope that has asked. */
+  readonly keys: Map<string, string>;
+  byTenant: ChangesByTenant | undefined;
+}
+
+/** The key of scopes that see nothing of a commit. */
+const nothingSeen = "";
 
 /** Creates an empty cache. */
 export function createMessageCache(maxWeight = defaultMaxWeight): MessageCache {
   /** The least recently used first. */
   const kept = new Map<string, Kept>();
   let weight = 0;
-  let sorted: { entry: HistoryEntry; byTenant: ChangesByTenant } | undefined;
+  /** What is known of the entry that was asked for last; its watchers ask one after the other. */
+  let latest: Latest | undefined;
 
   const keep = (key: string, each: Kept): void => {
     kept.set(key, each);
@@ -62,11 +74,26 @@ export function createMessageCache(maxWeight = defaultMaxWeight): MessageCache {
     return found;
   };
 
-  const byTenantOf = (entry: HistoryEntry): ChangesByTenant => {
-    if (sorted?.entry !== entry) {
-      sorted = { entry, byTenant: changesByTenant(entry) };
+  /** The message of a scope, made unless it is kept. */
+  const made = (of: Latest, scope: string): { key: string; message: WatchMessage } | undefined => {
+    const { entry, incarnation } = of;
+    const { revision } = entry;
+    const isLarge = entry.changes.length > maxScannedChanges;
+    const byTenant = isLarge ? (of.byTenant ??= changesByTenant(entry)) : undefined;
+    const seen = seenBy(entry, scope, byTenant);
+    if (seen.length === 0) {
+      return undefined;
     }
-    return sorted.byTenant;
+    // The view of a large commit is not compared: the watchers of one scope share a message.
+    const view = isLarge ? scope : seen.map(({ change, view }) => view + change.fqn).join(" ");
+    const key = `${incarnation} ${revision} ${view}`;
+    const shared = find(key);
+    if (shared !== undefined) {
+      return { key, message: shared.message };
+    }
+    const message = changeMessage(revision, incarnation, seen);
+    keep(key, { message, weight: seen.reduce(addWeight, 2 * key.length) });
+    return { key, message };
   };
 
   return {
@@ -74,25 +101,17 @@ export function createMessageCache(maxWeight = defaultMaxWeight): MessageCache {
       return kept.size;
     },
     messageOf(entry, scope, incarnation) {
-      const { revision } = entry;
-      const isLarge = entry.changes.length > maxScannedChanges;
-      // The view of a large commit is not compared: the watchers of one scope share a message.
-      const ofScope = isLarge ? find(`${incarnation} ${revision} ${scope}`) : undefined;
-      if (ofScope !== undefined) {
-        return ofScope.message;
+      if (latest?.entry !== entry || latest.incarnation !== incarnation) {
+        latest = { entry, incarnation, keys: new Map(), byTenant: undefined };
       }
-      const seen = seenBy(entry, scope, isLarge ? byTenantOf(entry) : undefined);
-      if (seen.length === 0) {
-        return undefined;
+      const { keys } = latest;
+      const known = keys.get(scope);
+      const found = known === undefined ? undefined : find(known);
+      if (known === nothingSeen || found !== undefined) {
+        return found?.message;
       }
-      const view = isLarge ? scope : seen.map(({ change, view }) => view + change.fqn).join(" ");
-      const key = `${incarnation} ${revision} ${view}`;
-      const shared = find(key);
-      if (shared !== undefined) {
-        return shared.message;
-      }
-      const message = changeMessage(revision, incarnation, seen);
-      keep(key, { message, weight: seen.reduce(addWeight, 2 * key.length) });
+      const { key, message } = made(latest, scope) ?? { key: nothingSeen, message: undefined };
+      keys.set(scope, key);
       return message;
     },
   };
