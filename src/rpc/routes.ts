@@ -4,6 +4,7 @@ import type { Answer } from "../methods/answer.ts";
 import type { Call, ConversationMethod, StreamMethod, UnaryMethod } from "../methods/method.ts";
 import type { MethodRow } from "../methods/table.ts";
 import { encodedMessage, isBinary } from "./encoded-message.ts";
+import { mapped } from "./mapped.ts";
 import { endedBy } from "./ended-by.ts";
 
 /** What all calls have at hand. */
@@ -37,12 +38,13 @@ function unary({ accept, handle }: UnaryMethod<Message, Message>, environment: E
 }
 
 function stream({ accept, handle }: StreamMethod<Message, Message>, environment: Environment) {
-  return async function* (request: Message, context: HandlerContext): AsyncGenerator<Message> {
-    for await (const answer of handle(accept(request), callOf(context, environment))) {
-      yield written(answer, context);
-    }
-    throw ConnectError.from(context.signal.reason);
-  };
+  return (request: Message, context: HandlerContext): AsyncIterable<Message> =>
+    mapped(handle(accept(request), callOf(context, environment)), {
+      message: (answer) => written(answer, context),
+      end: () => {
+        throw ConnectError.from(context.signal.reason);
+      },
+    });
 }
 
 function conversation({ handle }: ConversationMethod<Message, Message>, environment: Environment) {
