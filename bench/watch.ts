@@ -65,7 +65,7 @@ const envelopeBytes = 5;
  * Opens watches on ten connections that begin with the next commit. It reads envelopes alone, so that it is
  * not the client that is measured.
  */
-async function openWatches(url: string, startRevision: bigint, onMessage: () => void) {
+function openWatches(url: string, startRevision: bigint, onMessage: () => void): () => void {
   const message = toBinary(
     WatchRequestSchema,
     create(WatchRequestSchema, { parent, startRevision }),
@@ -73,7 +73,7 @@ async function openWatches(url: string, startRevision: bigint, onMessage: () => 
   const request = Buffer.concat([Buffer.alloc(envelopeBytes), message]);
   request.writeUInt32BE(message.byteLength, 1);
   const sessions = Array.from({ length: 10 }, () => connect(url));
-  const open = Array.from({ length: readers }, async (_, index) => {
+  for (let index = 0; index < readers; index++) {
     const stream = sessions[index % sessions.length]?.request({
       ":method": "POST",
       ":path": `/${WatchService.typeName}/Watch`,
@@ -95,8 +95,7 @@ async function openWatches(url: string, startRevision: bigint, onMessage: () => 
       unread = bytes;
     });
     stream?.end(request);
-  });
-  await Promise.all(open);
+  }
   return () => {
     sessions.forEach((session) => {
       session.destroy();
@@ -110,7 +109,7 @@ async function fanOut(server: ServerProcess, times: number): Promise<readonly [n
   let delivered = 0;
   const all = Promise.withResolvers<undefined>();
   const ready = Promise.withResolvers<undefined>();
-  const close = await openWatches(server.url, nextRevision(server), () => {
+  const close = openWatches(server.url, nextRevision(server), () => {
     delivered++;
     if (delivered === readers) {
       ready.resolve(undefined);

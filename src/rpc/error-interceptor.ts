@@ -1,6 +1,6 @@
 import { Code, ConnectError, type Interceptor } from "@connectrpc/connect";
+import { mapped } from "../methods/mapped.ts";
 import { type CallReport, callReportKey } from "./call-report.ts";
-import { mapped } from "./mapped.ts";
 import { toRpcError } from "./to-rpc-error.ts";
 
 /** Turns whatever a service raises into an RPC error with details, and reports it. Goes outermost. */

@@ -1,10 +1,10 @@
 import type { Message } from "@bufbuild/protobuf";
 import { ConnectError, type ConnectRouter, type HandlerContext } from "@connectrpc/connect";
 import type { Answer } from "../methods/answer.ts";
+import { mapped } from "../methods/mapped.ts";
 import type { Call, ConversationMethod, StreamMethod, UnaryMethod } from "../methods/method.ts";
 import type { MethodRow } from "../methods/table.ts";
 import { encodedMessage, isBinary } from "./encoded-message.ts";
-import { mapped } from "./mapped.ts";
 import { endedBy } from "./ended-by.ts";
 
 /** What all calls have at hand. */
@@ -33,14 +33,14 @@ function implementationOf(row: MethodRow, environment: Environment): unknown {
 function unary({ accept, handle }: UnaryMethod<Message, Message>, environment: Environment) {
   return async (request: Message, context: HandlerContext): Promise<Message> => {
     const answer = await handle(accept(request), callOf(context, environment));
-    return written(answer, context);
+    return writerFor(context)(answer);
   };
 }
 
 function stream({ accept, handle }: StreamMethod<Message, Message>, environment: Environment) {
   return (request: Message, context: HandlerContext): AsyncIterable<Message> =>
     mapped(handle(accept(request), callOf(context, environment)), {
-      message: (answer) => written(answer, context),
+      message: writerFor(context),
       end: () => {
         throw ConnectError.from(context.signal.reason);
       },
@@ -53,8 +53,9 @@ function conversation({ handle }: ConversationMethod<Message, Message>, environm
     context: HandlerContext,
   ): AsyncGenerator<Message> {
     const call = callOf(context, environment);
+    const written = writerFor(context);
     for await (const request of endedBy(context.signal, requests)) {
-      yield written(handle(request, call), context);
+      yield written(handle(request, call));
     }
   };
 }
@@ -66,8 +67,10 @@ function callOf({ method, signal }: HandlerContext, environment: Environment): C
   return { ...environment, principal: anonymous, method: method.name, signal };
 }
 
-function written(answer: Answer<Message>, context: HandlerContext): Message {
+/** How the answers of a call become messages. */
+function writerFor(context: HandlerContext): (answer: Answer<Message>) => Message {
+  const { output } = context.method;
   return isBinary(context)
-    ? encodedMessage(context.method.output, answer.bytes())
-    : answer.message();
+    ? (answer) => encodedMessage(output, answer.bytes())
+    : (answer) => answer.message();
 }
