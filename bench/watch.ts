@@ -2,25 +2,28 @@
  * What watchers cost: memory after many commits with readers that do not read, against the same commits
  * without any; and deliveries to readers that do, against unary calls.
  *
- * Servers are processes of their own. `node bench/watch.ts FOLDER` measures the server of another checkout
- * as well, in turn with that of this one.
+ * Deliveries are those of servers in processes of their own. `node --expose-gc bench/watch.ts FOLDER` measures
+ * the server of another checkout as well, in turn with that of this one; the last two lines are then ratios
+ * of each round, which hold also while the machine is busy with something else.
  */
 import { connect } from "node:http2";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { createClient } from "@connectrpc/connect";
 import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
+import { pino } from "pino";
 import { WasmExtensions } from "../gen/tetrateio/api/tsb/extension/v2/wasm_service_pb.ts";
 import { WatchRequestSchema, WatchService } from "../gen/wasmext/v1/watch_service_pb.ts";
+import { createServer } from "../src/server.ts";
 import { openStalledWatch } from "../test/support/stalled-watch.ts";
-import { median, print } from "./measure.ts";
+import { median, megabytes, print } from "./measure.ts";
 import { type ServerProcess, startServerProcess } from "./server-process.ts";
 
 const parent = "organizations/acme";
-const rounds = 5;
+const rounds = 9;
 const readers = 200;
-const commits = 100;
+const commits = 60;
 
-function clientOf({ url }: ServerProcess) {
+function clientOf(url: string) {
   const sessionManager = new Http2SessionManager(url);
   const transport = createGrpcTransport({ baseUrl: url, sessionManager });
   const extensions = createClient(WasmExtensions, transport);
@@ -44,18 +47,24 @@ function clientOf({ url }: ServerProcess) {
   };
 }
 
-/** MB that stay resident after commits, with some readers that do not read. */
-async function residentAfter(root: string, stalled: number): Promise<number> {
-  const server = await startServerProcess(root);
-  const client = clientOf(server);
-  for (let index = 0; index < stalled; index++) {
-    await openStalledWatch(server.url, parent);
-  }
-  const before = server.residentMegabytes();
-  await client.commit(3_000, "x".repeat(8 * 1024));
-  const after = server.residentMegabytes();
+/** MiB of heap that commits leave behind in a server of this process, with some readers that do not read. */
+async function heapAfter(times: number, stalled: number): Promise<number> {
+  const server = createServer({
+    host: "127.0.0.1",
+    port: 0,
+    allowedOrigins: [],
+    maxMessageBytes: 4 * 1024 * 1024,
+    logger: pino({ level: "silent" }),
+  });
+  const { port } = await server.listen();
+  const url = `http://127.0.0.1:${port}`;
+  const client = clientOf(url);
+  await Promise.all(Array.from({ length: stalled }, () => openStalledWatch(url, parent)));
+  const before = megabytes();
+  await client.commit(times, "x".repeat(8 * 1024));
+  const after = megabytes();
   client.close();
-  await server.stop();
+  await server.close();
   return after - before;
 }
 
@@ -105,7 +114,7 @@ function openWatches(url: string, startRevision: bigint, onMessage: () => void):
 
 /** Deliveries a second, and the µs of the server's processor that each takes. */
 async function fanOut(server: ServerProcess, times: number): Promise<readonly [number, number]> {
-  const client = clientOf(server);
+  const client = clientOf(server.url);
   let delivered = 0;
   const all = Promise.withResolvers<undefined>();
   const ready = Promise.withResolvers<undefined>();
@@ -144,14 +153,13 @@ const here = new URL("..", import.meta.url).pathname;
 const roots = [here, ...process.argv.slice(2, 3)];
 const nameOf = (root: string): string => (root === here ? "" : ` (${root})`);
 
-for (const root of roots) {
-  const none = await residentAfter(root, 0);
-  const stalled = await residentAfter(root, 100);
-  const name = nameOf(root);
-  print(`MB after 3,000 commits of 8 KiB, nobody watching${name}`, none.toFixed(1));
-  print(`MB after the same, 100 readers that do not read${name}`, stalled.toFixed(1));
-  print("  ratio", (stalled / none).toFixed(2));
-}
+// What code and caches take is there after a first round.
+await heapAfter(500, 10);
+const none = await heapAfter(2_000, 0);
+const stalled = await heapAfter(2_000, 100);
+print("MiB after 2,000 commits of 8 KiB, nobody watching", none.toFixed(1));
+print("MiB after the same, 100 readers that do not read", stalled.toFixed(1));
+print("  ratio", (stalled / none).toFixed(2));
 
 const servers: ServerProcess[] = [];
 for (const root of roots) {
@@ -172,6 +180,13 @@ for (const [index, of] of figures.entries()) {
     `  µs of the server's processor each${name}`,
     median(of.map(([, each]) => each)).toFixed(1),
   );
+}
+const [ours, others] = figures;
+if (ours !== undefined && others !== undefined) {
+  const ratio = (of: 0 | 1): string =>
+    median(ours.map((each, index) => each[of] / (others[index]?.[of] ?? NaN))).toFixed(2);
+  print("  deliveries a second, to those of the other", ratio(0));
+  print("  µs of the processor, to those of the other", ratio(1));
 }
 for (const server of servers) {
   await server.stop();
