@@ -7,6 +7,7 @@ import type { Answer } from "./answer.ts";
 import { authorize } from "./authorize.ts";
 import { Interrupted } from "./interrupted.ts";
 import type { Access, Call, ConversationMethod, StreamMethod, UnaryMethod } from "./method.ts";
+import { mapped } from "./mapped.ts";
 import { timer } from "./timer.ts";
 
 /** Answers a call that has one answer. A write is answered when it has been recorded. */
@@ -57,11 +58,11 @@ async function answerOf<Request, Response>(
  * Answers a call that has a stream of answers. The stream ends when the caller may no longer have it: its
  * credentials expire, or its grants change.
  */
-export async function* answerStream<Request, Response>(
+export function answerStream<Request, Response>(
   { accept, access, handle }: StreamMethod<Request, Response>,
   request: Request,
   call: Call,
-): AsyncGenerator<Answer<Response>, never> {
+): AsyncIterable<Answer<Response>> {
   const { principal, reader } = call;
   const accepted = accept(request);
   authorize(access, accepted, principal, reader.state);
@@ -79,19 +80,18 @@ export async function* answerStream<Request, Response>(
   const stopTimer = timer(principal.expiresAt - Date.now(), () => {
     ending.abort(credentialsExpired());
   });
-  // A generator that waits for a slow reader is not resumed when the reader goes.
+  // The signal of a call is aborted at its end, however it ends.
   signal.addEventListener("abort", stop, { once: true });
   function stop(): void {
     leave();
     stopTimer();
   }
-  try {
-    yield* handle(accepted, { ...call, signal });
-  } finally {
-    signal.removeEventListener("abort", stop);
-    stop();
-  }
-  throw new Interrupted(signal.reason, {});
+  return mapped(handle(accepted, { ...call, signal }), {
+    message: (answer) => answer,
+    end: () => {
+      throw new Interrupted(signal.reason, {});
+    },
+  });
 }
 
 /**

@@ -2,6 +2,7 @@ import type { Message } from "@bufbuild/protobuf";
 import type { ConnectRouter, HandlerContext } from "@connectrpc/connect";
 import type { Principal } from "../catalog/access/principal.ts";
 import type { Answer } from "../methods/answer.ts";
+import { mapped } from "../methods/mapped.ts";
 import type { Call, ConversationMethod, StreamMethod, UnaryMethod } from "../methods/method.ts";
 import { answerConversation, answerStream, answerUnary } from "../methods/answer-call.ts";
 import type { MethodRow } from "../methods/table.ts";
@@ -40,16 +41,17 @@ function implementationOf(row: MethodRow, environment: Environment): unknown {
 }
 
 function unary(method: UnaryMethod<Message, Message>, environment: Environment) {
-  return async (request: Message, context: HandlerContext): Promise<Message> =>
-    written(await answerUnary(method, request, callOf(context, environment)), context);
+  return async (request: Message, context: HandlerContext): Promise<Message> => {
+    const answer = await answerUnary(method, request, callOf(context, environment));
+    return writerFor(context)(answer);
+  };
 }
 
 function stream(method: StreamMethod<Message, Message>, environment: Environment) {
-  return async function* (request: Message, context: HandlerContext): AsyncGenerator<Message> {
-    for await (const answer of answerStream(method, request, callOf(context, environment))) {
-      yield written(answer, context);
-    }
-  };
+  return (request: Message, context: HandlerContext): AsyncIterable<Message> =>
+    mapped(answerStream(method, request, callOf(context, environment)), {
+      message: writerFor(context),
+    });
 }
 
 function conversation(method: ConversationMethod<Message, Message>, environment: Environment) {
@@ -60,8 +62,9 @@ function conversation(method: ConversationMethod<Message, Message>, environment:
     const call = callOf(context, environment);
     const requestsUntil = (signal: AbortSignal): AsyncIterable<Message> =>
       endedBy(signal, requests);
+    const written = writerFor(context);
     for await (const answer of answerConversation(method, requestsUntil, call)) {
-      yield written(answer, context);
+      yield written(answer);
     }
   };
 }
@@ -74,8 +77,10 @@ function callOf({ method, signal, values }: HandlerContext, environment: Environ
   return { ...environment, principal, method: method.name, signal, origin: values.get(originKey) };
 }
 
-function written(answer: Answer<Message>, context: HandlerContext): Message {
+/** How the answers of a call become messages. */
+function writerFor(context: HandlerContext): (answer: Answer<Message>) => Message {
+  const { output } = context.method;
   return isBinary(context)
-    ? encodedMessage(context.method.output, answer.bytes())
-    : answer.message();
+    ? (answer) => encodedMessage(output, answer.bytes())
+    : (answer) => answer.message();
 }
