@@ -186,6 +186,16 @@ export function journalClosed(): CatalogError {
   });
 }
 
+/** The commit could not be stored. */
+export function commitNotStored(problem: string): CatalogError {
+  return new CatalogError({
+    kind: "unavailable",
+    reason: "COMMIT_NOT_STORED",
+    message: `the write could not be stored: ${problem}; nothing has changed, try again later`,
+    metadata: {},
+  });
+}
+
 /** What runs at a target is more than one answer can hold. */
 export function chainTooLarge(target: string, maxBytes: number): CatalogError {
   return new CatalogError({

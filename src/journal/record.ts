@@ -99,18 +99,19 @@ function changeRecord(change: Change): Omit<ChangeRecord, "$typeName" | "$unknow
 
 const nothing = new Uint8Array();
 
+/** The change as it was. Its object has bytes of its own, and does not keep the record. */
 function changeOf({ kind, fqn, object: bytes }: ChangeRecord, present: State): Change {
   switch (kind) {
     case Kind.PUT_EXTENSION: {
       const extension = shared(findExtension(present, fqn), bytes);
       return extension === undefined
-        ? putOf({ kind: "extension", fqn, bytes })
+        ? putOf({ kind: "extension", fqn, bytes: bytes.slice() })
         : { kind: "put-extension", fqn, extension };
     }
     case Kind.PUT_ATTACHMENTS: {
       const attachmentSet = shared(findAttachments(present, fqn), bytes);
       return attachmentSet === undefined
-        ? putOf({ kind: "attachment-set", fqn, bytes })
+        ? putOf({ kind: "attachment-set", fqn, bytes: bytes.slice() })
         : { kind: "put-attachments", fqn, attachmentSet };
     }
     case Kind.DELETE_EXTENSION:
