@@ -25,10 +25,15 @@ export interface RecordedCommit {
 }
 
 /** Encodes a commit without its revision, which is where it is stored. */
-export function encodeCommit({ commit, replaced }: RecordedCommit): Uint8Array {
+export function encodeCommit(recorded: RecordedCommit): Uint8Array {
+  return toBinary(CommitSchema, recordOf(recorded));
+}
+
+/** The message of a commit. */
+export function recordOf({ commit, replaced }: RecordedCommit): CommitRecord {
   const { organization, changes, metadata } = commit;
   const { time, author, reason, detached } = metadata;
-  const record = create(CommitSchema, {
+  return create(CommitSchema, {
     organization,
     time: timestampFromMs(time),
     author,
@@ -37,7 +42,6 @@ export function encodeCommit({ commit, replaced }: RecordedCommit): Uint8Array {
     detached: [...detached],
     replaced: [...replaced.values()],
   });
-  return toBinary(CommitSchema, record);
 }
 
 /**
@@ -48,7 +52,17 @@ export function encodeCommit({ commit, replaced }: RecordedCommit): Uint8Array {
  * @param present - a state to share objects with: most commits are of what is still there
  */
 export function decodeCommit(bytes: Uint8Array, revision: bigint, present: State): RecordedCommit {
-  const record = fromBinary(CommitSchema, bytes, binaryOptions);
+  return commitOf(fromBinary(CommitSchema, bytes, binaryOptions), revision, present);
+}
+
+/**
+ * The commit of a message.
+ *
+ * Raises an error if it is not of a commit.
+ *
+ * @param present - as in `decodeCommit`
+ */
+export function commitOf(record: CommitRecord, revision: bigint, present: State): RecordedCommit {
   const { organization, author, reason } = record;
   const changes = record.changes.map((change) => changeOf(change, present));
   const metadata = { time: timeOf(record), author, reason, detached: detachedOf(record) };
