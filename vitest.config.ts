@@ -75,15 +75,15 @@ export default defineConfig({
           testTimeout: 3_600_000,
         },
       },
-      // `npm run test:etcd`: needs etcd.
+      // `npm run test:etcd`: needs Debian's etcd-server.
       {
         test: {
           name: "etcd",
           include: ["test/etcd/**/*.test.ts"],
           deps,
-          // Some tests measure time, so they do not share the cores.
+          // The servers and nodes of a file take both cores.
           fileParallelism: false,
-          testTimeout: 120_000,
+          testTimeout: 60_000,
           hookTimeout: 60_000,
         },
       },
