@@ -116,8 +116,11 @@ export function createEtcdClient({ endpoints: origins, tls = {}, user }: EtcdAcc
     const endpoint = current();
     try {
       return await call(endpoint, await headersOf(endpoint));
-    } catch (raised) {
-      const error = ConnectError.from(raised);
+    } catch (error) {
+      if (!(error instanceof ConnectError)) {
+        // Of who receives, not of the endpoint.
+        throw error;
+      }
       if (isStaleToken(error)) {
         tokens.delete(endpoint);
       } else if (!signal.aborted && !isLasting(error)) {

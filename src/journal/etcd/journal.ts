@@ -174,7 +174,8 @@ export function createEtcdJournal({
       try {
         const { progress } = replica;
         const { promise: followed } = entry.followed;
-        const sending = { client, progress, followed, isFollowed: () => entry.isFollowed };
+        const isFollowed = () => entry.isFollowed;
+        const sending = { client, progress, followed, isFollowed, loads: () => replica.loads };
         if (await sendCommit(sending, requests, limited(signal, patienceMs))) {
           if (replica.pending(organization) !== undefined) {
             settleLater(replica, organization);

@@ -45,6 +45,8 @@ export interface ReplicaOptions {
 export interface Replica {
   readonly readiness: Readiness;
   readonly progress: Progress;
+  /** How often its store was loaded. */
+  readonly loads: number;
   /** The revision of the head of an organization; 0 if it has none. */
   head(organization: string): bigint;
   pending(organization: string): Pending | undefined;
@@ -63,6 +65,7 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
   const readiness = createReadiness();
   const progress = createProgress();
   let incarnation = "";
+  let loads = 0;
 
   const loadFrom = async (oldest: bigint, signal: AbortSignal): Promise<Position> => {
     const catalog = await openCatalogKey(client, keys, signal);
@@ -77,6 +80,7 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
           incarnation,
           floor: loaded.state.revision + 1n,
         });
+        loads++;
         progress.moveTo(revision);
         return { ...loaded, revision };
       } catch (error) {
@@ -217,6 +221,9 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
   return {
     readiness,
     progress,
+    get loads() {
+      return loads;
+    },
     head: (organization) => position.heads.get(organization) ?? 0n,
     pending: (organization) => position.pendings.get(organization),
     get pendings() {

@@ -20,6 +20,8 @@ export interface Sending {
   readonly followed: Promise<true>;
   /** Tells whether the store has reached the commit. */
   isFollowed(): boolean;
+  /** How often the store was loaded anew, which brings commits without their ids. */
+  loads(): number;
 }
 
 const retryMs = 50;
@@ -30,7 +32,7 @@ const retryMs = 50;
  * Rejects with a CatalogError if it could not be made; with that of an unknown outcome if it may have been.
  */
 export async function sendCommit(
-  { client, progress, followed, isFollowed }: Sending,
+  { client, progress, followed, isFollowed, loads }: Sending,
   { pieces, decisive }: CommitRequests,
   signal: AbortSignal,
 ): Promise<boolean> {
@@ -40,6 +42,7 @@ export async function sendCommit(
     });
   }
   let mayBeMade = false;
+  const loadsBefore = loads();
   while (!signal.aborted) {
     const answer = client.tryTxn(decisive, signal);
     try {
@@ -55,7 +58,13 @@ export async function sendCommit(
         result?.response.case === "responseRange" ? result.response.value.kvs[0] : undefined;
       const until = response.succeeded ? response.header?.revision : head?.modRevision;
       await progress.reached(until ?? 0n, signal);
-      return response.succeeded || isFollowed();
+      if (response.succeeded || isFollowed()) {
+        return true;
+      }
+      if (!mayBeMade || loads() === loadsBefore) {
+        return false;
+      }
+      break;
     } catch (raised) {
       const error = ConnectError.from(raised);
       if (isRefusal(error)) {
@@ -74,5 +83,6 @@ export async function sendCommit(
   if (isFollowed()) {
     return true;
   }
+  // Not even etcd can tell whether a commit was made that it has compacted.
   throw mayBeMade ? outcomeUnknown() : outOfTouch();
 }
