@@ -34,11 +34,11 @@ export interface ReplicaOptions {
   /** Within what time it has to be opened, in ms. */
   readonly openMs: number;
   /** A commit that this server has decided, by its id. */
-  own(id: string): RecordedCommit | undefined;
+  readonly own: (id: string) => RecordedCommit | undefined;
   /** The store has reached a commit. */
-  onCommit(id: string): void;
+  readonly onCommit: (id: string) => void;
   /** Is told when it loses touch, and why; undefined when it is in touch again. */
-  onProblem(problem: string | undefined): void;
+  readonly onProblem: (problem: string | undefined) => void;
 }
 
 /** A store that is kept at what etcd has. */
@@ -66,6 +66,14 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
   const progress = createProgress();
   let incarnation = "";
   let loads = 0;
+
+  let hasProblem = false;
+  const report = (problem: string | undefined): void => {
+    if (hasProblem !== (problem !== undefined)) {
+      hasProblem = problem !== undefined;
+      options.onProblem(problem);
+    }
+  };
 
   const loadFrom = async (oldest: bigint, signal: AbortSignal): Promise<Position> => {
     const catalog = await openCatalogKey(client, keys, signal);
@@ -131,7 +139,7 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
         await progress.reached(await latest(position, signal), signal);
         if (!signal.aborted) {
           readiness.set(true);
-          options.onProblem(undefined);
+          report(undefined);
           isOpen.resolve(undefined);
         }
       } catch (error) {
@@ -182,7 +190,7 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
         continue;
       }
       readiness.set(false);
-      options.onProblem(problem instanceof Error ? problem.message : String(problem));
+      report(problem instanceof Error ? problem.message : "the watch has ended");
       // What cannot be applied is read anew, too.
       outdated = asOutdated(problem) ?? outdated;
       retryMs = performance.now() - startedAt > maxRetryMs * 5 ? firstRetryMs : retryMs;
