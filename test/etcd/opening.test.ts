@@ -1,10 +1,14 @@
 /* What is wrong with an etcd when a server starts on it, users, certificates, and several catalogs. */
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { createStore } from "../../src/catalog/store.ts";
 import { createEtcdJournal, type EtcdJournalOptions } from "../../src/journal/etcd/journal.ts";
 import { UnusableStore } from "../../src/journal/unusable-store.ts";
 import { createInMemory } from "../support/in-memory.ts";
 import { storedExtensions } from "../support/stored.ts";
+import { cert, key } from "../support/tls.testdata.ts";
 import { freshPrefix } from "./medium.ts";
 import { type Etcd, startEtcd } from "./support/etcd.ts";
 
@@ -120,4 +124,20 @@ test("writes as a user, and says so when etcd refuses it", async () => {
   expect(await problemOf({ endpoints, user: wrong })).toContain("--store-password-file");
   expect(await problemOf({ endpoints })).toContain("--store-user");
   expect(await problemOf({ endpoints, user, prefix: "elsewhere/" })).toContain("--store-prefix");
+});
+
+test("talks TLS with a certificate of its own, and not without", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "wasmext-tls-"));
+  const files = { ca: join(folder, "ca"), cert: join(folder, "cert"), key: join(folder, "key") };
+  // The certificate is its own authority.
+  await writeFile(files.ca, cert);
+  await writeFile(files.cert, cert);
+  await writeFile(files.key, key);
+  await using guarded = await startEtcd({ tls: files });
+  const tls = { ca: Buffer.from(cert), cert: Buffer.from(cert), key: Buffer.from(key) };
+  await using catalog = await openCatalog({ endpoints: guarded.urls, tls });
+  await catalog.create("a");
+  await problemOf({ endpoints: guarded.urls, openMs: 500 });
+  await problemOf({ endpoints: guarded.urls, tls: { ca: tls.ca }, openMs: 500 });
+  await rm(folder, { recursive: true });
 });

@@ -174,7 +174,6 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
   const run = async (): Promise<void> => {
     let retryMs = firstRetryMs;
     while (!closing.signal.aborted) {
-      const startedAt = performance.now();
       let problem: unknown;
       if (outdated === undefined) {
         problem = await followOnce();
@@ -189,11 +188,12 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
         outdated = undefined;
         continue;
       }
+      // Nodes that let themselves be followed are not spared.
+      retryMs = readiness.isReady ? firstRetryMs : retryMs;
       readiness.set(false);
       report(problem instanceof Error ? problem.message : "the watch has ended");
       // What cannot be applied is read anew, too.
       outdated = asOutdated(problem) ?? outdated;
-      retryMs = performance.now() - startedAt > maxRetryMs * 5 ? firstRetryMs : retryMs;
       await delay(retryMs * (0.5 + Math.random()), undefined, { signal: closing.signal }).catch(
         () => undefined,
       );
