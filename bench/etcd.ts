@@ -101,8 +101,8 @@ print("a write seen on another server, median ms", median(servers).toFixed(2));
 print("  ratio to etcd itself", (median(servers) / bare).toFixed(2));
 
 const filling = await open();
-for (let from = rounds; from < count; from += 1_000) {
-  const size = Math.min(1_000, count - from);
+for (let from = rounds; from < count; from += 90) {
+  const size = Math.min(90, count - from);
   const plans = Array.from({ length: size }, (_, index) => creation(from + index));
   await filling.journal.write(composed(plans));
 }

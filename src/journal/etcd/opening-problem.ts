@@ -11,16 +11,16 @@ export function openingProblem(error: unknown, { endpoints, user }: EtcdAccess):
   const where = `etcd at ${endpoints.join(", ")}`;
   const { code, rawMessage } = ConnectError.from(error);
   const message = rawMessage.replace(/^etcdserver: /, "");
-  if (message.includes('authentication failed')) {
+  if (message.includes("authentication failed")) {
     return unusable(
       `${where} refused the user ${user?.name ?? ""}: ${message}; check --store-user and --store-password-file`,
       error,
     );
   }
-  if (message.includes('authentication is not enabled')) {
+  if (message.includes("authentication is not enabled")) {
     return unusable(`${where} has no users: ${message}; leave --store-user out`, error);
   }
-  if (message.includes('user name is empty')) {
+  if (message.includes("user name is empty")) {
     return unusable(`${where} wants a user: set --store-user and --store-password-file`, error);
   }
   if (code === Code.PermissionDenied) {
