@@ -100,7 +100,7 @@ test("a node that is not there does not matter while another one is", async () =
 
 test("writes as a user, and says so when etcd refuses it", async () => {
   await using guarded = await startEtcd({ flags: ["--auth-token-ttl", "1"] });
-  const { call } = guarded.admin;
+  const call = (path: string, body: unknown) => guarded.admin.call(path, body);
   const base64 = (text: string): string => Buffer.from(text).toString("base64");
   await call("auth/role/add", { name: "root" });
   await call("auth/user/add", { name: "root", password: "secret" });

@@ -31,7 +31,7 @@ export interface ReplicaOptions {
   readonly sink: Sink;
   /** How many of etcd's latest revisions are loaded one by one. */
   readonly historyRevisions: number;
-  /** Within what time it has to be opened, in ms. */
+  /** Within what time etcd has to bring something while the replica is opened, in ms. */
   readonly openMs: number;
   /** A commit that this server has decided, by its id. */
   readonly own: (id: string) => RecordedCommit | undefined;
@@ -128,6 +128,9 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
   const opening = AbortSignal.timeout(options.openMs);
   let position = await loadFrom(0n, opening);
   const isOpen = Promise.withResolvers<undefined>();
+  const limit = setTimeout(() => {
+    isOpen.reject(new Error("etcd does not let its keys be followed"));
+  }, options.openMs);
   let outdated: Outdated | undefined;
 
   /** Follows until something ends the watch; returns that. */
@@ -159,6 +162,7 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
               options.onCommit(id);
             }
             progress.moveTo(revision);
+            limit.refresh();
           },
         },
         position,
@@ -215,16 +219,13 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
     closing.abort();
     await running;
   };
-  const timer = setTimeout(() => {
-    isOpen.reject(new Error("etcd does not let its keys be followed"));
-  }, options.openMs);
   try {
     await isOpen.promise;
   } catch (error) {
     await close();
     throw error;
   } finally {
-    clearTimeout(timer);
+    clearTimeout(limit);
   }
   return {
     readiness,
