@@ -19,6 +19,7 @@ export default defineConfig({
             "test/conformance/**",
             "test/crash/**",
             "test/curl/**",
+            "test/etcd/**",
             "test/package/**",
           ],
           // No test changes what others share, so modules are loaded once a worker.
@@ -72,6 +73,18 @@ export default defineConfig({
           deps,
           // As many rounds as are asked for.
           testTimeout: 3_600_000,
+        },
+      },
+      // `npm run test:etcd`: needs Debian's etcd-server.
+      {
+        test: {
+          name: "etcd",
+          include: ["test/etcd/**/*.test.ts"],
+          deps,
+          // The servers and nodes of a file take both cores.
+          fileParallelism: false,
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
         },
       },
       // `npm run test:package`: needs the package registry.

@@ -6,7 +6,7 @@ import { stampOf, watchFiles } from "./auth/file-watch.ts";
 import { messageOf } from "./auth/message-of.ts";
 import { type Authentication, openAuthentication } from "./auth/open.ts";
 import { type Catalog, openCatalog } from "./journal/catalog.ts";
-import { createJournal } from "./journal/create-journal.ts";
+import { createJournal, type EtcdOptions } from "./journal/create-journal.ts";
 import { parseStoreOption } from "./journal/store-option.ts";
 import { UnusableStore } from "./journal/unusable-store.ts";
 import { createServer, type Server, type ServerOptions } from "./server.ts";
@@ -78,20 +78,49 @@ async function open(
   return `${scheme}://${host}:${port}`;
 }
 
-async function openStore({ store }: ServeOptions, logger: Logger): Promise<Catalog> {
-  const journal = createJournal(parseStoreOption(store), {
-    onProblem: (problem) => {
+async function openStore(options: ServeOptions, logger: Logger): Promise<Catalog> {
+  const observer = {
+    onProblem: (problem: string) => {
       logger.error(`commits cannot be stored: ${problem}`);
     },
     onRecovery: () => {
       logger.info("commits are stored again");
     },
-  });
+  };
+  const journal = createJournal(
+    parseStoreOption(options.store),
+    observer,
+    await etcdOptions(options),
+  );
   try {
     return await openCatalog(journal);
   } catch (error) {
     throw error instanceof UnusableStore ? new Failure(error.message) : error;
   }
+}
+
+async function etcdOptions(options: ServeOptions): Promise<EtcdOptions> {
+  const { storePrefix: prefix, storeUser: name, storePasswordFile } = options;
+  const read = async (file: string): Promise<Buffer> => {
+    try {
+      return await readFile(file);
+    } catch (error) {
+      throw new Failure(`a file of the store cannot be read: ${messageOf(error)}`);
+    }
+  };
+  const tls: Record<string, Buffer> = {};
+  const files = { ca: options.storeCa, cert: options.storeCert, key: options.storeKey };
+  for (const [key, file] of Object.entries(files)) {
+    if (file !== undefined) {
+      tls[key] = await read(file);
+    }
+  }
+  if (name === undefined || storePasswordFile === undefined) {
+    return { prefix, tls };
+  }
+  const password = (await read(storePasswordFile)).toString();
+  // Most editors end the last line.
+  return { prefix, tls, user: { name, password: password.replace(/\r?\n$/, "") } };
 }
 
 function buildServer(

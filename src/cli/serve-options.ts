@@ -7,6 +7,12 @@ export interface ServeOptions {
   readonly host: string;
   readonly port: number;
   readonly store: string;
+  readonly storePrefix: string;
+  readonly storeUser?: string;
+  readonly storePasswordFile?: string;
+  readonly storeCa?: string;
+  readonly storeCert?: string;
+  readonly storeKey?: string;
   readonly allowOrigin: readonly string[];
   readonly allowHost: readonly string[];
   readonly maxMessageBytes: number;
@@ -31,6 +37,12 @@ export function problemOfOptions(options: ServeOptions): string | undefined {
   const { auth, tlsCert, tlsKey, tlsClientCa, grants, auditLog, auditSync = false } = options;
   if ((tlsCert === undefined) !== (tlsKey === undefined)) {
     return "--tls-cert and --tls-key go together; set both or neither";
+  }
+  if ((options.storeCert === undefined) !== (options.storeKey === undefined)) {
+    return "--store-cert and --store-key go together; set both or neither";
+  }
+  if ((options.storeUser === undefined) !== (options.storePasswordFile === undefined)) {
+    return "--store-user and --store-password-file go together; set both or neither";
   }
   if (tlsClientCa !== undefined && tlsCert === undefined) {
     return "--tls-client-ca needs TLS; set --tls-cert and --tls-key too";

@@ -64,6 +64,21 @@ function encodePart(part: MessageInitShape<typeof CommitSchema>): Uint8Array {
   return toBinary(CommitSchema, create(CommitSchema, part));
 }
 
+/** The message of a commit. */
+export function recordOf({ commit, replaced }: RecordedCommit): CommitRecord {
+  const { organization, changes, metadata } = commit;
+  const { time, author, reason, detached } = metadata;
+  return create(CommitSchema, {
+    organization,
+    time: timestampFromMs(time),
+    author,
+    reason,
+    changes: changes.map(changeRecord),
+    detached: [...detached],
+    replaced: [...replaced.values()],
+  });
+}
+
 /**
  * Reads a commit that was encoded.
  *
@@ -72,7 +87,17 @@ function encodePart(part: MessageInitShape<typeof CommitSchema>): Uint8Array {
  * @param present - a state to share objects with: most commits are of what is still there
  */
 export function decodeCommit(bytes: Uint8Array, revision: bigint, present: State): RecordedCommit {
-  const record = fromBinary(CommitSchema, bytes, binaryOptions);
+  return commitOf(fromBinary(CommitSchema, bytes, binaryOptions), revision, present);
+}
+
+/**
+ * The commit of a message.
+ *
+ * Raises an error if it is not of a commit.
+ *
+ * @param present - as in `decodeCommit`
+ */
+export function commitOf(record: CommitRecord, revision: bigint, present: State): RecordedCommit {
   const { organization, author, reason } = record;
   const changes = record.changes.map((change) => changeOf(change, present));
   const metadata = { time: timeOf(record), author, reason, detached: detachedOf(record) };

@@ -61,6 +61,7 @@ describe("warnings", () => {
       host: "0.0.0.0",
       port: 0,
       store: "sqlite:catalog.db",
+      storePrefix: "wasmext/",
       maxMessageBytes: 1,
       logLevel: "info",
     },

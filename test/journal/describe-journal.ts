@@ -1,6 +1,6 @@
 /* What every journal promises; see src/journal/journal.ts. */
-import { everything } from "../../src/catalog/access/viewer.ts";
 import { anyone } from "../../src/catalog/access/principal.ts";
+import { everything } from "../../src/catalog/access/viewer.ts";
 import { create } from "@bufbuild/protobuf";
 import { describe, expect, test } from "vitest";
 import type { WasmExtension } from "../../gen/tetrateio/api/tsb/extension/v2/wasm_extension_pb.ts";

@@ -28,12 +28,30 @@ export function serveCommand(run: (options: ServeOptions) => Promise<void>): Com
     .addOption(
       option(
         "--store <store>",
-        "where commits are stored: memory (lost when the process ends), or sqlite:PATH (a file)",
+        "where commits are stored: memory (lost when the process ends), sqlite:PATH (a file), or etcd:URL[,URL...] (shared by several servers)",
         "STORE",
       )
         .default("memory")
         .argParser(store),
     )
+    .addOption(
+      option("--store-prefix <prefix>", "what the keys in etcd begin with", "STORE_PREFIX").default(
+        "wasmext/",
+      ),
+    )
+    .addOption(option("--store-user <name>", "user of etcd", "STORE_USER"))
+    .addOption(
+      option(
+        "--store-password-file <file>",
+        "file with the user's password",
+        "STORE_PASSWORD_FILE",
+      ),
+    )
+    .addOption(
+      option("--store-ca <file>", "authorities in PEM that etcd's certificate is of", "STORE_CA"),
+    )
+    .addOption(option("--store-cert <file>", "client certificate in PEM for etcd", "STORE_CERT"))
+    .addOption(option("--store-key <file>", "private key in PEM of --store-cert", "STORE_KEY"))
     .addOption(
       option(
         "--allow-origin <origin>",
