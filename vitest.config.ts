@@ -17,7 +17,9 @@ export default defineConfig({
             "test/browser/**",
             "test/clients-generated/**",
             "test/conformance/**",
+            "test/crash/**",
             "test/curl/**",
+            "test/etcd/**",
             "test/package/**",
           ],
           // No test changes what others share, so modules are loaded once a worker.
@@ -61,6 +63,28 @@ export default defineConfig({
           // Some cases measure time, so they do not share the cores.
           fileParallelism: false,
           testTimeout: 30_000,
+        },
+      },
+      // `npm run test:crash`: needs strace.
+      {
+        test: {
+          name: "crash",
+          include: ["test/crash/**/*.test.ts"],
+          deps,
+          // As many rounds as are asked for.
+          testTimeout: 3_600_000,
+        },
+      },
+      // `npm run test:etcd`: needs Debian's etcd-server.
+      {
+        test: {
+          name: "etcd",
+          include: ["test/etcd/**/*.test.ts"],
+          deps,
+          // The servers and nodes of a file take both cores.
+          fileParallelism: false,
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
         },
       },
       // `npm run test:package`: needs the package registry.

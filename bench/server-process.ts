@@ -14,6 +14,8 @@ export interface ServerProcess {
   readonly hasEnded: boolean;
   /** The most memory that has been resident since the last call, in MB. */
   peakMegabytes(): number;
+  /** The time that the processor has worked for it, in s; NaN where the system does not tell. */
+  cpuSeconds(): number;
   stop(): Promise<void>;
 }
 
@@ -21,25 +23,30 @@ export interface ServerProcess {
  * Starts `wasmext serve` of a checkout: by default of this one.
  *
  * @param nodeOptions - options of Node, such as the greatest size of its heap
+ * @param options - more options of `wasmext serve`
  */
 export async function startServerProcess(
   root = thisCheckout,
   nodeOptions: readonly string[] = [],
+  options: readonly string[] = [],
 ): Promise<ServerProcess> {
-  const args = [
-    ...nodeOptions,
-    `${root}/src/main.ts`,
-    "serve",
-    "--port",
-    "0",
-    "--log-level",
-    "silent",
-  ];
+  const serve = ["serve", "--port", "0", "--log-level", "silent", ...options];
+  const args = [...nodeOptions, `${root}/src/main.ts`, ...serve];
   const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
   const status = (name: string): number => {
     try {
       const text = readFileSync(`/proc/${child.pid ?? 0}/status`, "utf8");
       return Number(new RegExp(`${name}:\\s+(\\d+)`).exec(text)?.[1] ?? NaN) / 1024;
+    } catch {
+      return NaN;
+    }
+  };
+  const cpuSeconds = (): number => {
+    try {
+      const text = readFileSync(`/proc/${child.pid ?? 0}/stat`, "utf8");
+      // The fields after the name, which may hold spaces: the 12th and 13th are in hundredths of a second.
+      const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
+      return (Number(fields[11]) + Number(fields[12])) / 100;
     } catch {
       return NaN;
     }
@@ -63,6 +70,7 @@ export async function startServerProcess(
           }
           return peak;
         },
+        cpuSeconds,
         stop: async () => {
           if (child.exitCode === null && child.signalCode === null) {
             child.kill("SIGTERM");

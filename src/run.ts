@@ -4,14 +4,14 @@
  *
  *   cli/        the commands, each a file; they talk to a server as any client does
  *   yaml/       objects as documents
- *   server.ts   builds a server from catalog/, export/, journal/, rpc/ and transport/
+ *   server.ts   builds a server from auth/, catalog/, export/, journal/, rpc/ and transport/
  */
 import { readFileSync } from "node:fs";
 import { findPackageJSON } from "node:module";
 import { destination, pino } from "pino";
 import { createProcessShell } from "./cli/process-shell.ts";
 import { exitCodes, runProgram } from "./cli/program.ts";
-import type { ServeOptions } from "./cli/commands/serve.ts";
+import type { ServeOptions } from "./cli/serve-options.ts";
 import { type StartedServer, startServer } from "./start-server.ts";
 
 /** Within what time of a signal the process ends, in ms. */

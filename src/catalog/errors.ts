@@ -111,7 +111,7 @@ export function credentialsExpired(): CatalogError {
   return new CatalogError({
     kind: "unauthenticated",
     reason: "CREDENTIALS_EXPIRED",
-    message: "the token has expired; get a new one and call again",
+    message: "the token, or the client certificate, has expired; get a new one and call again",
     metadata: {},
   });
 }
@@ -183,6 +183,62 @@ export function journalClosed(): CatalogError {
     reason: "CATALOG_CLOSED",
     message: "the catalog does not accept writes while its server starts or stops; try again",
     metadata: {},
+  });
+}
+
+/** The audit log cannot be written, and nothing may be written without it. */
+export function auditFailed(done: { fqn: string; revision: bigint } | undefined): CatalogError {
+  const remedy = "make room for it, or see what keeps it from being written";
+  return new CatalogError({
+    kind: "unavailable",
+    reason: "AUDIT_LOG_FAILED",
+    message:
+      done === undefined
+        ? `the server accepts no writes while it cannot write its audit log; ${remedy}`
+        : `${done.fqn} has been written as revision ${done.revision}, and the server cannot write its audit log; ${remedy}, and do not repeat the write`,
+    metadata: done === undefined ? {} : { fqn: done.fqn, revision: String(done.revision) },
+  });
+}
+
+/** The commit could not be stored. */
+export function commitNotStored(problem: string): CatalogError {
+  return new CatalogError({
+    kind: "unavailable",
+    reason: "COMMIT_NOT_STORED",
+    message: `the write could not be stored: ${problem}; try again later`,
+    metadata: {},
+  });
+}
+
+/** The server has lost touch with the store that it shares with others; the write was not made. */
+export function outOfTouch(): CatalogError {
+  return new CatalogError({
+    kind: "unavailable",
+    reason: "STORE_UNREACHABLE",
+    message:
+      "the server has lost touch with its store; nothing has changed, try again later, or on another server",
+    metadata: {},
+  });
+}
+
+/** The store was lost after the commit had been sent to it. */
+export function outcomeUnknown(): CatalogError {
+  return new CatalogError({
+    kind: "unavailable",
+    reason: "OUTCOME_UNKNOWN",
+    message:
+      "the server has lost touch with its store during the write, which may have been made; read the object before you repeat it",
+    metadata: {},
+  });
+}
+
+/** Other servers write to the organization all the time. */
+export function overtaken(organization: string): CatalogError {
+  return new CatalogError({
+    kind: "conflict",
+    reason: "OVERTAKEN",
+    message: `writes of other servers to ${organization} came before this one each time; nothing has changed, try again`,
+    metadata: { organization },
   });
 }
 

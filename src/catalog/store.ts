@@ -4,16 +4,10 @@ import { createHistory, type History, type HistoryLimits, type Replaced } from "
 import { createNotifier, type Notifier } from "./state/notifier.ts";
 import type { Usability } from "./state/scope.ts";
 import { createSnapshots, type SnapshotLimits, type Snapshots } from "./state/snapshots.ts";
-import {
-  apply,
-  emptyState,
-  findExtension,
-  type Prepared,
-  type State,
-  targetsOf,
-} from "./state/state.ts";
+import { apply, emptyState, findExtension, type Prepared, type State } from "./state/state.ts";
 import { createPageTokens, type PageTokens } from "./reads/page-token.ts";
 import { createTurns, type Turns } from "./state/turns.ts";
+import { affectedChains } from "./watch/affected-chains.ts";
 import { createLatestChain, type LatestChain } from "./watch/latest-chain.ts";
 import { createMessageCache, type MessageCache } from "./watch/message-cache.ts";
 
@@ -42,7 +36,15 @@ export interface Restored {
   /** The oldest revision that a watch can begin with. */
   readonly floor: bigint;
   /** The commits from the floor on, in order. */
-  readonly history?: Iterable<{ readonly commit: Commit; readonly replaced: Replaced }>;
+  readonly history?: Iterable<RestoredCommit>;
+}
+
+/** A commit as a journal has stored it. */
+export interface RestoredCommit {
+  readonly commit: Commit;
+  readonly replaced: Replaced;
+  /** How long ago it was made. Default: 0. */
+  readonly ageMs?: number;
 }
 
 /** The side of a store for readers. */
@@ -140,8 +142,8 @@ export function createStore({
       for (const organization of [...state.organizations.keys(), ...commitNotifier.keys()]) {
         history.remember(organization);
       }
-      for (const { commit, replaced } of commits) {
-        history.record(commit, replaced);
+      for (const { commit, replaced, ageMs } of commits) {
+        history.record(commit, replaced, ageMs);
       }
       commitNotifier.notifyAll();
       chainNotifier.notifyAll();
@@ -156,10 +158,8 @@ export function createStore({
       present = apply(before, commit, prepared);
       history.record(commit, replacedBy(before, changes));
       commitNotifier.notify(organization);
-      if (chainNotifier.size > 0) {
-        for (const target of affectedTargets(present, changes)) {
-          chainNotifier.notify(target);
-        }
+      for (const target of affectedChains(present, changes, chainNotifier)) {
+        chainNotifier.notify(target);
       }
     },
   };
@@ -181,19 +181,4 @@ export function replacedBy(state: State, changes: readonly Change[]): Replaced {
     }
   }
   return replaced ?? nothingReplaced;
-}
-
-/** The targets whose chain a commit may change: those of its sets, and of its extensions. */
-function affectedTargets(state: State, changes: readonly Change[]): ReadonlySet<string> {
-  const targets = new Set<string>();
-  for (const { kind, fqn } of changes) {
-    if (kind === "put-attachments" || kind === "delete-attachments") {
-      targets.add(fqn);
-    } else {
-      for (const target of targetsOf(state, fqn)) {
-        targets.add(target);
-      }
-    }
-  }
-  return targets;
 }

@@ -2,7 +2,7 @@
  * Commits as journals store them. A record gives back the commit as it was, with the same bytes of each
  * object.
  */
-import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { create, fromBinary, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import { timestampFromMs, timestampMs } from "@bufbuild/protobuf/wkt";
 import { WasmExtensionSchema } from "../../gen/tetrateio/api/tsb/extension/v2/wasm_extension_pb.ts";
 import {
@@ -16,6 +16,7 @@ import type { Change, Commit } from "../catalog/state/commit.ts";
 import type { Replaced } from "../catalog/state/history.ts";
 import { findAttachments, findExtension, type State } from "../catalog/state/state.ts";
 import { restoredFrom, type Stored } from "../catalog/state/stored.ts";
+import { finished } from "../catalog/state/turns.ts";
 import { binaryOptions } from "../wire/options.ts";
 
 /** A commit, with who could use the extensions that it replaced. */
@@ -24,11 +25,50 @@ export interface RecordedCommit {
   readonly replaced: Replaced;
 }
 
-/** Encodes a commit without its revision, which is where it is stored. */
-export function encodeCommit({ commit, replaced }: RecordedCommit): Uint8Array {
+/** How many changes or detachments are encoded without a pause. */
+const encodedAtOnce = 250;
+
+/**
+ * Encodes a commit without its revision, which is where it is stored; yields where other work may run.
+ *
+ * The parts of an encoded message make the message when they follow one another, lists included.
+ */
+export function* encoding({ commit, replaced }: RecordedCommit): Generator<void, Uint8Array> {
   const { organization, changes, metadata } = commit;
   const { time, author, reason, detached } = metadata;
-  const record = create(CommitSchema, {
+  const parts = [
+    encodePart({
+      ...{ organization, author, reason },
+      time: timestampFromMs(time),
+      replaced: [...replaced.values()],
+    }),
+  ];
+  for (let begin = 0; begin < changes.length; begin += encodedAtOnce) {
+    const some = changes.slice(begin, begin + encodedAtOnce);
+    parts.push(encodePart({ changes: some.map(changeRecord) }));
+    yield;
+  }
+  for (let begin = 0; begin < detached.length; begin += encodedAtOnce) {
+    parts.push(encodePart({ detached: detached.slice(begin, begin + encodedAtOnce) }));
+    yield;
+  }
+  return new Uint8Array(Buffer.concat(parts));
+}
+
+/** Encodes a commit without a pause. */
+export function encodeCommit(recorded: RecordedCommit): Uint8Array {
+  return finished(encoding(recorded));
+}
+
+function encodePart(part: MessageInitShape<typeof CommitSchema>): Uint8Array {
+  return toBinary(CommitSchema, create(CommitSchema, part));
+}
+
+/** The message of a commit. */
+export function recordOf({ commit, replaced }: RecordedCommit): CommitRecord {
+  const { organization, changes, metadata } = commit;
+  const { time, author, reason, detached } = metadata;
+  return create(CommitSchema, {
     organization,
     time: timestampFromMs(time),
     author,
@@ -37,7 +77,6 @@ export function encodeCommit({ commit, replaced }: RecordedCommit): Uint8Array {
     detached: [...detached],
     replaced: [...replaced.values()],
   });
-  return toBinary(CommitSchema, record);
 }
 
 /**
@@ -48,7 +87,17 @@ export function encodeCommit({ commit, replaced }: RecordedCommit): Uint8Array {
  * @param present - a state to share objects with: most commits are of what is still there
  */
 export function decodeCommit(bytes: Uint8Array, revision: bigint, present: State): RecordedCommit {
-  const record = fromBinary(CommitSchema, bytes, binaryOptions);
+  return commitOf(fromBinary(CommitSchema, bytes, binaryOptions), revision, present);
+}
+
+/**
+ * The commit of a message.
+ *
+ * Raises an error if it is not of a commit.
+ *
+ * @param present - as in `decodeCommit`
+ */
+export function commitOf(record: CommitRecord, revision: bigint, present: State): RecordedCommit {
   const { organization, author, reason } = record;
   const changes = record.changes.map((change) => changeOf(change, present));
   const metadata = { time: timeOf(record), author, reason, detached: detachedOf(record) };
@@ -99,18 +148,19 @@ function changeRecord(change: Change): Omit<ChangeRecord, "$typeName" | "$unknow
 
 const nothing = new Uint8Array();
 
+/** The change as it was. Its object has bytes of its own, and does not keep the record. */
 function changeOf({ kind, fqn, object: bytes }: ChangeRecord, present: State): Change {
   switch (kind) {
     case Kind.PUT_EXTENSION: {
       const extension = shared(findExtension(present, fqn), bytes);
       return extension === undefined
-        ? putOf({ kind: "extension", fqn, bytes })
+        ? putOf({ kind: "extension", fqn, bytes: bytes.slice() })
         : { kind: "put-extension", fqn, extension };
     }
     case Kind.PUT_ATTACHMENTS: {
       const attachmentSet = shared(findAttachments(present, fqn), bytes);
       return attachmentSet === undefined
-        ? putOf({ kind: "attachment-set", fqn, bytes })
+        ? putOf({ kind: "attachment-set", fqn, bytes: bytes.slice() })
         : { kind: "put-attachments", fqn, attachmentSet };
     }
     case Kind.DELETE_EXTENSION:

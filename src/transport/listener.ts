@@ -24,8 +24,10 @@ import type {
 import type { DescMethod } from "@bufbuild/protobuf";
 import type { Logger } from "pino";
 import type { Principal } from "../catalog/access/principal.ts";
+import type { Origin } from "../methods/audit.ts";
 import { type CallReport, callReportKey } from "../rpc/call-report.ts";
 import { errorInterceptor } from "../rpc/error-interceptor.ts";
+import { originKey } from "../rpc/origin.ts";
 import { principalKey } from "../rpc/principal.ts";
 import { toRpcError } from "../rpc/to-rpc-error.ts";
 import { binaryOptions, jsonOptions } from "../wire/options.ts";
@@ -46,6 +48,7 @@ import {
   type NodeRequest,
   type NodeResponse,
   pathOf,
+  peerOf,
 } from "./node-http.ts";
 import { refusalOfHead } from "./request/head-policy.ts";
 import type { HostPolicy } from "./request/host-policy.ts";
@@ -195,12 +198,18 @@ function universalRequest(
 ): UniversalServerRequest {
   const contextValues = createContextValues()
     .set(callReportKey, report)
-    .set(principalKey, principal);
+    .set(principalKey, principal)
+    .set(originKey, originOf(request));
   try {
     return universalRequestFromNodeRequest(request, response, undefined, contextValues);
   } catch {
     throw invalidHost();
   }
+}
+
+function originOf(request: NodeRequest): Origin {
+  const requestId = request.headers["x-request-id"];
+  return { peer: peerOf(request), requestId: Array.isArray(requestId) ? requestId[0] : requestId };
 }
 
 /** Ends a call that no service has answered: the peer has gone away, it is refused, or we have failed. */

@@ -38,6 +38,12 @@ function splitTarget(url = ""): { authority?: string; path: string } {
   return { authority, path: path.startsWith("/") ? path : `/${path}` };
 }
 
+/** The address and the port of the other side of a request's connection. */
+export function peerOf({ socket }: NodeRequest): string {
+  const { remoteAddress = "unknown", remotePort = 0 } = socket;
+  return `${remoteAddress}:${remotePort}`;
+}
+
 /** Tells whether nothing can be written to a response any more. */
 export function isGone(response: NodeResponse): boolean {
   return "stream" in response

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, type SpawnOptions, spawn } from "node:child_process";
 import { once } from "node:events";
 import { text } from "node:stream/consumers";
 
@@ -20,16 +20,25 @@ export interface RunningProcess {
   readonly ended: Promise<Ended>;
 }
 
+/** How to run a process. */
+interface ProcessOptions extends Pick<SpawnOptions, "cwd" | "uid"> {
+  /** A command that runs the one that follows it, in the same process. */
+  readonly wrapper?: readonly string[];
+}
+
 /**
- * Starts `wasmext` with arguments, with an environment of these variables beside ours, and with a text
- * as its standard input.
+ * Starts `wasmext` with arguments, with an environment of these variables beside ours, with a text as its
+ * standard input, and in our working directory unless there is another one.
  */
 export function startProcess(
   parameters: readonly string[],
   environment: Readonly<Record<string, string>> = {},
   input = "",
+  { wrapper = [], ...options }: ProcessOptions = {},
 ): RunningProcess {
-  const child = spawn(process.execPath, [main, ...parameters], {
+  const [command = "", ...rest] = [...wrapper, process.execPath, main, ...parameters];
+  const child = spawn(command, rest, {
+    ...options,
     env: { ...process.env, ...environment },
     stdio: ["pipe", "pipe", "pipe"],
   });

@@ -8,7 +8,6 @@
  *    that is no longer kept is reported as missing, never skipped.
  */
 import type { Commit } from "./commit.ts";
-import { compareText } from "./order.ts";
 import type { Usability } from "./scope.ts";
 import { createShares } from "./shares.ts";
 import { SortedMap } from "./sorted-map.ts";
@@ -49,7 +48,12 @@ export interface History {
   readonly length: number;
   /** The number of organizations that are remembered. */
   readonly organizations: number;
-  record(commit: Commit, replaced: Replaced): void;
+  /**
+   * Records a commit.
+   *
+   * @param ageMs - how long ago it was made. Default: 0
+   */
+  record(commit: Commit, replaced: Replaced, ageMs?: number): void;
   /** The first commit of an organization at or after a revision; undefined if there is none yet. */
   first(organization: string, revision: bigint): HistoryEntry | undefined;
   /**
@@ -66,16 +70,13 @@ export interface History {
   reset(floor: bigint): void;
 }
 
-interface Key {
-  readonly organization: string;
-  readonly revision: bigint;
-}
-
 interface Known {
   oldest: bigint;
+  /** The revision of its latest commit; 0 if it has none. */
+  latest: bigint;
   total: Amount;
-  /** The number of its commits that are kept. */
-  length: number;
+  /** Its commits that are kept. */
+  readonly commits: SortedMap<bigint, HistoryEntry>;
 }
 
 /**
@@ -89,7 +90,6 @@ export function createHistory(
   now: () => number,
   onEmptied: (organization: string) => void = () => undefined,
 ): History {
-  const byOrganization = new SortedMap<Key, HistoryEntry>(undefined, compareKeys);
   const byRevision = new SortedMap<bigint, HistoryEntry>(undefined, compareRevisions);
   const known = new Map<string, Known>();
   const shares = createShares();
@@ -99,7 +99,8 @@ export function createHistory(
   const knownOf = (organization: string): Known => {
     let found = known.get(organization);
     if (found === undefined) {
-      found = { oldest: floor, total: { commits: 0, weight: 0 }, length: 0 };
+      const commits = new SortedMap<bigint, HistoryEntry>(undefined, compareRevisions);
+      found = { oldest: floor, latest: 0n, total: { commits: 0, weight: 0 }, commits };
       known.set(organization, found);
     }
     return found;
@@ -108,19 +109,21 @@ export function createHistory(
   const drop = (entry: HistoryEntry): void => {
     const { organization, revision, weight } = entry;
     byRevision.delete(revision);
-    byOrganization.delete(entry);
     shares.set(organization, shares.of(organization) - weight);
     const of = knownOf(organization);
     of.oldest = revision + 1n;
-    of.length--;
-    if (of.length === 0) {
+    of.commits.delete(revision);
+    if (of.commits.size === 0) {
       onEmptied(organization);
     }
   };
 
   const first = (organization: string, revision: bigint): HistoryEntry | undefined => {
-    const found = byOrganization.getPairOrNextHigher({ organization, revision })?.[1];
-    return found?.organization === organization ? found : undefined;
+    const of = known.get(organization);
+    // Readers that have read everything ask for what comes next.
+    return of === undefined || revision > of.latest
+      ? undefined
+      : of.commits.getPairOrNextHigher(revision)?.[1];
   };
 
   /** The oldest commit of the organization with the largest history, but never the latest of all. */
@@ -164,15 +167,16 @@ export function createHistory(
     get organizations() {
       return known.size;
     },
-    record(commit, replaced) {
+    record(commit, replaced, ageMs = 0) {
       const { organization, revision } = commit;
       const of = knownOf(organization);
-      const weight = weightOf(commit, replaced);
+      const weight = weighCommit(commit, replaced);
       of.total = { commits: of.total.commits + 1, weight: of.total.weight + weight };
-      of.length++;
+      of.latest = revision;
       const { total } = of;
-      const entry: HistoryEntry = { ...commit, replaced, weight, total, recordedAt: now() };
-      byOrganization.set({ organization, revision }, entry);
+      const recordedAt = now() - ageMs;
+      const entry: HistoryEntry = { ...commit, replaced, weight, total, recordedAt };
+      of.commits.set(revision, entry);
       byRevision.set(revision, entry);
       shares.set(organization, shares.of(organization) + weight);
       dropWhatIsTooMuch();
@@ -188,7 +192,7 @@ export function createHistory(
     },
     forget(organization) {
       const of = known.get(organization);
-      if (of?.length === 0) {
+      if (of?.commits.size === 0) {
         known.delete(organization);
         floor = of.oldest > floor ? of.oldest : floor;
       }
@@ -198,7 +202,6 @@ export function createHistory(
         shares.set(organization, 0);
       }
       known.clear();
-      byOrganization.clear();
       byRevision.clear();
       floor = newFloor;
     },
@@ -211,7 +214,8 @@ const entryWeight = 700;
 const changeWeight = 120;
 const detachmentWeight = 56;
 
-function weightOf({ changes, metadata }: Commit, replaced: Replaced): number {
+/** The size of a commit in the history, in bytes of memory. */
+export function weighCommit({ changes, metadata }: Commit, replaced: Replaced): number {
   let weight = entryWeight;
   for (const change of changes) {
     weight += changeWeight;
@@ -235,10 +239,6 @@ function weightOf({ changes, metadata }: Commit, replaced: Replaced): number {
   return weight;
 }
 
-function compareKeys(a: Key, b: Key): number {
-  return compareText(a.organization, b.organization) || compareRevisions(a.revision, b.revision);
-}
-
 function compareRevisions(a: bigint, b: bigint): number {
-  return a < b ? -1 : a > b ? 1 : 0;
+  return a < b ? -1 : a === b ? 0 : 1;
 }

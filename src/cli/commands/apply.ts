@@ -7,12 +7,13 @@ import { forEachObject } from "../each.ts";
 import { Failure, faultyParts } from "../failure.ts";
 import { createProgress } from "../progress.ts";
 import { isOvertaken, type Outcome, putObject } from "../put.ts";
-import { clientCommand, type SessionOptions, withSession } from "../session.ts";
+import { clientCommand, type ConnectionOptions } from "../connection.ts";
+import { withSession } from "../session.ts";
 import type { Shell } from "../shell.ts";
 import { filesArgument, readSources } from "../sources.ts";
 import { type Tone, toned } from "../text.ts";
 
-interface ApplyOptions extends SessionOptions {
+interface ApplyOptions extends ConnectionOptions {
   readonly filename: readonly string[];
   readonly dryRun?: true;
 }
@@ -30,7 +31,7 @@ export function applyCommand(shell: Shell): Command {
     .addHelpText("after", examples)
     .action(async (options: ApplyOptions) => {
       const objects = await readSources(shell, options.filename);
-      await withSession(options, async (clients, server) => {
+      await withSession(options, async (clients, { server }) => {
         const isDryRun = options.dryRun === true;
         const put = isDryRun
           ? await createDryRun(shell, clients, objects)

@@ -80,10 +80,14 @@ function answerOf(request: NodeRequest, { error, httpStatus }: RefusedRequest): 
     case "connect-get": {
       const body = Buffer.from(JSON.stringify(errorToJson(error, jsonOptions)));
       const status = httpStatus ?? codeToHttpStatus(error.code);
-      return { status, headers: { "Content-Type": "application/json" }, body };
+      const headers = { "Content-Type": "application/json", ...(status === 401 && challenge) };
+      return { status, headers, body };
     }
   }
 }
+
+/** Says how to authenticate (RFC 9110, section 11.6.1). */
+const challenge = { "WWW-Authenticate": "Bearer" };
 
 const noBody = { status: 200, body: Buffer.alloc(0) };
 

@@ -17,9 +17,10 @@ import {
   type ServerHttp2Session,
   type ServerHttp2Stream,
 } from "node:http2";
-import { createServer as createHttpsServer } from "node:https";
+import { createServer as createHttpsServer, Server as HttpsServer } from "node:https";
 import { type AddressInfo, Server as NetServer, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
+import type { SecureContextOptions } from "node:tls";
 import { createBrokenRequests } from "./broken-requests.ts";
 import { chooseProtocol } from "./choose-protocol.ts";
 import type { NodeListener, NodeResponse } from "../node-http.ts";
@@ -29,6 +30,8 @@ import { createPipelined } from "./pipelined.ts";
 export interface TlsOptions {
   readonly cert: string | Buffer;
   readonly key: string | Buffer;
+  /** Asks clients for certificates, and verifies them against this CA in PEM, if given. */
+  readonly clientCa?: string | Buffer | undefined;
 }
 
 /** What a port needs. */
@@ -46,6 +49,11 @@ export interface PortOptions {
 export interface Port {
   /** Begins to accept connections. Rejects if the address cannot be had. */
   listen(port: number, host: string): Promise<AddressInfo>;
+  /**
+   * Takes other keys and certificates for new connections; those that are open stay. Raises if they are
+   * unusable, or if the port has no TLS.
+   */
+  setTls(tls: TlsOptions): void;
   /**
    * Stops accepting, lets what is under way end, and resolves when every connection has ended. What
    * is left after `graceMs` is cut off.
@@ -165,8 +173,11 @@ export function createPort(options: PortOptions): Port {
       ? createHttpServer(http1Options, tracked)
       : createHttpsServer(
           {
-            ...tls,
+            ...contextOf(tls),
             ...http1Options,
+            // Who has no certificate, or one that is not verified, is told so by the call that needs one.
+            requestCert: tls.clientCa !== undefined,
+            rejectUnauthorized: false,
             ALPNProtocols: ["h2", "http/1.1"],
             handshakeTimeout: prefaceTimeoutMs,
           },
@@ -213,6 +224,12 @@ export function createPort(options: PortOptions): Port {
           resolve(http1.address() as AddressInfo);
         });
       }),
+    setTls(changed) {
+      if (!(http1 instanceof HttpsServer)) {
+        throw new Error("a port without TLS has no certificate");
+      }
+      http1.setSecureContext(contextOf(changed));
+    },
     close: (graceMs) =>
       new Promise((resolve) => {
         isClosing = true;
@@ -250,6 +267,11 @@ export function createPort(options: PortOptions): Port {
         responses.forEach(askToClose);
       }),
   };
+}
+
+/** What TLS options are to Node. */
+function contextOf({ cert, key, clientCa }: TlsOptions): SecureContextOptions {
+  return { cert, key, ...(clientCa !== undefined && { ca: clientCa }) };
 }
 
 /**
