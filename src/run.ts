@@ -78,14 +78,23 @@ function logDestination(): ReturnType<typeof destination> {
   return stderr;
 }
 
+/**
+ * What follows a signal within this time is the same signal, in ms: Ctrl-C in a terminal reaches the
+ * server and npm, and npm passes it on.
+ */
+const sameSignalMs = 1_000;
+
 /** The first signal stops the server in good order, the next one at once. */
 function createStop(server: StartedServer): () => void {
-  let isStopping = false;
+  let stoppingSince: number | undefined;
   return () => {
-    if (isStopping) {
-      process.exit(exitCodes.failed);
+    if (stoppingSince !== undefined) {
+      if (performance.now() - stoppingSince > sameSignalMs) {
+        process.exit(exitCodes.failed);
+      }
+      return;
     }
-    isStopping = true;
+    stoppingSince = performance.now();
     // The server ends by itself in less; this holds whatever keeps it.
     setTimeout(() => process.exit(exitCodes.done), exitWithinMs).unref();
     void server.close().then(() => process.exit(exitCodes.done));

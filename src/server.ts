@@ -77,6 +77,12 @@ export interface Server {
 /** How long a server waits for those that connect, unless it is told otherwise, in ms. */
 export const defaultTimeouts = { requestTimeoutMs: 30_000, prefaceTimeoutMs: 10_000 };
 
+/**
+ * The greatest message that asks for a stream, or is sent in one, in bytes: a stream may stay open, and
+ * holds its last request several times over. No name that a stream is asked for with is as long.
+ */
+export const maxStreamRequestBytes = 16 * 1024;
+
 /** Within what time a closing server has ended, in ms: the promise is 10 s, less some for the exit. */
 const closeGraceMs = 8_000;
 
@@ -105,6 +111,7 @@ export function createServer(options: ServerOptions): Server {
     authenticate: (method, request) =>
       open.has(method) ? nobody : authenticate(credentialsOf(request)),
     maxMessageBytes: options.maxMessageBytes,
+    maxStreamRequestBytes,
     requestTimeoutMs: options.requestTimeoutMs ?? defaultTimeouts.requestTimeoutMs,
     unread,
     uploads: createUploads({ ...defaultUploadLimits, ...options.uploads }),

@@ -69,6 +69,8 @@ export interface ListenerOptions {
   readonly interceptors?: Interceptor[];
   /** The greatest message, before and after decompression, in bytes. */
   readonly maxMessageBytes: number;
+  /** The greatest message of a request whose call may last, in bytes. */
+  readonly maxStreamRequestBytes: number;
   /** How long the request of a unary call may take to arrive, in ms. */
   readonly requestTimeoutMs: number;
   /** What waits to be read. */

@@ -26,11 +26,12 @@ import { maxEmptyDocuments } from "../../src/yaml/document.ts";
 import { maxAliasedValues } from "../../src/yaml/to-json.ts";
 import { maxExportBytes } from "../../src/export/istio/export-istio.ts";
 import { defaultBookmarkIntervalMs } from "../../src/catalog/watch/watch.ts";
-import { defaultTimeouts } from "../../src/server.ts";
+import { defaultTimeouts, maxStreamRequestBytes } from "../../src/server.ts";
 import { maxCompressedBytes } from "../../src/transport/answer/compressions.ts";
 import { defaultUploadLimits } from "../../src/transport/request/uploads.ts";
 import { defaultUnreadLimits } from "../../src/transport/answer/unread-answers.ts";
-import { idleMs, maxConcurrentStreams, maxPipelined } from "../../src/transport/connection/port.ts";
+import { idleMs, maxConcurrentStreams } from "../../src/transport/connection/port.ts";
+import { maxPipelined } from "../../src/transport/connection/pipelined.ts";
 import { maxRecords, maxValues } from "../../src/transport/request/read-message.ts";
 import { readPage, tableRows } from "../support/markdown.ts";
 
@@ -61,6 +62,7 @@ const limitsOfFiles: readonly (readonly [what: string, limit: string])[] = [
 
 const limits: readonly (readonly [what: string, limit: string])[] = [
   ["a message, see `--max-message-bytes`", mebibytes(defaultMaxMessageBytes())],
+  ["a message that asks for a stream, or is sent in one", `${maxStreamRequestBytes / 1024} KiB`],
   ["items in all lists of a request together", count(maxItems)],
   ["values in all configurations of a request together", count(maxStructValues)],
   ["values of any kind in a request in JSON", count(maxValues)],

@@ -152,7 +152,11 @@ describe("SIGTERM", () => {
     expect(performance.now() - startedAt).toBeLessThan(5_000);
   });
 
-  test("answers a call whose request is still arriving", async () => {
+  test.each([
+    ["", ["SIGTERM"]],
+    // What Ctrl-C in a terminal sends to the server that npm runs: once itself, once through npm.
+    [", when the signal comes twice", ["SIGINT", "SIGINT"]],
+  ] as const)("answers a call whose request is still arriving%s", async (_, [first, ...more]) => {
     const { child, firstLine, ended } = startProcess(["serve", "--port", "0"]);
     const { hostname, port } = new URL((await firstLine).split(" ").at(-1) ?? "");
     const body = JSON.stringify({ parent, name: "late", wasmExtension: { url: "oci://x" } });
@@ -169,13 +173,31 @@ describe("SIGTERM", () => {
     );
     const watching = health.watch({})[Symbol.asyncIterator]();
     await watching.next();
-    child.kill("SIGTERM");
+    child.kill(first);
     await watching.next();
+    more.forEach((signal) => child.kill(signal));
     socket.write(body.slice(10));
     const answer = await text(socket);
     expect(answer).toContain("HTTP/1.1 200 OK");
     expect(answer.toLowerCase()).toContain("connection: close");
     expect((await ended).exitCode).toBe(0);
+  });
+
+  test("ends at once when it is asked to again", async () => {
+    const { child, firstLine, ended } = startProcess(["serve", "--port", "0"]);
+    const { hostname, port } = new URL((await firstLine).split(" ").at(-1) ?? "");
+    const socket = connect(Number(port), hostname);
+    socket.on("error", () => undefined);
+    // Without a second signal, a server waits 8 s for the rest of that.
+    socket.write(
+      `POST /${WasmExtensions.typeName}/CreateWasmExtension HTTP/1.1\r\nHost: localhost\r\n` +
+        "Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{",
+    );
+    const startedAt = performance.now();
+    const asking = setInterval(() => child.kill("SIGTERM"), 100);
+    expect((await ended).exitCode).toBe(1);
+    clearInterval(asking);
+    expect(performance.now() - startedAt).toBeLessThan(5_000);
   });
 
   test("ends a stream that waits for its client with UNAVAILABLE, at once", async () => {

@@ -3,7 +3,7 @@ import { connect as connectHttp2 } from "node:http2";
 import { connect } from "node:net";
 import { Code } from "@connectrpc/connect";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { maxPipelined } from "../../src/transport/connection/port.ts";
+import { maxPipelined } from "../../src/transport/connection/pipelined.ts";
 import { createUploads, type Upload } from "../../src/transport/request/uploads.ts";
 import { startServer } from "../support/server.ts";
 import { until } from "../support/stream.ts";

@@ -19,9 +19,12 @@ import {
 } from "node:http2";
 import { createServer as createHttpsServer, Server as HttpsServer } from "node:https";
 import { type AddressInfo, Server as NetServer, type Socket } from "node:net";
+import type { Duplex } from "node:stream";
 import type { SecureContextOptions } from "node:tls";
+import { createBrokenRequests } from "./broken-requests.ts";
 import { chooseProtocol } from "./choose-protocol.ts";
 import type { NodeListener, NodeResponse } from "../node-http.ts";
+import { createPipelined } from "./pipelined.ts";
 
 /** A private key and its certificate chain, both in PEM. */
 export interface TlsOptions {
@@ -68,16 +71,19 @@ const maxStreamId = 2 ** 31 - 1;
 export const maxConcurrentStreams = 1000;
 
 /**
+ * How many streams clients may give up on one HTTP/2 connection: at once, and in each second after that.
+ * Node's own rate, 33 a second, ends the connections of proxies, with the calls of all of their clients.
+ */
+const resets = {
+  streamResetBurst: 10 * maxConcurrentStreams,
+  streamResetRate: maxConcurrentStreams,
+};
+
+/**
  * How much Node may hold for one HTTP/2 connection, in MB, before it refuses further streams. Each open
  * stream may have a slice of its answer there, of 16 KiB, and Node's own bookkeeping.
  */
 const maxSessionMemory = 64;
-
-/**
- * How many requests a client may have sent on one HTTP/1.1 connection without having got their answers.
- * No client in use sends more than a few ahead.
- */
-export const maxPipelined = 100;
 
 /** How long an HTTP/2 connection without a stream is kept, in ms. */
 export const idleMs = 5 * 60_000;
@@ -98,21 +104,27 @@ export function createPort(options: PortOptions): Port {
   let isClosing = false;
   let hasDrained = false;
 
-  /** The connections of HTTP/1.1, and how many requests are open on those that have any. */
+  /** The connections of HTTP/1.1, and what is open on them. */
   const http1Sockets = new Set<Socket>();
-  const pipelined = new Map<Socket, number>();
+  const pipelined = createPipelined();
+  const broken = createBrokenRequests();
   /** Ends connections of HTTP/1.1 without a request, or with a part of a head alone. */
   const endWaiting = (): void => {
     for (const socket of http1Sockets) {
-      if (!pipelined.has(socket)) {
+      if (pipelined.of(socket).size === 0) {
         socket.destroy();
       }
     }
   };
   const tracked: NodeListener = (request, response) => {
-    if (request.httpVersionMajor === 1 && !countPipelined(pipelined, request.socket, response)) {
-      request.socket.destroy();
-      return;
+    if (request.httpVersionMajor === 1) {
+      if (broken.has(request.socket)) {
+        return;
+      }
+      if (!pipelined.add(request.socket, response)) {
+        request.socket.destroy();
+        return;
+      }
     }
     responses.add(response);
     response.once("close", () => {
@@ -128,7 +140,11 @@ export function createPort(options: PortOptions): Port {
   };
 
   const http2 = createHttp2Server(
-    { settings: { maxConcurrentStreams }, maxSessionMemory },
+    {
+      settings: { maxConcurrentStreams },
+      maxSessionMemory,
+      ...resets,
+    },
     tracked,
   );
   http2.on("session", (session) => {
@@ -168,6 +184,9 @@ export function createPort(options: PortOptions): Port {
           tracked,
         );
   serveExpectations(http1, tracked);
+  http1.on("clientError", (error: NodeJS.ErrnoException, socket: Duplex) => {
+    broken.answer(error, socket, pipelined.of(socket));
+  });
   const serveHttp1 = takeOverConnections(
     http1,
     tls === undefined ? "connection" : "secureConnection",
@@ -263,28 +282,6 @@ function announceEnd(session: ServerHttp2Session): void {
   if (!session.destroyed) {
     session.goaway(constants.NGHTTP2_NO_ERROR, maxStreamId);
   }
-}
-
-/** Counts a request until it is answered; returns false if its connection has too many. */
-function countPipelined(
-  pipelined: Map<Socket, number>,
-  socket: Socket,
-  response: NodeResponse,
-): boolean {
-  const open = (pipelined.get(socket) ?? 0) + 1;
-  if (open > maxPipelined || socket.destroyed) {
-    return false;
-  }
-  pipelined.set(socket, open);
-  response.once("close", () => {
-    const left = (pipelined.get(socket) ?? 1) - 1;
-    if (left === 0) {
-      pipelined.delete(socket);
-    } else {
-      pipelined.set(socket, left);
-    }
-  });
-  return true;
 }
 
 /** Ends an HTTP/2 connection on which nothing has happened for long and no stream is open. */

@@ -1,6 +1,7 @@
 import { Code, type ConnectError } from "@connectrpc/connect";
 import { rpcError } from "../../rpc/errors.ts";
 import { messageTooLarge, unreadable } from "./read-errors.ts";
+import { createReceived } from "./received.ts";
 
 /** An envelope is one byte of flags and four of length. */
 export const envelopeBytes = 5;
@@ -26,31 +27,29 @@ export async function* openEnvelopes(
   maxBytes: number,
   hold: (bytes: number) => void = () => undefined,
 ): AsyncGenerator<Enveloped, void> {
-  let parts: Uint8Array[] = [];
-  let bytes = 0;
+  const received = createReceived();
   let wanted = envelopeBytes;
   for await (const chunk of chunks) {
-    parts.push(chunk);
-    bytes += chunk.byteLength;
-    // Parts are joined only when they hold what is waited for, so that small ones cost no copies.
-    hold(bytes);
-    if (bytes < wanted) {
-      continue;
-    }
-    let rest = join(parts);
-    for (;;) {
-      wanted = endOfEnvelope(rest, maxBytes);
-      if (rest.length < wanted) {
-        break;
+    hold(received.length + chunk.byteLength);
+    // What has come as a whole is not copied.
+    let rest = received.length === 0 ? view(chunk) : received.add(chunk);
+    if (rest.length >= wanted) {
+      received.clear();
+      for (;;) {
+        wanted = endOfEnvelope(rest, maxBytes);
+        if (rest.length < wanted) {
+          break;
+        }
+        yield open(rest.subarray(0, wanted));
+        rest = rest.subarray(wanted);
       }
-      yield open(rest.subarray(0, wanted));
-      rest = rest.subarray(wanted);
+      hold(rest.length);
     }
-    parts = [rest];
-    bytes = rest.length;
-    hold(bytes);
+    if (received.length === 0) {
+      received.add(rest);
+    }
   }
-  if (bytes > 0) {
+  if (received.length > 0) {
     throw unreadable("an envelope is not complete", "send as many bytes as it announces");
   }
 }
@@ -109,9 +108,6 @@ function endOfEnvelope(bytes: Buffer, maxBytes: number): number {
   return envelopeBytes + length;
 }
 
-function join(parts: readonly Uint8Array[]): Buffer {
-  const [first] = parts;
-  return parts.length === 1 && first !== undefined
-    ? Buffer.from(first.buffer, first.byteOffset, first.byteLength)
-    : Buffer.concat(parts);
+function view({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
+  return Buffer.from(buffer, byteOffset, byteLength);
 }

@@ -16,6 +16,12 @@ export function messageTooLarge(what: string, maxBytes: number): ConnectError {
   return rpcError(Code.ResourceExhausted, "MESSAGE_TOO_LARGE", `${problem}; ${remedy}`);
 }
 
+/** A stream is asked for with more than any of its methods needs. */
+export function streamRequestTooLarge(bytes: number, maxBytes: number): ConnectError {
+  const problem = `the message is too large: it has ${bytes} bytes, and ${maxBytes} are read in a stream`;
+  return rpcError(Code.ResourceExhausted, "MESSAGE_TOO_LARGE", `${problem}; send less`);
+}
+
 /** A request holds more than any use needs. */
 export function tooMany(what: string, limit: number): ConnectError {
   const problem = `the request holds more than ${limit} ${what}`;

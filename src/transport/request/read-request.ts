@@ -17,6 +17,7 @@ import {
   deadlineExceeded,
   messageTooLarge,
   requestTimeout,
+  streamRequestTooLarge,
   unknownCompression,
   unreadable,
 } from "./read-errors.ts";
@@ -29,6 +30,8 @@ export interface ReadLimits {
   readonly compressions: readonly Compression[];
   /** The greatest message, before and after decompression, in bytes. */
   readonly maxMessageBytes: number;
+  /** The greatest message of a request whose call may last, as it is kept, in bytes. */
+  readonly maxStreamRequestBytes: number;
   /** What has arrived of all requests. */
   readonly uploads: Uploads;
   /** How long a request of one message may take to arrive, in ms. */
@@ -147,7 +150,7 @@ async function readEnveloped(
   { input, methodKind }: DescMethod,
   { format }: CallShape,
   compression: Compression | undefined,
-  { maxMessageBytes }: ReadLimits,
+  { maxMessageBytes, maxStreamRequestBytes }: ReadLimits,
 ): Promise<Uint8Array> {
   const content = isCompressed ? await decompress(bytes, compression, maxMessageBytes) : bytes;
   if (content.byteLength > maxMessageBytes) {
@@ -158,8 +161,15 @@ async function readEnveloped(
     await setImmediate();
   }
   const message = readMessage(input, format, content);
-  // A stream lasts, and what it began with lasts with it: only what means something is kept.
-  return methodKind === "server_streaming" ? writeMessage(input, format, message) : content;
+  if (methodKind === "unary") {
+    return content;
+  }
+  // A stream lasts, and what it was asked last lasts with it, so little of that is kept.
+  const kept = methodKind === "server_streaming" ? writeMessage(input, format, message) : content;
+  if (kept.byteLength > maxStreamRequestBytes) {
+    throw streamRequestTooLarge(kept.byteLength, maxStreamRequestBytes);
+  }
+  return kept;
 }
 
 async function decompress(

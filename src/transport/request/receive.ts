@@ -1,6 +1,8 @@
 import { Code, type ConnectError } from "@connectrpc/connect";
 import { rpcError } from "../../rpc/errors.ts";
 import type { NodeRequest } from "../node-http.ts";
+import { createReceived } from "./received.ts";
+import { startTimeLimit, type TimeLimit } from "./time-limit.ts";
 import type { Upload } from "./uploads.ts";
 
 /** How the body of a request is received as a whole. */
@@ -33,29 +35,24 @@ export async function receiveBody(
     throw tooLarge();
   }
   askForBody();
-  const { promise: isLate, reject } = Promise.withResolvers<never>();
-  isLate.catch(() => undefined);
-  const timer = setTimeout(() => {
-    reject(late());
-  }, timeoutMs);
+  const limit = startTimeLimit(timeoutMs, late);
   const chunks = receiveChunks(request);
-  const received: Uint8Array[] = [];
-  let bytes = 0;
+  const received = createReceived();
+  let body: Buffer = Buffer.alloc(0);
   try {
     for (;;) {
-      const next = await Promise.race([chunks.next(), isLate]);
+      const next = await limit.wait(chunks.next());
       if (next.done === true) {
-        return Buffer.concat(received, bytes);
+        return body;
       }
-      received.push(next.value);
-      bytes += next.value.byteLength;
-      if (bytes > maxBytes) {
+      if (received.length + next.value.byteLength > maxBytes) {
         throw tooLarge();
       }
-      upload.hold(bytes);
+      upload.hold(received.length + next.value.byteLength);
+      body = received.add(next.value);
     }
   } finally {
-    clearTimeout(timer);
+    limit.lift();
   }
 }
 
@@ -80,30 +77,22 @@ export async function* receiveStream(
   { timeoutMs, late }: Pick<ReceiveOptions, "timeoutMs" | "late">,
 ): AsyncGenerator<Uint8Array, void> {
   const chunks = receiveChunks(request);
-  let timer: NodeJS.Timeout | undefined;
-  let isLate: PromiseWithResolvers<never> | undefined;
+  let limit: TimeLimit | undefined;
   try {
     for (;;) {
-      if (isInMessage() && isLate === undefined) {
-        const waiting = Promise.withResolvers<never>();
-        waiting.promise.catch(() => undefined);
-        timer = setTimeout(() => {
-          waiting.reject(late());
-        }, timeoutMs);
-        isLate = waiting;
-      } else if (!isInMessage()) {
-        clearTimeout(timer);
-        isLate = undefined;
+      if (!isInMessage()) {
+        limit?.lift();
+        limit = undefined;
+      } else {
+        limit ??= startTimeLimit(timeoutMs, late);
       }
-      const next = await (isLate === undefined
-        ? chunks.next()
-        : Promise.race([chunks.next(), isLate.promise]));
+      const next = await (limit?.wait(chunks.next()) ?? chunks.next());
       if (next.done === true) {
         return;
       }
       yield next.value;
     }
   } finally {
-    clearTimeout(timer);
+    limit?.lift();
   }
 }
