@@ -6,10 +6,8 @@ import {
   WatchChainRequestSchema,
   WatchChainResponseSchema,
 } from "../../gen/wasmext/v1/chain_service_pb.ts";
-import { resolveChain } from "../catalog/reads/chain.ts";
 import { validated } from "../catalog/rules/validate.ts";
 import { watchChain } from "../catalog/watch/chain-watch.ts";
-import { messageAnswer } from "./answer.ts";
 import type { ServiceMethods } from "./method.ts";
 
 /** The service `wasmext.v1.ChainService`. */
@@ -18,8 +16,12 @@ export const chains: ServiceMethods<typeof ChainService> = {
     accept: (request) => validated(ResolveChainRequestSchema, request),
     access: { permission: "READ", resource: ({ target }) => target },
     handle({ target, mode, port }, { reader }) {
-      const chain = resolveChain(reader.state, target, { mode, port });
-      return messageAnswer(ResolveChainResponseSchema, { chain });
+      const resolved = reader.latestChain.resolve(reader.state, target, { mode, port });
+      const { chain } = resolved;
+      return {
+        message: () => create(ResolveChainResponseSchema, { chain }),
+        bytes: () => resolved.bytes,
+      };
     },
   },
   watchChain: {

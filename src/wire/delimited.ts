@@ -1,4 +1,5 @@
 /* Fields of protobuf that hold bytes: a tag, a length, and the bytes. */
+import { BinaryReader, WireType } from "@bufbuild/protobuf/wire";
 
 /** A field whose value is encoded already. Its number is up to 15, so that its tag is one byte. */
 export interface DelimitedField {
@@ -6,7 +7,7 @@ export interface DelimitedField {
   readonly value: Uint8Array | readonly DelimitedField[];
 }
 
-const lengthDelimited = 2;
+const lengthDelimited = WireType.LengthDelimited;
 
 /** Encodes fields, after bytes that come before them. */
 export function encodeFields(
@@ -17,6 +18,21 @@ export function encodeFields(
   bytes.set(head);
   writeFields(bytes, head.byteLength, fields);
   return bytes;
+}
+
+/** The values of a field in an encoded message, in order, as views of it. */
+export function delimitedValues(bytes: Uint8Array, field: number): Uint8Array[] {
+  const reader = new BinaryReader(bytes);
+  const values: Uint8Array[] = [];
+  while (reader.pos < reader.len) {
+    const [number, wireType] = reader.tag();
+    if (number === field && wireType === WireType.LengthDelimited) {
+      values.push(reader.bytes());
+    } else {
+      reader.skip(wireType, number);
+    }
+  }
+  return values;
 }
 
 function writeFields(bytes: Uint8Array, start: number, fields: readonly DelimitedField[]): number {

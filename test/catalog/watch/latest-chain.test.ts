@@ -1,6 +1,10 @@
-import { fromBinary } from "@bufbuild/protobuf";
+import { fromBinary, type JsonObject } from "@bufbuild/protobuf";
+import fc from "fast-check";
 import { expect, test } from "vitest";
-import { WatchChainResponseSchema } from "../../../gen/wasmext/v1/chain_service_pb.ts";
+import {
+  ResolveChainResponseSchema,
+  WatchChainResponseSchema,
+} from "../../../gen/wasmext/v1/chain_service_pb.ts";
 import { watchChain } from "../../../src/catalog/watch/chain-watch.ts";
 import { createLatestChain } from "../../../src/catalog/watch/latest-chain.ts";
 import { createAcme, ext, redSecurity } from "../../support/acme.ts";
@@ -43,4 +47,50 @@ test("a chain is resolved again for another state, and for other traffic", async
   await catalog.put("a", { priority: 1 });
   const after = latest.resolve(catalog.reader.state, redSecurity, all);
   expect(after.chain.links[0]?.priority).toBe(1);
+});
+
+test("the bytes of a chain are those of the message, whatever its links are made of", async () => {
+  const anyConfig = fc.option(fc.dictionary(fc.string({ maxLength: 4 }), fc.jsonValue()), {
+    nil: undefined,
+  });
+  const anyVm = fc.option(
+    fc.array(fc.record({ name: fc.constant("A"), value: fc.string() }), { maxLength: 1 }),
+    {
+      nil: undefined,
+    },
+  );
+  const anyAttachment = fc.record({ name: fc.constantFrom("a", "b", "c"), config: anyConfig });
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.tuple(anyConfig, anyVm), { minLength: 3, maxLength: 3 }),
+      fc.array(anyAttachment, { maxLength: 5 }),
+      fc.constantFrom(0, 80),
+      async (extensions, attachments, port) => {
+        const { put, attach, reader } = createAcme();
+        for (const [index, [config, vmConfig]] of extensions.entries()) {
+          const name = "abc"[index] ?? "";
+          await put(name, {
+            priority: -index,
+            ...(config && { config: config as JsonObject }),
+            ...(vmConfig && { vmConfig: { env: vmConfig } }),
+          });
+        }
+        await attach(
+          redSecurity,
+          attachments.map(({ name, config }) => ({
+            fqn: ext(name),
+            match: [{ ports: [{ number: 80 + "abc".indexOf(name) }] }],
+            ...(config && { config: config as JsonObject }),
+          })),
+        );
+        const { chain, bytes } = createLatestChain().resolve(reader.state, redSecurity, {
+          mode: 0,
+          port,
+        });
+        expect(fromBinary(WatchChainResponseSchema, bytes).chain).toEqual(chain);
+        // ResolveChain answers with the same bytes.
+        expect(fromBinary(ResolveChainResponseSchema, bytes).chain).toEqual(chain);
+      },
+    ),
+  );
 });
