@@ -17,6 +17,7 @@ export default defineConfig({
             "test/browser/**",
             "test/clients-generated/**",
             "test/conformance/**",
+            "test/crash/**",
             "test/curl/**",
             "test/etcd/**",
             "test/package/**",
@@ -62,6 +63,16 @@ export default defineConfig({
           // Some cases measure time, so they do not share the cores.
           fileParallelism: false,
           testTimeout: 30_000,
+        },
+      },
+      // `npm run test:crash`: needs strace.
+      {
+        test: {
+          name: "crash",
+          include: ["test/crash/**/*.test.ts"],
+          deps,
+          // As many rounds as are asked for.
+          testTimeout: 3_600_000,
         },
       },
       // `npm run test:etcd`: needs Debian's etcd-server.

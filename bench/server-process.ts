@@ -14,11 +14,13 @@ export interface ServerProcess {
   stop(): Promise<void>;
 }
 
-/** Starts `wasmext serve` of a checkout: by default of this one. */
+/** Starts `wasmext serve` of a checkout: by default of this one, with the store in memory. */
 export async function startServerProcess(
   root = new URL("..", import.meta.url).pathname,
+  store = "memory",
 ): Promise<ServerProcess> {
-  const args = [`${root}/src/main.ts`, "serve", "--port", "0", "--log-level", "silent"];
+  const options = ["--port", "0", "--log-level", "silent", "--store", store];
+  const args = [`${root}/src/main.ts`, "serve", ...options];
   const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
   const status = (name: string): number => {
     try {

@@ -1,11 +1,13 @@
 import { readFileSync } from "node:fs";
 import type { Logger } from "pino";
-import { openCatalog } from "./journal/catalog.ts";
-import { createMemoryJournal } from "./journal/memory.ts";
+import { type Catalog, openCatalog } from "./journal/catalog.ts";
+import { createJournal } from "./journal/create-journal.ts";
+import { parseStoreOption } from "./journal/store-option.ts";
+import { UnusableStore } from "./journal/unusable-store.ts";
 import { createServer, type Server, type ServerOptions } from "./server.ts";
 import type { TlsOptions } from "./transport/connection/port.ts";
 import { Failure } from "./cli/failure.ts";
-import { reachWarning, type ServeOptions } from "./cli/commands/serve.ts";
+import { lossWarning, reachWarning, type ServeOptions } from "./cli/commands/serve.ts";
 
 /** A server that serves. */
 export interface StartedServer {
@@ -21,12 +23,20 @@ export interface StartedServer {
  */
 export async function startServer(options: ServeOptions, logger: Logger): Promise<StartedServer> {
   const tls = readTls(options);
-  const catalog = await openCatalog(createMemoryJournal());
-  const server = buildServer(options, { catalog, tls, logger });
-  const { port } = await listen(server, options);
-  const warning = reachWarning(options.host);
-  if (warning !== undefined) {
-    logger.warn(warning);
+  const catalog = await openStore(options, logger);
+  let server: Server;
+  let port: number;
+  try {
+    server = buildServer(options, { catalog, tls, logger });
+    ({ port } = await listen(server, options));
+  } catch (error) {
+    await catalog.journal.close();
+    throw error;
+  }
+  for (const warning of [reachWarning(options.host), lossWarning(options.store)]) {
+    if (warning !== undefined) {
+      logger.warn(warning);
+    }
   }
   const scheme = options.tlsCert === undefined ? "http" : "https";
   const host = options.host.includes(":") ? `[${options.host}]` : options.host;
@@ -37,6 +47,22 @@ export async function startServer(options: ServeOptions, logger: Logger): Promis
       await catalog.journal.close();
     },
   };
+}
+
+async function openStore({ store }: ServeOptions, logger: Logger): Promise<Catalog> {
+  const journal = createJournal(parseStoreOption(store), {
+    onProblem: (problem) => {
+      logger.error(`commits cannot be stored: ${problem}`);
+    },
+    onRecovery: () => {
+      logger.info("commits are stored again");
+    },
+  });
+  try {
+    return await openCatalog(journal);
+  } catch (error) {
+    throw error instanceof UnusableStore ? new Failure(error.message) : error;
+  }
 }
 
 function buildServer(

@@ -186,6 +186,48 @@ export function journalClosed(): CatalogError {
   });
 }
 
+/** The commit could not be stored. */
+export function commitNotStored(problem: string): CatalogError {
+  return new CatalogError({
+    kind: "unavailable",
+    reason: "COMMIT_NOT_STORED",
+    message: `the write could not be stored: ${problem}; nothing has changed, try again later`,
+    metadata: {},
+  });
+}
+
+/** The server has lost touch with the store that it shares with others; the write was not made. */
+export function outOfTouch(): CatalogError {
+  return new CatalogError({
+    kind: "unavailable",
+    reason: "STORE_UNREACHABLE",
+    message:
+      "the server has lost touch with its store; nothing has changed, try again later, or on another server",
+    metadata: {},
+  });
+}
+
+/** The store was lost after the commit had been sent to it. */
+export function outcomeUnknown(): CatalogError {
+  return new CatalogError({
+    kind: "unavailable",
+    reason: "OUTCOME_UNKNOWN",
+    message:
+      "the server has lost touch with its store during the write, which may have been made; read the object before you repeat it",
+    metadata: {},
+  });
+}
+
+/** Other servers write to the organization all the time. */
+export function overtaken(organization: string): CatalogError {
+  return new CatalogError({
+    kind: "conflict",
+    reason: "OVERTAKEN",
+    message: `writes of other servers to ${organization} came before this one each time; nothing has changed, try again`,
+    metadata: { organization },
+  });
+}
+
 /** What runs at a target is more than one answer can hold. */
 export function chainTooLarge(target: string, maxBytes: number): CatalogError {
   return new CatalogError({

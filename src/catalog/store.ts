@@ -42,7 +42,15 @@ export interface Restored {
   /** The oldest revision that a watch can begin with. */
   readonly floor: bigint;
   /** The commits from the floor on, in order. */
-  readonly history?: Iterable<{ readonly commit: Commit; readonly replaced: Replaced }>;
+  readonly history?: Iterable<RestoredCommit>;
+}
+
+/** A commit as a journal has stored it. */
+export interface RestoredCommit {
+  readonly commit: Commit;
+  readonly replaced: Replaced;
+  /** How long ago it was made. Default: 0. */
+  readonly ageMs?: number;
 }
 
 /** The side of a store for readers. */
@@ -140,8 +148,8 @@ export function createStore({
       for (const organization of [...state.organizations.keys(), ...commitNotifier.keys()]) {
         history.remember(organization);
       }
-      for (const { commit, replaced } of commits) {
-        history.record(commit, replaced);
+      for (const { commit, replaced, ageMs } of commits) {
+        history.record(commit, replaced, ageMs);
       }
       commitNotifier.notifyAll();
       chainNotifier.notifyAll();

@@ -25,10 +25,15 @@ export interface RecordedCommit {
 }
 
 /** Encodes a commit without its revision, which is where it is stored. */
-export function encodeCommit({ commit, replaced }: RecordedCommit): Uint8Array {
+export function encodeCommit(recorded: RecordedCommit): Uint8Array {
+  return toBinary(CommitSchema, recordOf(recorded));
+}
+
+/** The message of a commit. */
+export function recordOf({ commit, replaced }: RecordedCommit): CommitRecord {
   const { organization, changes, metadata } = commit;
   const { time, author, reason, detached } = metadata;
-  const record = create(CommitSchema, {
+  return create(CommitSchema, {
     organization,
     time: timestampFromMs(time),
     author,
@@ -37,7 +42,6 @@ export function encodeCommit({ commit, replaced }: RecordedCommit): Uint8Array {
     detached: [...detached],
     replaced: [...replaced.values()],
   });
-  return toBinary(CommitSchema, record);
 }
 
 /**
@@ -48,7 +52,17 @@ export function encodeCommit({ commit, replaced }: RecordedCommit): Uint8Array {
  * @param present - a state to share objects with: most commits are of what is still there
  */
 export function decodeCommit(bytes: Uint8Array, revision: bigint, present: State): RecordedCommit {
-  const record = fromBinary(CommitSchema, bytes, binaryOptions);
+  return commitOf(fromBinary(CommitSchema, bytes, binaryOptions), revision, present);
+}
+
+/**
+ * The commit of a message.
+ *
+ * Raises an error if it is not of a commit.
+ *
+ * @param present - as in `decodeCommit`
+ */
+export function commitOf(record: CommitRecord, revision: bigint, present: State): RecordedCommit {
   const { organization, author, reason } = record;
   const changes = record.changes.map((change) => changeOf(change, present));
   const metadata = { time: timeOf(record), author, reason, detached: detachedOf(record) };
@@ -99,18 +113,19 @@ function changeRecord(change: Change): Omit<ChangeRecord, "$typeName" | "$unknow
 
 const nothing = new Uint8Array();
 
+/** The change as it was. Its object has bytes of its own, and does not keep the record. */
 function changeOf({ kind, fqn, object: bytes }: ChangeRecord, present: State): Change {
   switch (kind) {
     case Kind.PUT_EXTENSION: {
       const extension = shared(findExtension(present, fqn), bytes);
       return extension === undefined
-        ? putOf({ kind: "extension", fqn, bytes })
+        ? putOf({ kind: "extension", fqn, bytes: bytes.slice() })
         : { kind: "put-extension", fqn, extension };
     }
     case Kind.PUT_ATTACHMENTS: {
       const attachmentSet = shared(findAttachments(present, fqn), bytes);
       return attachmentSet === undefined
-        ? putOf({ kind: "attachment-set", fqn, bytes })
+        ? putOf({ kind: "attachment-set", fqn, bytes: bytes.slice() })
         : { kind: "put-attachments", fqn, attachmentSet };
     }
     case Kind.DELETE_EXTENSION:

@@ -1,10 +1,18 @@
 /* The commands and programs of the README and of the pages in docs, run as they are printed. */
+import { once } from "node:events";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { type AddressInfo, createServer } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { runCli } from "../support/cli.ts";
 import { pagePaths, type Snippet, snippetsOf } from "../support/markdown.ts";
 import { type RunningServer, startServer } from "../support/server.ts";
-import { runSnippet } from "./run-snippet.ts";
+import {
+  isAfterServer,
+  isServer,
+  type PageServer,
+  runSnippet,
+  startPageServer,
+} from "./run-snippet.ts";
 
 const root = new URL("../../", import.meta.url).pathname;
 
@@ -28,9 +36,17 @@ describe("the documentation", () => {
   });
 });
 
-describe.each(pages)("%s", (page) => {
+describe.each(pages)("%s", async (page) => {
   let server: RunningServer;
   let folder: string;
+  /** Those that snippets have started. */
+  const started: PageServer[] = [];
+  const stopStarted = async (): Promise<void> => {
+    await Promise.all(started.splice(0).map((each) => each.stop()));
+  };
+  const onPage = snippetsOf(page);
+  const portOfPage = onPage.some(isServer) ? await freePort() : 0;
+  const snippets = onPage.map((snippet) => onPort(snippet, portOfPage));
 
   beforeAll(async () => {
     server = await startServer({ host: "localhost" });
@@ -40,11 +56,19 @@ describe.each(pages)("%s", (page) => {
     }
   });
   afterAll(async () => {
+    await stopStarted();
     rmSync(folder, { recursive: true });
     await server.close();
   });
 
-  test.each(snippetsOf(page))("$language in line $line: $code", async (snippet) => {
+  test.each(snippets)("$language in line $line: $code", async (snippet) => {
+    if (isServer(snippet)) {
+      started.push(await startPageServer(snippet, { folder }));
+      return;
+    }
+    if (isAfterServer(snippet)) {
+      await stopStarted();
+    }
     const printed = await runSnippet(snippet, { port: server.port, folder });
     expectPrinted(printed, snippet);
   });
@@ -62,6 +86,23 @@ describe.each(pages)("%s", (page) => {
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
   }
 });
+
+/** A snippet with another port than that of the page. */
+function onPort(snippet: Snippet, port: number): Snippet {
+  const moved = (text: string): string =>
+    text.replaceAll(/(?<=localhost:|127.0.0.1:|--port )9000/g, String(port));
+  const { code, output } = snippet;
+  return { ...snippet, code: moved(code), output: { ...output, code: moved(output.code) } };
+}
+
+/** A port of loopback that nobody uses now. */
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  return port;
+}
 
 function expectPrinted(printed: string, { output }: Snippet): void {
   if (output.language === "json") {

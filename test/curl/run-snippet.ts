@@ -19,6 +19,43 @@ export interface Place {
   readonly folder: string;
 }
 
+/** A server that a page has started. It goes on while the commands after it run. */
+export interface PageServer {
+  /** Interrupts it as Ctrl-C does, and resolves when it has ended. */
+  stop(): Promise<void>;
+}
+
+/** Tells whether a snippet starts a server, and whether the servers before it have been stopped. */
+export function isServer({ code }: Snippet): boolean {
+  return code.startsWith(`${endless}npx wasmext serve `);
+}
+export function isAfterServer({ code }: Snippet): boolean {
+  return code.startsWith("# After Ctrl-C.\n");
+}
+
+/** Starts the server of a snippet, and checks that it prints what the page shows. */
+export async function startPageServer(
+  { code, output }: Snippet,
+  { folder }: Pick<Place, "folder">,
+): Promise<PageServer> {
+  const command = `exec ${code.slice(endless.length)}`;
+  const child = spawn("bash", ["-euc", command], {
+    cwd: folder,
+    detached: true,
+    stdio: ["ignore", "pipe", "ignore"],
+  });
+  const exit = once(child, "exit");
+  const [printed] = (await Promise.race([once(child.stdout, "data"), exit])) as [Buffer | number];
+  const stop = async (): Promise<void> => {
+    process.kill(-(child.pid ?? 0), "SIGINT");
+    await exit;
+  };
+  if (String(printed) !== output.code) {
+    throw new Error(`the server printed ${String(printed)}`);
+  }
+  return { stop };
+}
+
 /** Runs a snippet and resolves with what it prints; of endless ones, as much as the page shows. */
 export async function runSnippet(snippet: Snippet, { port, folder }: Place): Promise<string> {
   const { language, output } = snippet;

@@ -22,7 +22,7 @@ import {
 import { deleteAttachments, setAttachments } from "../../src/catalog/writes/attachment-writes.ts";
 import { resolveChain } from "../../src/catalog/reads/chain.ts";
 import type { Change, Commit } from "../../src/catalog/state/commit.ts";
-import { CatalogError } from "../../src/catalog/errors.ts";
+import { CatalogError, commitNotStored } from "../../src/catalog/errors.ts";
 import {
   createExtension,
   deleteExtension,
@@ -36,9 +36,11 @@ import {
   findExtension,
   type State,
 } from "../../src/catalog/state/state.ts";
-import { createStore, type Store } from "../../src/catalog/store.ts";
+import { createStore, type Sink, type Store } from "../../src/catalog/store.ts";
 import { createTurns } from "../../src/catalog/state/turns.ts";
 import { createWatchReader, type WatchReader } from "../../src/catalog/watch/reader.ts";
+import { createGroupCommit } from "../../src/journal/group-commit.ts";
+import type { Journal } from "../../src/journal/journal.ts";
 import { openMemoryJournal } from "../support/journal.ts";
 import { belongsTo } from "../support/model.ts";
 import { storedExtensions, storedSets } from "../support/stored.ts";
@@ -185,136 +187,164 @@ function shortestTurns() {
   return createTurns(() => (time += 100));
 }
 
-test("writes at once, some of them given up, make commits that follow one another", async () => {
-  await fc.assert(
-    fc.asyncProperty(
-      fc.array(anyWrite, { minLength: 1, maxLength: 40 }),
-      fc.array(fc.nat(scopes.length * 2), { minLength: 40, maxLength: 40 }),
-      async (writes, choices) => {
-        const store = createStore();
-        const commits: Commit[] = [];
-        const states = [store.state];
-        const turns = shortestTurns();
-        const journal = openMemoryJournal({
-          get state() {
-            return store.state;
-          },
-          turns,
-          restore: () => undefined,
-          apply(commit, prepared) {
-            store.apply(commit, prepared);
-            commits.push(commit);
-            states.push(store.state);
-          },
-        });
-        // Something to go with what is deleted and narrowed.
-        for (const organization of organizations) {
-          for (const name of names) {
-            const request = { parent: organization, name, wasmExtension: { url } };
-            await journal.write(createExtension(create(CreateWasmExtensionRequestSchema, request)));
-          }
-        }
-        const followers: Follower[] = [...scopes, ...scopes].map((scope, index) => ({
-          scope,
-          replica: createReplica(),
-          reader: createWatchReader(
-            store,
-            {
-              parent: scope,
-              startRevision: index < scopes.length ? 0n : 1n,
-              incarnation: "",
+/** Opens a journal that decides as several journals do, on a disk that takes rounds, and at times fails. */
+function openGroupCommit(sink: Sink, choices: readonly number[]): Pick<Journal, "write"> {
+  let batches = 0;
+  return createGroupCommit({
+    sink,
+    now: Date.now,
+    async persist() {
+      const choice = choices[batches++ % choices.length] ?? 0;
+      for (let round = 0; round < choice % 4; round++) {
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      // What the first batches hold, the writes are about.
+      if (batches > 4 && choice % 3 === 0) {
+        throw commitNotStored("the disk is full");
+      }
+    },
+  });
+}
+
+test.each([
+  ["in memory", openMemoryJournal],
+  ["in batches, some of which fail", openGroupCommit],
+] as const)(
+  "writes at once %s, some given up, make commits that follow one another",
+  async (...[, openJournal]) => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(anyWrite, { minLength: 1, maxLength: 40 }),
+        fc.array(fc.nat(scopes.length * 2), { minLength: 40, maxLength: 40 }),
+        async (writes, choices) => {
+          const store = createStore();
+          const commits: Commit[] = [];
+          const states = [store.state];
+          const turns = shortestTurns();
+          const sink: Sink = {
+            get state() {
+              return store.state;
             },
-            everything,
-          ),
-          last: 0n,
-        }));
-        const rounds = async (count: number) => {
-          for (let round = 0; round < count; round++) {
-            await new Promise((resolve) => setImmediate(resolve));
-          }
-        };
-        const outcomes = await Promise.all(
-          writes.map(async (write) => {
-            await rounds(write.after);
-            const seen = store.state;
-            const controller = new AbortController();
-            const given = new Error("given up");
-            if (write.patience !== Infinity) {
-              void rounds(write.patience).then(() => {
-                controller.abort(given);
-              });
+            turns,
+            restore: () => undefined,
+            apply(commit, prepared) {
+              store.apply(commit, prepared);
+              commits.push(commit);
+              states.push(store.state);
+            },
+          };
+          const journal = openJournal(sink, choices);
+          // Something to go with what is deleted and narrowed.
+          for (const organization of organizations) {
+            for (const name of names) {
+              const request = { parent: organization, name, wasmExtension: { url } };
+              await journal.write(
+                createExtension(create(CreateWasmExtensionRequestSchema, request)),
+              );
             }
-            const reason = JSON.stringify(writes.indexOf(write));
-            try {
-              const plan = planOf(write, seen);
-              const answer = await journal.write(plan, { signal: controller.signal, reason });
-              return { reason, write, answer, error: undefined, seen };
-            } catch (error) {
-              expect(error === given || error instanceof CatalogError).toBe(true);
-              return { reason, write, answer: undefined, error, seen };
-            } finally {
-              const follower = followers[choices[writes.indexOf(write)] ?? 0];
-              if (follower !== undefined) {
-                catchUp(follower, 3);
+          }
+          const followers: Follower[] = [...scopes, ...scopes].map((scope, index) => ({
+            scope,
+            replica: createReplica(),
+            reader: createWatchReader(
+              store,
+              {
+                parent: scope,
+                startRevision: index < scopes.length ? 0n : 1n,
+                incarnation: "",
+              },
+              everything,
+            ),
+            last: 0n,
+          }));
+          const rounds = async (count: number) => {
+            for (let round = 0; round < count; round++) {
+              await new Promise((resolve) => setImmediate(resolve));
+            }
+          };
+          const outcomes = await Promise.all(
+            writes.map(async (write) => {
+              await rounds(write.after);
+              const seen = store.state;
+              const controller = new AbortController();
+              const given = new Error("given up");
+              if (write.patience !== Infinity) {
+                void rounds(write.patience).then(() => {
+                  controller.abort(given);
+                });
+              }
+              const reason = JSON.stringify(writes.indexOf(write));
+              try {
+                const plan = planOf(write, seen);
+                const answer = await journal.write(plan, { signal: controller.signal, reason });
+                return { reason, write, answer, error: undefined, seen };
+              } catch (error) {
+                expect(error === given || error instanceof CatalogError).toBe(true);
+                return { reason, write, answer: undefined, error, seen };
+              } finally {
+                const follower = followers[choices[writes.indexOf(write)] ?? 0];
+                if (follower !== undefined) {
+                  catchUp(follower, 3);
+                }
+              }
+            }),
+          );
+
+          // Each commit has the next revision, its organization, and what it decided on is what was there.
+          for (const [index, commit] of commits.entries()) {
+            const before = states[index] ?? emptyState();
+            const after = states[index + 1] ?? emptyState();
+            expect(commit.revision).toBe(before.revision + 1n);
+            expectSound(after);
+            for (const [organization, held] of before.organizations.entries()) {
+              if (organization !== commit.organization) {
+                expect(after.organizations.get(organization)).toBe(held);
               }
             }
-          }),
-        );
-
-        // Each commit has the next revision, its organization, and what it decided on is what was there.
-        for (const [index, commit] of commits.entries()) {
-          const before = states[index] ?? emptyState();
-          const after = states[index + 1] ?? emptyState();
-          expect(commit.revision).toBe(before.revision + 1n);
-          expectSound(after);
-          for (const [organization, held] of before.organizations.entries()) {
-            if (organization !== commit.organization) {
-              expect(after.organizations.get(organization)).toBe(held);
+            const write = writes[Number(commit.metadata.reason || -1)];
+            if (write === undefined) {
+              continue;
             }
-          }
-          const write = writes[Number(commit.metadata.reason || -1)];
-          if (write === undefined) {
-            continue;
-          }
-          const { kind, organization, name, target } = write;
-          const fqn = `${organization}/extensions/${name}`;
-          const seen = outcomes.find(({ reason }) => reason === commit.metadata.reason)?.seen;
-          if (kind === "update") {
-            const held = findExtension(before, fqn);
-            expect(held).toBe(findExtension(seen ?? emptyState(), fqn));
-          }
-          if (kind === "attach" && seen !== undefined) {
-            expect(findAttachments(before, target)?.etag ?? "").toBe(
-              write.isFresh ? (findAttachments(seen, target)?.etag ?? "") : "",
-            );
-          }
-          // What went with it is what the sets have lost, and nothing else in them has changed.
-          const lost = commit.changes.flatMap((change) => {
-            if (change.kind !== "put-attachments" || kind === "attach") {
-              return [];
+            const { kind, organization, name, target } = write;
+            const fqn = `${organization}/extensions/${name}`;
+            const seen = outcomes.find(({ reason }) => reason === commit.metadata.reason)?.seen;
+            if (kind === "update") {
+              const held = findExtension(before, fqn);
+              expect(held).toBe(findExtension(seen ?? emptyState(), fqn));
             }
-            const had = findAttachments(before, change.fqn)?.message.extension ?? [];
-            const has = change.attachmentSet.message.extension;
-            expect(has).toEqual(had.filter((each) => each.fqn !== fqn));
-            return had.flatMap((attachment, position) =>
-              attachment.fqn === fqn ? [{ target: change.fqn, position, attachment }] : [],
-            );
-          });
-          expect(commit.metadata.detached).toEqual(lost);
-        }
-        // A write that was answered has one commit at most; one that was not has none.
-        for (const { reason, error } of outcomes) {
-          const own = commits.filter(({ metadata }) => metadata.reason === reason);
-          expect(own.length).toBeLessThanOrEqual(error === undefined ? 1 : 0);
-        }
-        for (const follower of followers) {
-          catchUp(follower);
-          expectReplica(follower, store);
-        }
-        // What was kept of the past is as it was.
-        states.forEach(expectSound);
-      },
-    ),
-    { numRuns: 60 },
-  );
-});
+            if (kind === "attach" && seen !== undefined) {
+              expect(findAttachments(before, target)?.etag ?? "").toBe(
+                write.isFresh ? (findAttachments(seen, target)?.etag ?? "") : "",
+              );
+            }
+            // What went with it is what the sets have lost, and nothing else in them has changed.
+            const lost = commit.changes.flatMap((change) => {
+              if (change.kind !== "put-attachments" || kind === "attach") {
+                return [];
+              }
+              const had = findAttachments(before, change.fqn)?.message.extension ?? [];
+              const has = change.attachmentSet.message.extension;
+              expect(has).toEqual(had.filter((each) => each.fqn !== fqn));
+              return had.flatMap((attachment, position) =>
+                attachment.fqn === fqn ? [{ target: change.fqn, position, attachment }] : [],
+              );
+            });
+            expect(commit.metadata.detached).toEqual(lost);
+          }
+          // A write that was answered has one commit at most; one that was not has none.
+          for (const { reason, error } of outcomes) {
+            const own = commits.filter(({ metadata }) => metadata.reason === reason);
+            expect(own.length).toBeLessThanOrEqual(error === undefined ? 1 : 0);
+          }
+          for (const follower of followers) {
+            catchUp(follower);
+            expectReplica(follower, store);
+          }
+          // What was kept of the past is as it was.
+          states.forEach(expectSound);
+        },
+      ),
+      { numRuns: 60 },
+    );
+  },
+);

@@ -43,7 +43,8 @@ describe("the package", () => {
   });
 
   test("serves, and works from the command line", async () => {
-    const server = spawn("node_modules/.bin/wasmext", ["serve", "--port", "0"], {
+    const store = ["--store", "sqlite:catalog.db"];
+    const server = spawn("node_modules/.bin/wasmext", ["serve", "--port", "0", ...store], {
       cwd: folder,
       env,
       stdio: ["ignore", "pipe", "ignore"],

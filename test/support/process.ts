@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, type SpawnOptions, spawn } from "node:child_process";
 import { once } from "node:events";
 import { text } from "node:stream/consumers";
 
@@ -21,15 +21,17 @@ export interface RunningProcess {
 }
 
 /**
- * Starts `wasmext` with arguments, with an environment of these variables beside ours, and with a text
- * as its standard input.
+ * Starts `wasmext` with arguments, with an environment of these variables beside ours, with a text as its
+ * standard input, and in our working directory unless there is another one.
  */
 export function startProcess(
   parameters: readonly string[],
   environment: Readonly<Record<string, string>> = {},
   input = "",
+  options: Pick<SpawnOptions, "cwd" | "uid"> = {},
 ): RunningProcess {
   const child = spawn(process.execPath, [main, ...parameters], {
+    ...options,
     env: { ...process.env, ...environment },
     stdio: ["pipe", "pipe", "pipe"],
   });

@@ -49,7 +49,12 @@ export interface History {
   readonly length: number;
   /** The number of organizations that are remembered. */
   readonly organizations: number;
-  record(commit: Commit, replaced: Replaced): void;
+  /**
+   * Records a commit.
+   *
+   * @param ageMs - how long ago it was made. Default: 0
+   */
+  record(commit: Commit, replaced: Replaced, ageMs?: number): void;
   /** The first commit of an organization at or after a revision; undefined if there is none yet. */
   first(organization: string, revision: bigint): HistoryEntry | undefined;
   /**
@@ -164,14 +169,15 @@ export function createHistory(
     get organizations() {
       return known.size;
     },
-    record(commit, replaced) {
+    record(commit, replaced, ageMs = 0) {
       const { organization, revision } = commit;
       const of = knownOf(organization);
-      const weight = weightOf(commit, replaced);
+      const weight = weighCommit(commit, replaced);
       of.total = { commits: of.total.commits + 1, weight: of.total.weight + weight };
       of.length++;
       const { total } = of;
-      const entry: HistoryEntry = { ...commit, replaced, weight, total, recordedAt: now() };
+      const recordedAt = now() - ageMs;
+      const entry: HistoryEntry = { ...commit, replaced, weight, total, recordedAt };
       byOrganization.set({ organization, revision }, entry);
       byRevision.set(revision, entry);
       shares.set(organization, shares.of(organization) + weight);
@@ -211,7 +217,8 @@ const entryWeight = 700;
 const changeWeight = 120;
 const detachmentWeight = 56;
 
-function weightOf({ changes, metadata }: Commit, replaced: Replaced): number {
+/** The size of a commit in the history, in bytes of memory. */
+export function weighCommit({ changes, metadata }: Commit, replaced: Replaced): number {
   let weight = entryWeight;
   for (const change of changes) {
     weight += changeWeight;

@@ -40,12 +40,12 @@ export interface Organization {
 }
 
 /** A place in a list: which list, and the extension's key in the execution order. */
-interface ListKey extends ExecutionKey {
+export interface ListKey extends ExecutionKey {
   readonly list: string;
 }
 
 /** An entry of the index from extensions to the targets that attach them. */
-interface AttachedKey {
+export interface AttachedKey {
   readonly extension: string;
   readonly target: string;
 }
@@ -119,22 +119,6 @@ export function* prepare(
     carryOut(change, next);
   }
   return { base, next };
-}
-
-/** Makes a state from the changes that lead to it from nothing; yields where other work may run. */
-export function* stateAfter(revision: bigint, changes: Iterable<Change>): Generator<void, State> {
-  const { organizations } = emptyState();
-  for (const change of changes) {
-    const fqn = organizationOf(change.fqn);
-    let organization = organizations.get(fqn);
-    if (organization === undefined) {
-      organization = cloned(undefined);
-      organizations.set(fqn, organization);
-    }
-    carryOut(change, organization);
-    yield;
-  }
-  return { revision, organizations };
 }
 
 function carryOut(change: Change, next: Organization): void {
@@ -298,18 +282,22 @@ function removeAttachments(next: Organization, target: string): void {
   next.attachmentSets.delete(target);
 }
 
-function attachedIn(attachmentSet: Stored<AttachmentSet> | undefined): Set<string> {
+/** The extensions that a set attaches, each once. */
+export function attachedIn(attachmentSet: Stored<AttachmentSet> | undefined): Set<string> {
   return new Set(attachmentSet?.message.extension.map(({ fqn }) => fqn));
 }
 
-function listKey(list: string, { phase, priority, fqn }: ExecutionKey): ListKey {
+/** The place of an extension in a list. */
+export function listKey(list: string, { phase, priority, fqn }: ExecutionKey): ListKey {
   return { list, phase, priority, fqn };
 }
 
-function compareListKeys(a: ListKey, b: ListKey): number {
+/** The order of `Organization.usable`. */
+export function compareListKeys(a: ListKey, b: ListKey): number {
   return compareText(a.list, b.list) || compareExecution(a, b);
 }
 
-function compareAttachedKeys(a: AttachedKey, b: AttachedKey): number {
+/** The order of `Organization.targets`. */
+export function compareAttachedKeys(a: AttachedKey, b: AttachedKey): number {
   return compareText(a.extension, b.extension) || compareText(a.target, b.target);
 }

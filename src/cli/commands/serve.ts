@@ -1,5 +1,6 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import { wholeNumber } from "../whole-number.ts";
+import { parseStoreOption } from "../../journal/store-option.ts";
 import { isLoopback } from "../../transport/connection/loopback.ts";
 
 /** The options of `wasmext serve`, as commander hands them over. */
@@ -37,11 +38,11 @@ export function serveCommand(run: (options: ServeOptions) => Promise<void>): Com
     .addOption(
       option(
         "--store <store>",
-        "where commits are stored: memory (lost when the process ends)",
+        "where commits are stored: memory (lost when the process ends), or sqlite:PATH (a file)",
         "STORE",
       )
         .default("memory")
-        .choices(["memory"]),
+        .argParser(store),
     )
     .addOption(
       option(
@@ -89,11 +90,19 @@ export function reachWarning(host: string): string | undefined {
     : `${host} is not loopback, and there is no authentication: anyone who reaches the port can read and write everything`;
 }
 
+/** A warning about what is lost when the process ends; undefined if nothing is. */
+export function lossWarning(store: string): string | undefined {
+  return parseStoreOption(store).kind === "memory"
+    ? "the catalog is in memory and is lost when the server stops; keep it in a file with --store sqlite:catalog.db"
+    : undefined;
+}
+
 const examples = `
 Each option can be set in the environment too, as the variable shown with it.
 
 Examples:
   wasmext serve
+  wasmext serve --store sqlite:catalog.db
   wasmext serve --port 9000 --allow-origin https://console.example.com
   WASMEXT_LOG_LEVEL=debug wasmext serve --tls-cert server.crt --tls-key server.key`;
 
@@ -104,6 +113,15 @@ function option(flags: string, description: string, variable: string): Option {
 function nonEmpty(text: string): string {
   if (text === "") {
     throw new InvalidArgumentError("It has to be a name or an address; 0.0.0.0 is all of IPv4.");
+  }
+  return text;
+}
+
+function store(text: string): string {
+  try {
+    parseStoreOption(text);
+  } catch (error) {
+    throw new InvalidArgumentError((error as Error).message);
   }
   return text;
 }

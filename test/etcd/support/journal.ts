@@ -1,11 +1,15 @@
+import { createEtcdJournal } from "../../../src/journal/etcd/journal.ts";
 import type { Journal } from "../../../src/journal/journal.ts";
-import { createMemoryJournal } from "../../../src/journal/memory.ts";
 
 /** Reasons of errors of writes that were not made. */
-export const notMadeReasons: ReadonlySet<string> = new Set(["CATALOG_CLOSED"]);
+export const notMadeReasons: ReadonlySet<string> = new Set([
+  "CATALOG_CLOSED",
+  "COMMIT_NOT_STORED",
+  "OVERTAKEN",
+  "STORE_UNREACHABLE",
+]);
 
 /** Creates a journal on etcd, which is not open yet. */
-export function createJournalOn(urls: readonly string[], prefix?: string): Journal {
-  // Stands in until there is a journal on etcd.
-  return urls.length > 0 && prefix !== "" ? createMemoryJournal() : createMemoryJournal();
+export function createJournalOn(endpoints: readonly string[], prefix?: string): Journal {
+  return createEtcdJournal({ endpoints, ...(prefix !== undefined && { prefix }) });
 }

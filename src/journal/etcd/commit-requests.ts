@@ -1,0 +1,127 @@
+/*
+ * A commit as transactions. A small one is a single transaction. A large one is stored in pieces before,
+ * which nobody follows, and made by a transaction that names them; the keys of its objects are written
+ * later (see pending.ts).
+ */
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import type { TxnRequest } from "../../../gen/etcdserverpb/rpc_pb.ts";
+import { EtcdHeadSchema, EtcdPendingSchema } from "../../../gen/wasmext/stored/v1/etcd_pb.ts";
+import {
+  type Commit as CommitRecord,
+  CommitSchema,
+} from "../../../gen/wasmext/stored/v1/commit_pb.ts";
+import { findAttachments, findExtension, type State } from "../../catalog/state/state.ts";
+import { binaryOptions } from "../../wire/options.ts";
+import { type RecordedCommit, recordOf } from "../record.ts";
+import type { Keys } from "./keys.ts";
+import { isInParts, objectKindOf, operationsOf } from "./objects.ts";
+import {
+  exists,
+  isAt,
+  maxOperations,
+  maxRequestBytes,
+  type Operation,
+  partsOf,
+  put,
+  read,
+  transaction,
+} from "./requests.ts";
+
+/** The requests that make a commit. */
+export interface CommitRequests {
+  /** Are sent first; each can be repeated. */
+  readonly pieces: readonly TxnRequest[];
+  /** Makes the commit. */
+  readonly decisive: TxnRequest;
+}
+
+/** What a commit was decided on. */
+export interface DecidedOn {
+  readonly state: State;
+  /** The revision of the organization's head; 0 if it has none. */
+  readonly head: bigint;
+}
+
+/** Builds the requests of a commit. */
+export function commitRequests(
+  keys: Keys,
+  id: Uint8Array,
+  recorded: RecordedCommit,
+  { state, head }: DecidedOn,
+): CommitRequests {
+  const { organization } = recorded.commit;
+  const record = recordOf(recorded);
+  const inParts = record.changes.flatMap((change, index) =>
+    wasInParts(state, change.fqn, objectKindOf(change)) ? [index] : [],
+  );
+  const conditions = [isAt(keys.head(organization), head), isAt(keys.pending(organization), 0n)];
+  const otherwise = [read({ key: keys.head(organization), keysOnly: true })];
+  const operations = smallOperations(keys, id, record, new Set(inParts));
+  if (operations !== undefined) {
+    return { pieces: [], decisive: transaction(conditions, operations, otherwise) };
+  }
+  const name = nameOf(id);
+  const parts = partsOf(toBinary(CommitSchema, record));
+  const reference = { id, pieces: parts.length };
+  const pending = create(EtcdPendingSchema, { ...reference, inParts });
+  return {
+    pieces: parts.map((part, index) =>
+      transaction([], [put(keys.piece(organization, name, index), part)]),
+    ),
+    decisive: transaction(
+      // Pieces that were left behind are removed all at once.
+      [...conditions, exists(keys.piece(organization, name, 0))],
+      [
+        put(keys.head(organization), toBinary(EtcdHeadSchema, create(EtcdHeadSchema, reference))),
+        put(keys.pending(organization), toBinary(EtcdPendingSchema, pending)),
+      ],
+      otherwise,
+    ),
+  };
+}
+
+/** The operations of a commit that fits into one transaction. */
+function smallOperations(
+  keys: Keys,
+  id: Uint8Array,
+  record: CommitRecord,
+  inParts: ReadonlySet<number>,
+): Operation[] | undefined {
+  if (record.changes.length >= maxOperations) {
+    return undefined;
+  }
+  const commit = {
+    ...record,
+    changes: record.changes.map((change) => ({ ...change, object: nothing })),
+  };
+  const head = toBinary(EtcdHeadSchema, create(EtcdHeadSchema, { id, commit }));
+  const operations = [put(keys.head(record.organization), head)];
+  let bytes = operations[0]?.bytes ?? 0;
+  for (const [index, change] of record.changes.entries()) {
+    for (const operation of operationsOf(keys, change, { wasInParts: inParts.has(index) })) {
+      operations.push(operation);
+      bytes += operation.bytes;
+    }
+    if (operations.length > maxOperations || bytes > maxRequestBytes) {
+      return undefined;
+    }
+  }
+  return operations;
+}
+
+const nothing = new Uint8Array();
+
+function wasInParts(state: State, fqn: string, kind: "extension" | "attachment-set"): boolean {
+  const find = kind === "extension" ? findExtension : findAttachments;
+  return isInParts(find(state, fqn)?.bytes);
+}
+
+/** The name of an id in keys. */
+export function nameOf(id: Uint8Array): string {
+  return Buffer.from(id).toString("hex");
+}
+
+/** Reads a commit that was stored in pieces. */
+export function fromPieces(pieces: readonly Uint8Array[]): CommitRecord {
+  return fromBinary(CommitSchema, Buffer.concat(pieces), binaryOptions);
+}

@@ -1,0 +1,214 @@
+/*
+ * Follows a catalog in etcd from a revision on, and moves the store by each commit.
+ *
+ * 1. Etcd sends all events of a revision together, in the order of revisions. Those with a head are a
+ *    commit; those without carry out what is pending.
+ * 2. The position is the last revision of which everything has been applied. A watch that ends goes on
+ *    from there, on whichever endpoint.
+ * 3. What etcd no longer has cannot be followed: the catalog is loaded anew.
+ */
+import { fromBinary } from "@bufbuild/protobuf";
+import { type Event, Event_EventType as EventType } from "../../../gen/mvccpb/kv_pb.ts";
+import {
+  type EtcdHead,
+  EtcdHeadSchema,
+  EtcdPendingSchema,
+} from "../../../gen/wasmext/stored/v1/etcd_pb.ts";
+import type { Commit as CommitRecord } from "../../../gen/wasmext/stored/v1/commit_pb.ts";
+import { prepare } from "../../catalog/state/state.ts";
+import { inTurns } from "../../catalog/state/turns.ts";
+import type { Sink } from "../../catalog/store.ts";
+import { commitOf, type RecordedCommit } from "../record.ts";
+import type { EtcdClient } from "./client.ts";
+import { fromPieces, nameOf } from "./commit-requests.ts";
+import type { Keys } from "./keys.ts";
+import type { Loaded } from "./load.ts";
+import { gather, isPut, objectKindOf } from "./objects.ts";
+import { valuesOf } from "./pages.ts";
+
+/** Is raised when the catalog has to be loaded anew. */
+export class Outdated extends Error {
+  override readonly name = "Outdated";
+  /** The oldest revision that etcd has; 0 if that is not the reason. */
+  readonly oldest: bigint;
+
+  constructor(message: string, oldest = 0n) {
+    super(message);
+    this.oldest = oldest;
+  }
+}
+
+/** What follows a catalog from where it was loaded. */
+export interface Position extends Loaded {
+  /** The last revision of which everything has been applied. */
+  revision: bigint;
+  /** The latest commit that was followed. */
+  last?: { readonly organization: string; readonly revision: bigint };
+}
+
+/** What a follower works with. */
+export interface Following {
+  readonly client: EtcdClient;
+  readonly keys: Keys;
+  readonly sink: Sink;
+  /** A commit that this server has decided, by its id, as it was. */
+  own(id: string): RecordedCommit | undefined;
+  /** The watch is there: what comes, comes at once. */
+  onWatching(): void;
+  /** The store has reached the position; `id` is that of the commit, if it is one. */
+  onMoved(position: Position, id: string | undefined): void;
+}
+
+/**
+ * Follows until the watch ends.
+ *
+ * Rejects with Outdated if the catalog has to be loaded anew.
+ */
+export async function follow(
+  following: Following,
+  position: Position,
+  signal: AbortSignal,
+): Promise<never> {
+  const { client, keys, onWatching } = following;
+  /** Events of a response that is not complete. */
+  let events: Event[] = [];
+  return client.watch(
+    { ...keys.watched, startRevision: position.revision + 1n, fragment: true },
+    async (response) => {
+      if (response.canceled) {
+        throw new Outdated("etcd has compacted what is next", response.compactRevision);
+      }
+      if (response.created) {
+        onWatching();
+      }
+      events = events.concat(response.events);
+      if (response.fragment || events.length === 0) {
+        return;
+      }
+      const complete = events;
+      events = [];
+      for (const [revision, group] of byRevision(complete)) {
+        await applyGroup(following, position, revision, group, signal);
+      }
+    },
+    signal,
+  );
+}
+
+function byRevision(events: readonly Event[]): Map<bigint, Event[]> {
+  const groups = new Map<bigint, Event[]>();
+  for (const event of events) {
+    const revision = event.kv?.modRevision ?? 0n;
+    const group = groups.get(revision);
+    if (group === undefined) {
+      groups.set(revision, [event]);
+    } else {
+      group.push(event);
+    }
+  }
+  return groups;
+}
+
+async function applyGroup(
+  following: Following,
+  position: Position,
+  revision: bigint,
+  events: readonly Event[],
+  signal: AbortSignal,
+): Promise<void> {
+  const { keys, sink } = following;
+  let committed: { readonly organization: string; readonly head: EtcdHead } | undefined;
+  const objects = gather();
+  for (const { type, kv } of events) {
+    const of = kv === undefined ? undefined : keys.parse(kv.key);
+    if (kv === undefined || of === undefined) {
+      continue;
+    }
+    const isPutEvent = type === EventType.PUT;
+    switch (of.of) {
+      case "catalog":
+        throw new Outdated("the catalog was replaced");
+      case "head":
+        if (!isPutEvent) {
+          throw new Outdated("the catalog was removed");
+        }
+        committed = {
+          organization: of.organization,
+          head: fromBinary(EtcdHeadSchema, kv.value),
+        };
+        break;
+      case "pending":
+        if (isPutEvent) {
+          const pending = fromBinary(EtcdPendingSchema, kv.value);
+          position.pendings.set(of.organization, { pending, revision });
+        } else {
+          position.pendings.delete(of.organization);
+        }
+        break;
+      case "object":
+        if (isPutEvent) {
+          objects.addFirst(of.kind, of.fqn, kv.value);
+        }
+        break;
+      case "rest":
+        if (isPutEvent) {
+          objects.addRest(of.kind, of.fqn, kv.value);
+        }
+        break;
+      case "piece":
+    }
+  }
+  if (committed === undefined) {
+    position.revision = revision;
+    following.onMoved(position, undefined);
+    return;
+  }
+  const { organization, head } = committed;
+  const id = nameOf(head.id);
+  const recorded =
+    following.own(id) ??
+    commitOf(
+      await recordOfHead(following, head, organization, revision, objects, signal),
+      revision,
+      sink.state,
+    );
+  const { changes, metadata } = recorded.commit;
+  const preparation = prepare(sink.state, { organization, changes });
+  const prepared = await inTurns(preparation, sink.turns);
+  sink.apply({ revision, organization, changes, metadata }, prepared);
+  position.heads.set(organization, revision);
+  position.last = { organization, revision };
+  position.revision = revision;
+  following.onMoved(position, id);
+}
+
+/** The record of a commit with its objects, from its pieces or from the events of its revision. */
+async function recordOfHead(
+  { client, keys }: Following,
+  { id, commit, pieces: count }: EtcdHead,
+  organization: string,
+  revision: bigint,
+  objects: ReturnType<typeof gather>,
+  signal: AbortSignal,
+): Promise<CommitRecord> {
+  if (commit === undefined) {
+    const range = keys.piecesOf(organization, nameOf(id));
+    const pieces = await valuesOf(client, range, revision, signal);
+    if (pieces.length < count) {
+      throw new RangeError(`the commit ${revision} has ${pieces.length} of ${count} pieces`);
+    }
+    return fromPieces(pieces);
+  }
+  return {
+    ...commit,
+    changes: commit.changes.map((change) => {
+      const object = isPut(change)
+        ? objects.bytesOf(objectKindOf(change), change.fqn)
+        : change.object;
+      if (object === undefined) {
+        throw new RangeError(`the commit ${revision} has no object ${change.fqn}`);
+      }
+      return { ...change, object };
+    }),
+  };
+}

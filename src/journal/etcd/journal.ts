@@ -1,0 +1,259 @@
+/*
+ * A journal on etcd, which several servers share. Each follows all commits, its own ones too, and moves its
+ * store by what it follows.
+ *
+ * 1. A commit is one transaction of etcd, which compares the head of its organization with the one that it
+ *    was decided on. Of two servers, one is first; the other one decides again.
+ * 2. A refusal is an answer, too: before a plan's error is passed on, etcd is asked whether the state that
+ *    it was decided on is the latest.
+ */
+import { randomBytes } from "node:crypto";
+import { journalClosed, outOfTouch, overtaken } from "../../catalog/errors.ts";
+import { inTurns } from "../../catalog/state/turns.ts";
+import { replacedBy, type Sink } from "../../catalog/store.ts";
+import type { Decision, Plan } from "../../catalog/writes/plan.ts";
+import type { Journal, WriteOptions } from "../journal.ts";
+import { createQueues } from "../queues.ts";
+import { createReadiness } from "../readiness.ts";
+import type { RecordedCommit } from "../record.ts";
+import { createEtcdClient, type EtcdAccess } from "./client.ts";
+import { commitRequests, nameOf } from "./commit-requests.ts";
+import { createJanitor } from "./janitor.ts";
+import { keysUnder } from "./keys.ts";
+import { carryOut } from "./pending.ts";
+import { orAborted } from "./progress.ts";
+import { openReplica, type Replica } from "./replica.ts";
+import { sendCommit } from "./send-commit.ts";
+import { openingProblem } from "./opening-problem.ts";
+
+/** Options of a journal on etcd. */
+export interface EtcdJournalOptions extends EtcdAccess {
+  /** What the keys of the catalog begin with. Default: `wasmext/`. */
+  readonly prefix?: string;
+  /** The time in ms since 1970. */
+  readonly now?: () => number;
+  /** How many of etcd's latest revisions are loaded commit by commit, for watches that resume. Default: 10,000. */
+  readonly historyRevisions?: number;
+  /** Within what time etcd has to answer when the journal is opened, in ms. Default: 15,000. */
+  readonly openMs?: number;
+  /** For how long a write waits for etcd, in ms. Default: 5,000. */
+  readonly patienceMs?: number;
+  /** Is told when it loses touch with etcd, and why; undefined when it is in touch again. */
+  readonly onProblem?: (problem: string | undefined) => void;
+}
+
+interface Own {
+  readonly recorded: RecordedCommit;
+  readonly followed: PromiseWithResolvers<true>;
+  isFollowed: boolean;
+}
+
+/** How often a write is decided again because other servers were first. */
+const maxRounds = 20;
+const sweepMs = 60_000;
+
+/** Creates a journal. Opening rejects with an UnusableStore if etcd, or what is there, cannot be used. */
+export function createEtcdJournal({
+  prefix = "wasmext/",
+  now = Date.now,
+  historyRevisions = 10_000,
+  openMs = 15_000,
+  patienceMs = 5_000,
+  onProblem = () => undefined,
+  ...access
+}: EtcdJournalOptions): Journal {
+  const client = createEtcdClient(access);
+  const keys = keysUnder(prefix);
+  const queues = createQueues();
+  const readiness = createReadiness();
+  const stopping = new AbortController();
+  /** Commits that this server has sent, by id. */
+  const own = new Map<string, Own>();
+  let opened: { readonly sink: Sink; readonly replica: Replica } | undefined;
+  let accepts = false;
+  let sweeping: NodeJS.Timeout | undefined;
+
+  const inTouch = async (replica: Replica, signal: AbortSignal): Promise<void> => {
+    while (!replica.readiness.isReady) {
+      const { promise, resolve } = Promise.withResolvers<undefined>();
+      const unsubscribe = replica.readiness.subscribe(() => {
+        resolve(undefined);
+      });
+      try {
+        await orAborted(promise, signal);
+      } finally {
+        unsubscribe();
+      }
+    }
+  };
+
+  /** Carries out what is pending in an organization. */
+  const settle = async (replica: Replica, organization: string, signal: AbortSignal) => {
+    for (;;) {
+      const pending = replica.pending(organization);
+      if (pending === undefined) {
+        return;
+      }
+      const revision = await carryOut(client, keys, organization, pending, signal);
+      await replica.progress.reached(revision, signal);
+    }
+  };
+
+  const settleLater = (replica: Replica, organization: string): void => {
+    void queues
+      .run(organization, () => settle(replica, organization, stopping.signal))
+      // Whoever writes next, here or elsewhere, does it.
+      .catch(() => undefined);
+  };
+
+  /** Resolves with true if the store has the latest head; else waits for that, and resolves with false. */
+  const isLatest = async (replica: Replica, organization: string, signal: AbortSignal) => {
+    const { kvs } = await client.range({ key: keys.head(organization), keysOnly: true }, signal);
+    const latest = kvs[0]?.modRevision ?? 0n;
+    if (latest <= replica.head(organization)) {
+      return true;
+    }
+    await replica.progress.reached(latest, signal);
+    return false;
+  };
+
+  const writeInTurn = async <Answer>(
+    { sink, replica }: NonNullable<typeof opened>,
+    plan: Plan<Answer>,
+    { signal, author = "", reason = "" }: WriteOptions,
+    patience: AbortSignal,
+  ): Promise<Answer> => {
+    const { organization } = plan;
+    const waiting = signal === undefined ? patience : AbortSignal.any([signal, patience]);
+    /** What happens before the commit is sent: nothing has been done if it fails. */
+    const before = async <Result>(work: Promise<Result>): Promise<Result> => {
+      try {
+        return await work;
+      } catch {
+        signal?.throwIfAborted();
+        throw outOfTouch();
+      }
+    };
+    for (let round = 0; round < maxRounds; round++) {
+      signal?.throwIfAborted();
+      if (!replica.readiness.isReady) {
+        await before(inTouch(replica, waiting));
+      }
+      if (replica.pending(organization) !== undefined) {
+        await before(settle(replica, organization, limited(signal, patienceMs * 2)));
+      }
+      const { state } = sink;
+      const head = replica.head(organization);
+      let decision: Decision<Answer> | undefined;
+      let refusal: unknown;
+      try {
+        decision = await inTurns(plan.decide(state), sink.turns, signal);
+      } catch (error) {
+        signal?.throwIfAborted();
+        refusal = error;
+      }
+      if (decision === undefined || decision.changes.length === 0) {
+        if (!(await before(isLatest(replica, organization, limited(signal, patienceMs))))) {
+          continue;
+        }
+        if (decision === undefined) {
+          throw refusal;
+        }
+        return decision.answer;
+      }
+      const { changes, detached, answer } = decision;
+      const commit = { revision: 0n, organization, changes };
+      const recorded = {
+        commit: { ...commit, metadata: { time: now(), author, reason, detached } },
+        replaced: replacedBy(state, changes),
+      };
+      const id = randomBytes(12);
+      const requests = commitRequests(keys, id, recorded, { state, head });
+      const entry: Own = { recorded, followed: Promise.withResolvers(), isFollowed: false };
+      own.set(nameOf(id), entry);
+      try {
+        const { progress } = replica;
+        const { promise: followed } = entry.followed;
+        const isFollowed = () => entry.isFollowed;
+        const sending = { client, progress, followed, isFollowed, loads: () => replica.loads };
+        if (await sendCommit(sending, requests, limited(signal, patienceMs))) {
+          if (replica.pending(organization) !== undefined) {
+            settleLater(replica, organization);
+          }
+          return answer;
+        }
+      } finally {
+        own.delete(nameOf(id));
+      }
+    }
+    throw overtaken(organization);
+  };
+
+  return {
+    readiness,
+    async open(sink) {
+      try {
+        const replica = await openReplica({
+          client,
+          keys,
+          sink,
+          historyRevisions,
+          openMs,
+          own: (id) => own.get(id)?.recorded,
+          onCommit: (id) => {
+            const entry = own.get(id);
+            if (entry !== undefined) {
+              entry.isFollowed = true;
+              entry.followed.resolve(true);
+            }
+          },
+          onProblem,
+        });
+        opened = { sink, replica };
+      } catch (error) {
+        client.close();
+        throw openingProblem(error, access);
+      }
+      const { replica } = opened;
+      const janitor = createJanitor(client, keys);
+      sweeping = setInterval(() => {
+        for (const organization of replica.pendings.keys()) {
+          settleLater(replica, organization);
+        }
+        void janitor.sweep(performance.now(), stopping.signal).catch(() => undefined);
+      }, sweepMs).unref();
+      for (const organization of replica.pendings.keys()) {
+        settleLater(replica, organization);
+      }
+      replica.readiness.subscribe(() => {
+        readiness.set(accepts && replica.readiness.isReady);
+      });
+      accepts = true;
+      readiness.set(replica.readiness.isReady);
+    },
+    async write(plan, options = {}) {
+      if (opened === undefined || !accepts) {
+        throw journalClosed();
+      }
+      const shared = opened;
+      const patience = AbortSignal.timeout(patienceMs);
+      const work = () => writeInTurn(shared, plan, options, patience);
+      return queues.run(plan.organization, work, options.signal);
+    },
+    async close() {
+      accepts = false;
+      readiness.set(false);
+      clearInterval(sweeping);
+      stopping.abort();
+      await queues.idle();
+      await opened?.replica.close();
+      client.close();
+    },
+  };
+}
+
+/** A signal, or the end of a time. */
+function limited(signal: AbortSignal | undefined, ms: number): AbortSignal {
+  const timeout = AbortSignal.timeout(ms);
+  return signal === undefined ? timeout : AbortSignal.any([signal, timeout]);
+}

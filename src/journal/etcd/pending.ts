@@ -1,0 +1,50 @@
+/*
+ * Carrying out a pending commit: writing the keys of its objects. It has been made before, and everybody
+ * has it; until it has been carried out, the organization has no other commit. Whoever finds it may do so,
+ * several at once too: each transaction holds only while the commit is pending.
+ */
+import type { EtcdPending } from "../../../gen/wasmext/stored/v1/etcd_pb.ts";
+import type { EtcdClient } from "./client.ts";
+import { fromPieces, nameOf } from "./commit-requests.ts";
+import type { Keys } from "./keys.ts";
+import { operationsOf } from "./objects.ts";
+import { valuesOf } from "./pages.ts";
+import { batchesOf, isAt, remove, transaction } from "./requests.ts";
+import { untilAnswered } from "./until-answered.ts";
+
+/** A pending commit, and the revision of its key. */
+export interface Pending {
+  readonly pending: EtcdPending;
+  readonly revision: bigint;
+}
+
+/** Carries out the pending commit of an organization; returns a revision at which that has been done. */
+export async function carryOut(
+  client: EtcdClient,
+  keys: Keys,
+  organization: string,
+  { pending, revision }: Pending,
+  signal: AbortSignal,
+): Promise<bigint> {
+  const isPending = isAt(keys.pending(organization), revision);
+  const range = keys.piecesOf(organization, nameOf(pending.id));
+  const pieces = await valuesOf(client, range, 0n, signal);
+  if (pieces.length < pending.pieces) {
+    // The pieces go with the key: it has been carried out.
+    const { header } = await client.range({ key: keys.pending(organization) }, signal);
+    return header?.revision ?? 0n;
+  }
+  const inParts = new Set(pending.inParts);
+  const operations = fromPieces(pieces).changes.flatMap((change, index) =>
+    operationsOf(keys, change, { wasInParts: inParts.has(index) }),
+  );
+  const last = [remove(keys.pending(organization)), remove(range)];
+  for (const batch of [...batchesOf(operations), last]) {
+    const request = transaction([isPending], batch);
+    const response = await untilAnswered(client, request, signal);
+    if (!response.succeeded || batch === last) {
+      return response.header?.revision ?? 0n;
+    }
+  }
+  throw new TypeError("the last batch returns");
+}

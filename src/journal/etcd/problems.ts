@@ -1,0 +1,44 @@
+/* What etcd's errors mean for those who call it. Its API has codes, and texts that tell more. */
+import { Code, ConnectError } from "@connectrpc/connect";
+
+/** The credentials are not valid any more: etcd has to give new ones. */
+export function isStaleToken(error: ConnectError): boolean {
+  return (
+    error.code === Code.Unauthenticated ||
+    /invalid auth token|revision of auth store is old/.test(error.rawMessage)
+  );
+}
+
+/** What the read wants has been compacted. */
+export function isCompacted(error: unknown): boolean {
+  return error instanceof ConnectError && /has been compacted/.test(error.rawMessage);
+}
+
+/** The read wants a revision that etcd has not reached. */
+export function isFuture(error: unknown): boolean {
+  return error instanceof ConnectError && /is a future revision/.test(error.rawMessage);
+}
+
+/** Etcd itself has refused a request, and has done nothing. The same request may succeed later, or elsewhere. */
+export function isRefusal({ code, rawMessage }: ConnectError): boolean {
+  switch (code) {
+    case Code.InvalidArgument:
+    case Code.PermissionDenied:
+    case Code.Unauthenticated:
+    case Code.FailedPrecondition:
+    case Code.OutOfRange:
+    case Code.NotFound:
+    case Code.Unimplemented:
+      return true;
+    // A message that is too large for this side has this code as well.
+    case Code.ResourceExhausted:
+      return rawMessage.startsWith("etcdserver:");
+    default:
+      return false;
+  }
+}
+
+/** A refusal that no repetition mends. */
+export function isLasting(error: ConnectError): boolean {
+  return isRefusal(error) && !isStaleToken(error) && !/too many requests/.test(error.rawMessage);
+}

@@ -1,0 +1,249 @@
+/*
+ * Keeps a store at what etcd has: loads it, follows from there, and goes on after whatever ends a watch.
+ *
+ * 1. The store is loaded as of some time ago, and the commits since then follow one by one: so a server
+ *    that has just started has a history for those who resume their watches.
+ * 2. The replica is in touch while a watch is there and the store has reached what etcd had when the watch
+ *    began.
+ */
+import { setTimeout as delay } from "node:timers/promises";
+import {
+  RangeRequest_SortOrder as Order,
+  RangeRequest_SortTarget as By,
+} from "../../../gen/etcdserverpb/rpc_pb.ts";
+import type { Sink } from "../../catalog/store.ts";
+import { createReadiness, type Readiness } from "../readiness.ts";
+import type { RecordedCommit } from "../record.ts";
+import { openCatalogKey, renewCatalog } from "./catalog-key.ts";
+import type { EtcdClient } from "./client.ts";
+import { follow, Outdated, type Position } from "./follower.ts";
+import type { Keys } from "./keys.ts";
+import { load } from "./load.ts";
+import { oldestRevision } from "./oldest.ts";
+import type { Pending } from "./pending.ts";
+import { isCompacted, isFuture } from "./problems.ts";
+import { createProgress, type Progress } from "./progress.ts";
+
+/** What a replica works with. */
+export interface ReplicaOptions {
+  readonly client: EtcdClient;
+  readonly keys: Keys;
+  readonly sink: Sink;
+  /** How many of etcd's latest revisions are loaded one by one. */
+  readonly historyRevisions: number;
+  /** Within what time it has to be opened, in ms. */
+  readonly openMs: number;
+  /** A commit that this server has decided, by its id. */
+  own(id: string): RecordedCommit | undefined;
+  /** The store has reached a commit. */
+  onCommit(id: string): void;
+  /** Is told when it loses touch, and why; undefined when it is in touch again. */
+  onProblem(problem: string | undefined): void;
+}
+
+/** A store that is kept at what etcd has. */
+export interface Replica {
+  readonly readiness: Readiness;
+  readonly progress: Progress;
+  /** How often its store was loaded. */
+  readonly loads: number;
+  /** The revision of the head of an organization; 0 if it has none. */
+  head(organization: string): bigint;
+  pending(organization: string): Pending | undefined;
+  /** All that is pending, by organization. */
+  readonly pendings: ReadonlyMap<string, Pending>;
+  close(): Promise<void>;
+}
+
+const firstRetryMs = 50;
+const maxRetryMs = 1_000;
+
+/** Opens a replica; resolves when its store has all that etcd had when this was called. */
+export async function openReplica(options: ReplicaOptions): Promise<Replica> {
+  const { client, keys, sink, historyRevisions } = options;
+  const closing = new AbortController();
+  const readiness = createReadiness();
+  const progress = createProgress();
+  let incarnation = "";
+  let loads = 0;
+
+  const loadFrom = async (oldest: bigint, signal: AbortSignal): Promise<Position> => {
+    const catalog = await openCatalogKey(client, keys, signal);
+    const wanted = [catalog.now - BigInt(historyRevisions), catalog.since, oldest];
+    let revision = wanted.reduce((a, b) => (a > b ? a : b));
+    for (;;) {
+      try {
+        const loaded = await load(client, keys, revision, sink.turns, signal);
+        ({ incarnation } = catalog);
+        sink.restore({
+          state: loaded.state,
+          incarnation,
+          floor: loaded.state.revision + 1n,
+        });
+        loads++;
+        progress.moveTo(revision);
+        return { ...loaded, revision };
+      } catch (error) {
+        if (!isCompacted(error)) {
+          throw error;
+        }
+        revision = await oldestRevision(client, keys, revision, signal);
+      }
+    }
+  };
+
+  /** The revision of the latest commit. Rejects with Outdated if etcd does not have what was followed. */
+  const latest = async ({ last }: Position, signal: AbortSignal): Promise<bigint> => {
+    if (last !== undefined) {
+      const { organization, revision } = last;
+      try {
+        const key = keys.head(organization);
+        const { kvs } = await client.range({ key, revision, keysOnly: true }, signal);
+        if (kvs[0]?.modRevision !== revision) {
+          throw new Outdated("etcd has gone back, as after a restore", goneBack);
+        }
+      } catch (error) {
+        if (isFuture(error)) {
+          throw new Outdated("etcd has gone back, as after a restore", goneBack);
+        }
+        if (!isCompacted(error)) {
+          throw error;
+        }
+      }
+    }
+    const request = { ...keys.heads, limit: 1n, keysOnly: true };
+    const sort = { sortOrder: Order.DESCEND, sortTarget: By.MOD };
+    const { kvs } = await client.range({ ...request, ...sort }, signal);
+    return kvs[0]?.modRevision ?? 0n;
+  };
+
+  const opening = AbortSignal.timeout(options.openMs);
+  let position = await loadFrom(0n, opening);
+  const isOpen = Promise.withResolvers<undefined>();
+  let outdated: Outdated | undefined;
+
+  /** Follows until something ends the watch; returns that. */
+  const followOnce = async (): Promise<unknown> => {
+    const round = new AbortController();
+    const signal = AbortSignal.any([closing.signal, round.signal]);
+    const onWatching = async (): Promise<void> => {
+      try {
+        await progress.reached(await latest(position, signal), signal);
+        if (!signal.aborted) {
+          readiness.set(true);
+          options.onProblem(undefined);
+          isOpen.resolve(undefined);
+        }
+      } catch (error) {
+        round.abort(error);
+      }
+    };
+    try {
+      return await follow(
+        {
+          client,
+          keys,
+          sink,
+          own: options.own,
+          onWatching: () => void onWatching(),
+          onMoved: ({ revision }, id) => {
+            if (id !== undefined) {
+              options.onCommit(id);
+            }
+            progress.moveTo(revision);
+          },
+        },
+        position,
+        signal,
+      );
+    } catch (error) {
+      return round.signal.aborted ? round.signal.reason : error;
+    } finally {
+      round.abort();
+    }
+  };
+
+  const run = async (): Promise<void> => {
+    let retryMs = firstRetryMs;
+    while (!closing.signal.aborted) {
+      const startedAt = performance.now();
+      let problem: unknown;
+      if (outdated === undefined) {
+        problem = await followOnce();
+      } else {
+        problem = await reload(outdated).catch((error: unknown) => error);
+      }
+      // The signal may have been aborted meanwhile.
+      if (isAborted(closing.signal)) {
+        return;
+      }
+      if (problem === undefined) {
+        outdated = undefined;
+        continue;
+      }
+      readiness.set(false);
+      options.onProblem(problem instanceof Error ? problem.message : String(problem));
+      // What cannot be applied is read anew, too.
+      outdated = asOutdated(problem) ?? outdated;
+      retryMs = performance.now() - startedAt > maxRetryMs * 5 ? firstRetryMs : retryMs;
+      await delay(retryMs * (0.5 + Math.random()), undefined, { signal: closing.signal }).catch(
+        () => undefined,
+      );
+      retryMs = Math.min(maxRetryMs, retryMs * 2);
+    }
+  };
+
+  const reload = async ({ oldest }: Outdated): Promise<undefined> => {
+    if (oldest === goneBack) {
+      await renewCatalog(client, keys, incarnation, closing.signal);
+    }
+    position = await loadFrom(oldest > 0n ? oldest : 0n, closing.signal);
+    return undefined;
+  };
+
+  const running = run();
+  const close = async (): Promise<void> => {
+    readiness.set(false);
+    closing.abort();
+    await running;
+  };
+  const timer = setTimeout(() => {
+    isOpen.reject(new Error("etcd does not let its keys be followed"));
+  }, options.openMs);
+  try {
+    await isOpen.promise;
+  } catch (error) {
+    await close();
+    throw error;
+  } finally {
+    clearTimeout(timer);
+  }
+  return {
+    readiness,
+    progress,
+    get loads() {
+      return loads;
+    },
+    head: (organization) => position.heads.get(organization) ?? 0n,
+    pending: (organization) => position.pendings.get(organization),
+    get pendings() {
+      return position.pendings;
+    },
+    close,
+  };
+}
+
+/** In the place of the oldest revision: there is no such one. */
+const goneBack = -1n;
+
+function isAborted(signal: AbortSignal): boolean {
+  return signal.aborted;
+}
+
+/** Errors of the store itself are no matter of the connection. */
+function asOutdated(problem: unknown): Outdated | undefined {
+  if (problem instanceof Outdated) {
+    return problem;
+  }
+  return problem instanceof RangeError ? new Outdated(problem.message) : undefined;
+}

@@ -1,0 +1,88 @@
+/*
+ * Sends a commit until it is known whether it was made. A transaction whose answer was lost is sent again as
+ * it was: it compares the head, so it cannot be made twice, and if it was made, its id follows.
+ */
+import { setTimeout as delay } from "node:timers/promises";
+import { ConnectError } from "@connectrpc/connect";
+import { commitNotStored, outcomeUnknown, outOfTouch } from "../../catalog/errors.ts";
+import type { EtcdClient } from "./client.ts";
+import type { CommitRequests } from "./commit-requests.ts";
+import { NotConnected } from "./connection.ts";
+import { isLasting, isRefusal } from "./problems.ts";
+import { orAborted, type Progress } from "./progress.ts";
+import { untilAnswered } from "./until-answered.ts";
+
+/** What is needed to send commits. */
+export interface Sending {
+  readonly client: EtcdClient;
+  readonly progress: Progress;
+  /** Resolves when the store has reached the commit. */
+  readonly followed: Promise<true>;
+  /** Tells whether the store has reached the commit. */
+  isFollowed(): boolean;
+  /** How often the store was loaded anew, which brings commits without their ids. */
+  loads(): number;
+}
+
+const retryMs = 50;
+
+/**
+ * Sends a commit. Returns true when the store has reached it, false when another commit came before it.
+ *
+ * Rejects with a CatalogError if it could not be made; with that of an unknown outcome if it may have been.
+ */
+export async function sendCommit(
+  { client, progress, followed, isFollowed, loads }: Sending,
+  { pieces, decisive }: CommitRequests,
+  signal: AbortSignal,
+): Promise<boolean> {
+  for (const piece of pieces) {
+    await untilAnswered(client, piece, signal).catch((error: unknown) => {
+      throw signal.aborted ? outOfTouch() : commitNotStored(ConnectError.from(error).rawMessage);
+    });
+  }
+  let mayBeMade = false;
+  const loadsBefore = loads();
+  while (!signal.aborted) {
+    const answer = client.tryTxn(decisive, signal);
+    try {
+      const response = await Promise.race([answer, followed]);
+      if (response === true) {
+        // Its answer says no more.
+        answer.catch(() => undefined);
+        return true;
+      }
+      mayBeMade ||= response.succeeded;
+      const [result] = response.responses;
+      const head =
+        result?.response.case === "responseRange" ? result.response.value.kvs[0] : undefined;
+      const until = response.succeeded ? response.header?.revision : head?.modRevision;
+      await progress.reached(until ?? 0n, signal);
+      if (response.succeeded || isFollowed()) {
+        return true;
+      }
+      if (!mayBeMade || loads() === loadsBefore) {
+        return false;
+      }
+      break;
+    } catch (raised) {
+      const error = ConnectError.from(raised);
+      if (isRefusal(error)) {
+        if (!mayBeMade && isLasting(error)) {
+          throw commitNotStored(error.rawMessage);
+        }
+      } else {
+        mayBeMade ||= !(error instanceof NotConnected);
+      }
+    }
+    const wait = delay(retryMs, undefined, { signal }).catch(() => undefined);
+    if ((await orAborted(Promise.race([followed, wait]), signal).catch(() => undefined)) === true) {
+      return true;
+    }
+  }
+  if (isFollowed()) {
+    return true;
+  }
+  // Not even etcd can tell whether a commit was made that it has compacted.
+  throw mayBeMade ? outcomeUnknown() : outOfTouch();
+}
