@@ -32,7 +32,8 @@ function restrictionsOf(layer) {
   ];
   if (layer === "cli") {
     patterns.push({
-      regex: "^\\.\\.?/(?!.*gen/)(?:.*/)?(?:journal(?!/store-option)|methods|rpc|server)(?:/|\\.ts$)",
+      regex:
+        "^\\.\\.?/(?!.*gen/)(?:.*/)?(?:journal(?!/store-option)|methods|rpc|server)(?:/|\\.ts$)",
       message: "Commands talk to a server as any client does; in-memory.ts is one, too.",
     });
   }

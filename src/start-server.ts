@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import type { Logger } from "pino";
 import { type Catalog, openCatalog } from "./journal/catalog.ts";
-import { createJournal } from "./journal/create-journal.ts";
+import { createJournal, type EtcdOptions } from "./journal/create-journal.ts";
 import { parseStoreOption } from "./journal/store-option.ts";
 import { UnusableStore } from "./journal/unusable-store.ts";
 import { createServer, type Server, type ServerOptions } from "./server.ts";
@@ -49,20 +49,50 @@ export async function startServer(options: ServeOptions, logger: Logger): Promis
   };
 }
 
-async function openStore({ store }: ServeOptions, logger: Logger): Promise<Catalog> {
-  const journal = createJournal(parseStoreOption(store), {
-    onProblem: (problem) => {
+async function openStore(options: ServeOptions, logger: Logger): Promise<Catalog> {
+  const observer = {
+    onProblem: (problem: string) => {
       logger.error(`commits cannot be stored: ${problem}`);
     },
     onRecovery: () => {
       logger.info("commits are stored again");
     },
-  });
+  };
+  const journal = createJournal(parseStoreOption(options.store), observer, etcdOptions(options));
   try {
     return await openCatalog(journal);
   } catch (error) {
     throw error instanceof UnusableStore ? new Failure(error.message) : error;
   }
+}
+
+function etcdOptions(options: ServeOptions): EtcdOptions {
+  const { storePrefix: prefix, storeUser: name, storePasswordFile } = options;
+  const read = (file: string): Buffer => {
+    try {
+      return readFileSync(file);
+    } catch (error) {
+      throw new Failure(`a file of the store cannot be read: ${messageOf(error)}`);
+    }
+  };
+  const files = { ca: options.storeCa, cert: options.storeCert, key: options.storeKey };
+  const tls = Object.fromEntries(
+    Object.entries(files).flatMap(([key, file]) => (file === undefined ? [] : [[key, read(file)]])),
+  );
+  return {
+    prefix,
+    tls,
+    ...(name !== undefined &&
+      storePasswordFile !== undefined && {
+        // Most editors end the last line.
+        user: {
+          name,
+          password: read(storePasswordFile)
+            .toString()
+            .replace(/\r?\n$/, ""),
+        },
+      }),
+  };
 }
 
 function buildServer(

@@ -1,4 +1,5 @@
 import { resolve } from "node:path";
+import { createEtcdJournal, type EtcdJournalOptions } from "./etcd/journal.ts";
 import type { Journal } from "./journal.ts";
 import { createMemoryJournal } from "./memory.ts";
 import { createSqliteJournal } from "./sqlite/journal.ts";
@@ -12,20 +13,28 @@ export interface StoreObserver {
   onRecovery(): void;
 }
 
+/** Options of etcd that its URLs do not hold. */
+export type EtcdOptions = Pick<EtcdJournalOptions, "prefix" | "tls" | "user">;
+
 /** Creates the journal of a store. A relative path is one from the working directory. */
-export function createJournal(store: StoreOption, observer: StoreObserver): Journal {
+export function createJournal(
+  store: StoreOption,
+  observer: StoreObserver,
+  etcd: EtcdOptions = {},
+): Journal {
+  const onProblem = (problem: string | undefined): void => {
+    if (problem === undefined) {
+      observer.onRecovery();
+    } else {
+      observer.onProblem(problem);
+    }
+  };
   switch (store.kind) {
     case "memory":
       return createMemoryJournal();
     case "sqlite":
-      return createSqliteJournal(resolve(store.path), {
-        onProblem: (problem) => {
-          if (problem === undefined) {
-            observer.onRecovery();
-          } else {
-            observer.onProblem(problem);
-          }
-        },
-      });
+      return createSqliteJournal(resolve(store.path), { onProblem });
+    case "etcd":
+      return createEtcdJournal({ ...etcd, endpoints: store.endpoints, onProblem });
   }
 }

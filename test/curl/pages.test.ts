@@ -21,6 +21,7 @@ const elsewhere: ReadonlyMap<string, string> = new Map([
   ["docs/clients.md", "test/clients-generated/clients.test.ts"],
   ["docs/develop.md", "test/docs/develop.test.ts"],
   ["docs/limits.md", "test/docs/limits.test.ts"],
+  ["docs/stores-etcd.md", "test/etcd/page.test.ts"],
 ]);
 
 const pages = pagePaths().filter((page) => !elsewhere.has(page));

@@ -1,128 +1,183 @@
-/* Commits and objects that are larger than a request of etcd may be, on its default limits. */
+/* Commits and objects that are too large for one request of etcd. */
 import { create } from "@bufbuild/protobuf";
-import { expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { DeleteWasmExtensionRequestSchema } from "../../gen/tetrateio/api/tsb/extension/v2/wasm_service_pb.ts";
 import { SetAttachmentsRequestSchema } from "../../gen/wasmext/v1/attachment_service_pb.ts";
-import type { WatchResponse } from "../../gen/wasmext/v1/watch_service_pb.ts";
 import { anyone } from "../../src/catalog/access/principal.ts";
+import type { Commit } from "../../src/catalog/state/commit.ts";
+import { createStore } from "../../src/catalog/store.ts";
 import { setAttachments } from "../../src/catalog/writes/attachment-writes.ts";
+import { deleteExtension } from "../../src/catalog/writes/extension-writes.ts";
 import { composed } from "../../src/catalog/writes/plan.ts";
-import { acme, ext, red, redSecurity, url } from "../support/acme.ts";
+import { createEtcdClient } from "../../src/journal/etcd/client.ts";
+import { createJanitor } from "../../src/journal/etcd/janitor.ts";
+import { createEtcdJournal } from "../../src/journal/etcd/journal.ts";
+import { keysUnder } from "../../src/journal/etcd/keys.ts";
+import { createInMemory } from "../support/in-memory.ts";
 import { storedExtensions, storedSets } from "../support/stored.ts";
-import { startEtcd, eventually } from "./support/etcd.ts";
-import { type JournalCatalog, openJournalCatalog } from "./support/journal-catalog.ts";
-import { openWatcher } from "./support/watcher.ts";
+import { until } from "../support/stream.ts";
+import { freshPrefix } from "./medium.ts";
+import { type Etcd, startEtcd } from "./support/etcd.ts";
 
-const targets = Array.from(
-  { length: 5_000 },
-  (_, index) => `${red}/workspaces/w/securitygroups/s${index}`,
-);
+const parent = "organizations/acme";
+const fqn = `${parent}/extensions/a`;
+const target = (index: number): string =>
+  `${parent}/tenants/red/workspaces/w/securitygroups/s${index}`;
 
-/** Attaches an extension to all targets in one commit. */
-async function attachEverywhere({ journal }: JournalCatalog, fqn: string): Promise<void> {
-  const plans = targets.map((target) => {
-    const attachmentSet = { fqn: target, extension: [{ fqn }] };
-    return setAttachments(create(SetAttachmentsRequestSchema, { attachmentSet }), anyone);
+let etcd: Etcd;
+
+beforeAll(async () => {
+  etcd = await startEtcd();
+});
+
+afterAll(async () => {
+  await etcd[Symbol.asyncDispose]();
+});
+
+async function openCatalog(prefix: string) {
+  const journal = createEtcdJournal({ endpoints: etcd.urls, prefix });
+  const store = createStore();
+  const commits: Commit[] = [];
+  await journal.open({
+    get state() {
+      return store.state;
+    },
+    turns: store.turns,
+    restore: (restored) => {
+      store.restore(restored);
+    },
+    apply: (commit, prepared) => {
+      store.apply(commit, prepared);
+      commits.push(commit);
+    },
   });
-  await journal.write(composed(plans));
+  const { extensions } = createInMemory({ catalog: { reader: store, journal } });
+  return { journal, store, commits, extensions, [Symbol.asyncDispose]: () => journal.close() };
 }
 
-const attached = ({ reader }: JournalCatalog): number =>
-  [...storedSets(reader).values()].filter(({ extension }) => extension.length > 0).length;
+type Opened = Awaited<ReturnType<typeof openCatalog>>;
 
-const sizeOf = (commit: WatchResponse | undefined): number => commit?.events.length ?? 0;
+function contentOf({ store }: Opened) {
+  const { state, incarnation } = store;
+  return {
+    revision: state.revision,
+    incarnation,
+    extensions: storedExtensions(store),
+    sets: storedSets(store),
+  };
+}
 
-test("a cascade of 5,000 is one commit on every server, and what it detached never comes back", async () => {
-  await using etcd = await startEtcd();
-  await using first = await openJournalCatalog(etcd.urls);
-  await using second = await openJournalCatalog(etcd.urls);
-  await using watcherOfFirst = openWatcher(first, acme);
-  await using watcherOfSecond = openWatcher(second, acme);
-  const watchers = [watcherOfFirst, watcherOfSecond];
-  const creation = { parent: acme, name: "a", wasmExtension: { url } };
+const attachEverywhere = (count: number) =>
+  composed(
+    Array.from({ length: count }, (_, index) =>
+      setAttachments(
+        create(SetAttachmentsRequestSchema, {
+          attachmentSet: { fqn: target(index), extension: [{ fqn }] },
+        }),
+        anyone,
+      ),
+    ),
+  );
 
-  await first.extensions.createWasmExtension(creation);
-  await attachEverywhere(first, ext("a"));
-  await second.reaches(first.reader.state.revision);
-  expect(attached(second)).toBe(5_000);
-
-  await second.extensions.deleteWasmExtension({ fqn: ext("a") });
-  const { revision } = second.reader.state;
-  await first.reaches(revision);
-  for (const watcher of watchers) {
-    await watcher.reaches(revision);
-    expect(watcher.commits.map(sizeOf)).toEqual([1, 5_000, 5_001]);
-    expect(watcher.restarts).toHaveLength(1);
-  }
-  for (const { commits } of [first, second]) {
-    expect(commits.at(-1)?.metadata.detached).toHaveLength(5_000);
-  }
-
-  // All is written that the commit was of, and nothing else is left of it.
-  await eventually("the end of the cascade", async () => {
-    const keys = await etcd.admin.keys("");
-    return keys.some((key) => /\/pending$|\/b\//.test(key)) ? undefined : true;
+test("a deletion takes 5,000 attachments along in one commit, on every server", async () => {
+  const prefix = freshPrefix();
+  await using one = await openCatalog(prefix);
+  await using other = await openCatalog(prefix);
+  await one.extensions.createWasmExtension({
+    parent,
+    name: "a",
+    wasmExtension: { url: "oci://x" },
   });
-  await first.extensions.createWasmExtension(creation);
+  await one.journal.write(attachEverywhere(5_000));
+  const deletion = deleteExtension(create(DeleteWasmExtensionRequestSchema, { fqn }));
+  await one.journal.write(deletion, { author: "ann", reason: "DeleteWasmExtension" });
+  const { revision } = one.store.state;
+  await until(() => other.store.state.revision >= revision, "the commit");
+  expect(other.commits).toHaveLength(3);
+  const { changes, metadata } = other.commits[2] ?? {};
+  expect(changes).toHaveLength(5_001);
+  expect(metadata).toMatchObject({ author: "ann", reason: "DeleteWasmExtension" });
+  expect(metadata?.detached).toHaveLength(5_000);
+  expect(contentOf(other)).toEqual(contentOf(one));
+  // One that loads while the commit is carried out has all of it.
+  await using third = await openCatalog(prefix);
+  expect(contentOf(third)).toEqual(contentOf(one));
+  // What was detached does not come back with the name.
+  await other.extensions.createWasmExtension({
+    parent,
+    name: "a",
+    wasmExtension: { url: "oci://y" },
+  });
   await etcd.admin.compact();
-  await using third = await openJournalCatalog(etcd.urls);
-  for (const catalog of [first, second, third]) {
-    await catalog.reaches(first.reader.state.revision);
-    expect(attached(catalog)).toBe(0);
-    expect(storedSets(catalog.reader).size).toBe(5_000);
-  }
+  await using fourth = await openCatalog(prefix);
+  expect(contentOf(fourth)).toEqual(contentOf(other));
+  expect(fourth.store.state.organizations.get(parent)?.targets.size).toBe(0);
+  expect(await etcd.admin.keys(`${prefix}b/`)).toEqual([]);
+  expect(await etcd.admin.keys(`${prefix}p/`)).toEqual([]);
 });
 
-test("what a narrowed extension lost does not come back when it is widened again", async () => {
-  await using etcd = await startEtcd();
-  await using first = await openJournalCatalog(etcd.urls);
-  await using second = await openJournalCatalog(etcd.urls);
-  const creation = { parent: acme, name: "a", wasmExtension: { url } };
-  const created = await first.extensions.createWasmExtension(creation);
-  await attachEverywhere(first, ext("a"));
-  const narrowed = await second.extensions.updateWasmExtension({
-    ...created,
-    allowedIn: [`${acme}/tenants/other`],
+test("an object takes several keys while it is large, and one when it is small again", async () => {
+  const prefix = freshPrefix();
+  await using one = await openCatalog(prefix);
+  const sized = (bytes: number) => ({ url: "oci://x", description: "x".repeat(bytes) });
+  let { etag } = await one.extensions.createWasmExtension({
+    parent,
+    name: "a",
+    wasmExtension: sized(3_000_000),
   });
-  await first.extensions.updateWasmExtension({ ...narrowed, allowedIn: [] });
-  await etcd.admin.compact();
-  await using third = await openJournalCatalog(etcd.urls);
-  for (const catalog of [first, second, third]) {
-    await catalog.reaches(first.reader.state.revision);
-    expect(attached(catalog)).toBe(0);
+  for (const bytes of [800_000, 2_000_000, 10, 600_000, 700_000, 0]) {
+    ({ etag } = await one.extensions.updateWasmExtension({ fqn, etag, ...sized(bytes) }));
+    await using other = await openCatalog(prefix);
+    expect(contentOf(other)).toEqual(contentOf(one));
   }
+  await one.extensions.updateWasmExtension({ fqn, etag, ...sized(3_000_000) });
+  await one.extensions.deleteWasmExtension({ fqn });
+  await one.extensions.createWasmExtension({ parent, name: "b", wasmExtension: sized(0) });
+  const left = (await etcd.admin.keys(prefix)).map((key) => key.slice(prefix.length));
+  expect(left).toEqual(["catalog", "h/acme", "o/acme/e/b"]);
 });
 
-test.each([
-  ["just over a request", 1.6],
-  ["as large as a message may be", 3.9],
-])("objects %s are stored whole, replaced and deleted", async (_, megabytes) => {
-  await using etcd = await startEtcd();
-  await using first = await openJournalCatalog(etcd.urls);
-  await using second = await openJournalCatalog(etcd.urls);
-  const config = { large: "x".repeat(megabytes * 1024 * 1024) };
-  const creation = { parent: acme, name: "a", wasmExtension: { url, config } };
-  const created = await first.extensions.createWasmExtension(creation);
-  await first.attachments.setAttachments({
-    attachmentSet: { fqn: redSecurity, extension: [{ fqn: ext("a"), config }] },
+test("pieces of commits that were never made go after a time, others stay", async () => {
+  const prefix = freshPrefix();
+  await using one = await openCatalog(prefix);
+  await one.extensions.createWasmExtension({
+    parent,
+    name: "a",
+    wasmExtension: { url: "oci://x" },
   });
-  const changed = { ...created, config: { large: "y".repeat(megabytes * 1024 * 1024) } };
-  await second.extensions.updateWasmExtension(changed);
-  await etcd.admin.compact();
-  {
-    await using third = await openJournalCatalog(etcd.urls);
-    await first.reaches(third.reader.state.revision);
-    for (const { reader } of [first, second, third]) {
-      expect(storedExtensions(reader).get(ext("a"))?.config).toEqual(changed.config);
-      expect(storedSets(reader).get(redSecurity)?.extension[0]?.config).toEqual(config);
-    }
-  }
-  const updated = await second.extensions.getWasmExtension({ fqn: ext("a") });
-  await second.extensions.updateWasmExtension({ ...updated, config: { small: true } });
-  await first.attachments.deleteAttachments({ fqn: redSecurity });
-  await first.extensions.deleteWasmExtension({ fqn: ext("a") });
-  await using fourth = await openJournalCatalog(etcd.urls);
-  await second.reaches(fourth.reader.state.revision);
-  for (const { reader } of [first, second, fourth]) {
-    expect([...storedExtensions(reader), ...storedSets(reader)]).toEqual([]);
-  }
+  await etcd.admin.put(`${prefix}b/acme/abc/000000`, "left behind");
+  await etcd.admin.put(`${prefix}b/other/abc/000000`, "needed");
+  await etcd.admin.put(`${prefix}p/other`, "");
+  const client = createEtcdClient({ endpoints: etcd.urls });
+  const janitor = createJanitor(client, keysUnder(prefix));
+  const { signal } = new AbortController();
+  await janitor.sweep(0, signal);
+  await janitor.sweep(4 * 60_000, signal);
+  expect(await etcd.admin.keys(`${prefix}b/`)).toHaveLength(2);
+  await janitor.sweep(6 * 60_000, signal);
+  expect(await etcd.admin.keys(`${prefix}b/`)).toEqual([`${prefix}b/other/abc/000000`]);
+  client.close();
+});
+
+test("a catalog whose key was replaced is another one, on every server", async () => {
+  const prefix = freshPrefix();
+  await using one = await openCatalog(prefix);
+  await using other = await openCatalog(prefix);
+  await one.extensions.createWasmExtension({
+    parent,
+    name: "a",
+    wasmExtension: { url: "oci://x" },
+  });
+  const { incarnation } = one.store;
+  const key = Buffer.from(`${prefix}catalog`).toString("base64");
+  await etcd.admin.call("kv/deleterange", { key });
+  await until(() => one.store.incarnation !== incarnation, "another incarnation");
+  await until(() => one.store.incarnation === other.store.incarnation, "the same on both");
+  await other.extensions.createWasmExtension({
+    parent,
+    name: "b",
+    wasmExtension: { url: "oci://x" },
+  });
+  await until(() => storedExtensions(one.store).size === 2, "both extensions");
+  expect(contentOf(one)).toEqual(contentOf(other));
 });

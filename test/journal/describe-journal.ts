@@ -126,11 +126,7 @@ function withoutWeight(change: Change): Change {
 /** What a watch of acme sees from a revision on. */
 function watched(store: Store, startRevision: bigint): { revision: bigint; events: string[] }[] {
   const { incarnation } = store;
-  const reader = createWatchReader(
-    store,
-    { parent: acme, startRevision, incarnation },
-    everything,
-  );
+  const reader = createWatchReader(store, { parent: acme, startRevision, incarnation }, everything);
   const seen: { revision: bigint; events: string[] }[] = [];
   for (;;) {
     const read = reader.read(() => false);

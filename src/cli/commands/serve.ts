@@ -8,6 +8,12 @@ export interface ServeOptions {
   readonly host: string;
   readonly port: number;
   readonly store: string;
+  readonly storePrefix: string;
+  readonly storeUser?: string;
+  readonly storePasswordFile?: string;
+  readonly storeCa?: string;
+  readonly storeCert?: string;
+  readonly storeKey?: string;
   readonly allowOrigin: readonly string[];
   readonly allowHost: readonly string[];
   readonly maxMessageBytes: number;
@@ -38,12 +44,30 @@ export function serveCommand(run: (options: ServeOptions) => Promise<void>): Com
     .addOption(
       option(
         "--store <store>",
-        "where commits are stored: memory (lost when the process ends), or sqlite:PATH (a file)",
+        "where commits are stored: memory (lost when the process ends), sqlite:PATH (a file), or etcd:URL[,URL...] (shared by several servers)",
         "STORE",
       )
         .default("memory")
         .argParser(store),
     )
+    .addOption(
+      option("--store-prefix <prefix>", "what the keys in etcd begin with", "STORE_PREFIX").default(
+        "wasmext/",
+      ),
+    )
+    .addOption(option("--store-user <name>", "user of etcd", "STORE_USER"))
+    .addOption(
+      option(
+        "--store-password-file <file>",
+        "file with the user's password",
+        "STORE_PASSWORD_FILE",
+      ),
+    )
+    .addOption(
+      option("--store-ca <file>", "authorities in PEM that etcd's certificate is of", "STORE_CA"),
+    )
+    .addOption(option("--store-cert <file>", "client certificate in PEM for etcd", "STORE_CERT"))
+    .addOption(option("--store-key <file>", "private key in PEM of --store-cert", "STORE_KEY"))
     .addOption(
       option(
         "--allow-origin <origin>",
@@ -78,6 +102,14 @@ export function serveCommand(run: (options: ServeOptions) => Promise<void>): Com
     .action(async (options: ServeOptions, command: Command) => {
       if ((options.tlsCert === undefined) !== (options.tlsKey === undefined)) {
         command.error("error: --tls-cert and --tls-key go together; set both or neither");
+      }
+      if ((options.storeCert === undefined) !== (options.storeKey === undefined)) {
+        command.error("error: --store-cert and --store-key go together; set both or neither");
+      }
+      if ((options.storeUser === undefined) !== (options.storePasswordFile === undefined)) {
+        command.error(
+          "error: --store-user and --store-password-file go together; set both or neither",
+        );
       }
       await run(options);
     });

@@ -37,7 +37,10 @@ export interface EtcdAccess {
 /** A client of etcd. */
 export interface EtcdClient {
   /** Reads, on whichever endpoint answers. Rejects if etcd refuses, or with the last error at the end of the signal. */
-  range(request: MessageInitShape<typeof RangeRequestSchema>, signal: AbortSignal): Promise<RangeResponse>;
+  range(
+    request: MessageInitShape<typeof RangeRequestSchema>,
+    signal: AbortSignal,
+  ): Promise<RangeResponse>;
   /** Tries a transaction once. An error of etcd that is a refusal says that nothing was done. */
   tryTxn(request: TxnRequest, signal: AbortSignal): Promise<TxnResponse>;
   /**

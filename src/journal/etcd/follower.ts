@@ -52,11 +52,11 @@ export interface Following {
   readonly keys: Keys;
   readonly sink: Sink;
   /** A commit that this server has decided, by its id, as it was. */
-  own(id: string): RecordedCommit | undefined;
+  readonly own: (id: string) => RecordedCommit | undefined;
   /** The watch is there: what comes, comes at once. */
-  onWatching(): void;
+  readonly onWatching: () => void;
   /** The store has reached the position; `id` is that of the commit, if it is one. */
-  onMoved(position: Position, id: string | undefined): void;
+  readonly onMoved: (position: Position, id: string | undefined) => void;
 }
 
 /**

@@ -32,7 +32,7 @@ export interface EtcdJournalOptions extends EtcdAccess {
   readonly prefix?: string;
   /** The time in ms since 1970. */
   readonly now?: () => number;
-  /** How many of etcd's latest revisions are loaded commit by commit, for watches that resume. Default: 10,000. */
+  /** How many of etcd's latest revisions are loaded commit by commit, for watches that resume. Default: 1,000. */
   readonly historyRevisions?: number;
   /** Within what time etcd has to answer when the journal is opened, in ms. Default: 15,000. */
   readonly openMs?: number;
@@ -56,7 +56,7 @@ const sweepMs = 60_000;
 export function createEtcdJournal({
   prefix = "wasmext/",
   now = Date.now,
-  historyRevisions = 10_000,
+  historyRevisions = 1_000,
   openMs = 15_000,
   patienceMs = 5_000,
   onProblem = () => undefined,

@@ -11,20 +11,17 @@ export function openingProblem(error: unknown, { endpoints, user }: EtcdAccess):
   const where = `etcd at ${endpoints.join(", ")}`;
   const { code, rawMessage } = ConnectError.from(error);
   const message = rawMessage.replace(/^etcdserver: /, "");
-  if (/authentication failed/.test(message)) {
+  if (message.includes("authentication failed")) {
     return unusable(
       `${where} refused the user ${user?.name ?? ""}: ${message}; check --store-user and --store-password-file`,
       error,
     );
   }
-  if (/authentication is not enabled/.test(message)) {
+  if (message.includes("authentication is not enabled")) {
     return unusable(`${where} has no users: ${message}; leave --store-user out`, error);
   }
-  if (/user name is empty/.test(message)) {
-    return unusable(
-      `${where} wants a user: set --store-user and --store-password-file`,
-      error,
-    );
+  if (message.includes("user name is empty")) {
+    return unusable(`${where} wants a user: set --store-user and --store-password-file`, error);
   }
   if (code === Code.PermissionDenied) {
     return unusable(

@@ -11,12 +11,12 @@ export function isStaleToken(error: ConnectError): boolean {
 
 /** What the read wants has been compacted. */
 export function isCompacted(error: unknown): boolean {
-  return error instanceof ConnectError && /has been compacted/.test(error.rawMessage);
+  return error instanceof ConnectError && error.rawMessage.includes("has been compacted");
 }
 
 /** The read wants a revision that etcd has not reached. */
 export function isFuture(error: unknown): boolean {
-  return error instanceof ConnectError && /is a future revision/.test(error.rawMessage);
+  return error instanceof ConnectError && error.rawMessage.includes("is a future revision");
 }
 
 /** Etcd itself has refused a request, and has done nothing. The same request may succeed later, or elsewhere. */
@@ -40,5 +40,7 @@ export function isRefusal({ code, rawMessage }: ConnectError): boolean {
 
 /** A refusal that no repetition mends. */
 export function isLasting(error: ConnectError): boolean {
-  return isRefusal(error) && !isStaleToken(error) && !/too many requests/.test(error.rawMessage);
+  return (
+    isRefusal(error) && !isStaleToken(error) && !error.rawMessage.includes("too many requests")
+  );
 }

@@ -31,14 +31,14 @@ export interface ReplicaOptions {
   readonly sink: Sink;
   /** How many of etcd's latest revisions are loaded one by one. */
   readonly historyRevisions: number;
-  /** Within what time it has to be opened, in ms. */
+  /** Within what time etcd has to bring something while the replica is opened, in ms. */
   readonly openMs: number;
   /** A commit that this server has decided, by its id. */
-  own(id: string): RecordedCommit | undefined;
+  readonly own: (id: string) => RecordedCommit | undefined;
   /** The store has reached a commit. */
-  onCommit(id: string): void;
+  readonly onCommit: (id: string) => void;
   /** Is told when it loses touch, and why; undefined when it is in touch again. */
-  onProblem(problem: string | undefined): void;
+  readonly onProblem: (problem: string | undefined) => void;
 }
 
 /** A store that is kept at what etcd has. */
@@ -66,6 +66,14 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
   const progress = createProgress();
   let incarnation = "";
   let loads = 0;
+
+  let hasProblem = false;
+  const report = (problem: string | undefined): void => {
+    if (hasProblem !== (problem !== undefined)) {
+      hasProblem = problem !== undefined;
+      options.onProblem(problem);
+    }
+  };
 
   const loadFrom = async (oldest: bigint, signal: AbortSignal): Promise<Position> => {
     const catalog = await openCatalogKey(client, keys, signal);
@@ -120,6 +128,9 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
   const opening = AbortSignal.timeout(options.openMs);
   let position = await loadFrom(0n, opening);
   const isOpen = Promise.withResolvers<undefined>();
+  const limit = setTimeout(() => {
+    isOpen.reject(new Error("etcd does not let its keys be followed"));
+  }, options.openMs);
   let outdated: Outdated | undefined;
 
   /** Follows until something ends the watch; returns that. */
@@ -131,7 +142,7 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
         await progress.reached(await latest(position, signal), signal);
         if (!signal.aborted) {
           readiness.set(true);
-          options.onProblem(undefined);
+          report(undefined);
           isOpen.resolve(undefined);
         }
       } catch (error) {
@@ -151,6 +162,7 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
               options.onCommit(id);
             }
             progress.moveTo(revision);
+            limit.refresh();
           },
         },
         position,
@@ -166,7 +178,6 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
   const run = async (): Promise<void> => {
     let retryMs = firstRetryMs;
     while (!closing.signal.aborted) {
-      const startedAt = performance.now();
       let problem: unknown;
       if (outdated === undefined) {
         problem = await followOnce();
@@ -181,11 +192,12 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
         outdated = undefined;
         continue;
       }
+      // Nodes that let themselves be followed are not spared.
+      retryMs = readiness.isReady ? firstRetryMs : retryMs;
       readiness.set(false);
-      options.onProblem(problem instanceof Error ? problem.message : String(problem));
+      report(problem instanceof Error ? problem.message : "the watch has ended");
       // What cannot be applied is read anew, too.
       outdated = asOutdated(problem) ?? outdated;
-      retryMs = performance.now() - startedAt > maxRetryMs * 5 ? firstRetryMs : retryMs;
       await delay(retryMs * (0.5 + Math.random()), undefined, { signal: closing.signal }).catch(
         () => undefined,
       );
@@ -207,16 +219,13 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
     closing.abort();
     await running;
   };
-  const timer = setTimeout(() => {
-    isOpen.reject(new Error("etcd does not let its keys be followed"));
-  }, options.openMs);
   try {
     await isOpen.promise;
   } catch (error) {
     await close();
     throw error;
   } finally {
-    clearTimeout(timer);
+    clearTimeout(limit);
   }
   return {
     readiness,

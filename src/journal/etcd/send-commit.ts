@@ -19,9 +19,9 @@ export interface Sending {
   /** Resolves when the store has reached the commit. */
   readonly followed: Promise<true>;
   /** Tells whether the store has reached the commit. */
-  isFollowed(): boolean;
+  readonly isFollowed: () => boolean;
   /** How often the store was loaded anew, which brings commits without their ids. */
-  loads(): number;
+  readonly loads: () => number;
 }
 
 const retryMs = 50;

@@ -17,7 +17,7 @@ const anyExtensionChange = fc.tuple(anyExtension, fc.nat(3)).map(([extension, ch
   const message = create(WasmExtensionSchema, { fqn, phase, priority, allowedIn: [...allowedIn] });
   return choice === 0
     ? { kind: "delete-extension", fqn }
-    : { kind: "put-extension", fqn, extension: storedOf(WasmExtensionSchema, message, 0n) };
+    : { kind: "put-extension", fqn, extension: storedOf(WasmExtensionSchema, message) };
 });
 
 const anyAttachmentChange = fc
@@ -34,7 +34,7 @@ const anyAttachmentChange = fc
     const message = create(AttachmentSetSchema, { fqn, extension });
     return isDelete
       ? { kind: "delete-attachments", fqn }
-      : { kind: "put-attachments", fqn, attachmentSet: storedOf(AttachmentSetSchema, message, 0n) };
+      : { kind: "put-attachments", fqn, attachmentSet: storedOf(AttachmentSetSchema, message) };
   });
 
 /** All trees of an organization, as lists. */

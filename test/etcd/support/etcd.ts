@@ -2,10 +2,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
-import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createAdmin, type Admin } from "./admin.ts";
+import { freePorts } from "./free-ports.ts";
 
 /** One node. */
 export interface EtcdNode {
@@ -183,15 +183,4 @@ async function connects(url: string): Promise<boolean> {
   } finally {
     socket.destroy();
   }
-}
-
-/** Ports that were free a moment ago. */
-async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer());
-  await Promise.all(
-    servers.map((server) => once(server.listen({ port: 0, host: "127.0.0.1" }), "listening")),
-  );
-  const ports = servers.map((server) => (server.address() as AddressInfo).port);
-  await Promise.all(servers.map((server) => once(server.close(), "close")));
-  return ports;
 }
