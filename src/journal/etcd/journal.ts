@@ -36,7 +36,9 @@ export interface EtcdJournalOptions extends EtcdAccess {
   readonly historyRevisions?: number;
   /** Within what time etcd has to answer when the journal is opened, in ms. Default: 15,000. */
   readonly openMs?: number;
-  /** For how long a write waits for etcd, in ms. Default: 5,000. */
+  /** For how long a write waits while the server is out of touch, in ms. Default: 1,000. */
+  readonly outOfTouchMs?: number;
+  /** For how long each step of a write waits for etcd, in ms. Default: 5,000. */
   readonly patienceMs?: number;
   /** Is told when it loses touch with etcd, and why; undefined when it is in touch again. */
   readonly onProblem?: (problem: string | undefined) => void;
@@ -58,6 +60,7 @@ export function createEtcdJournal({
   now = Date.now,
   historyRevisions = 1_000,
   openMs = 15_000,
+  outOfTouchMs = 1_000,
   patienceMs = 5_000,
   onProblem = () => undefined,
   ...access
@@ -236,7 +239,8 @@ export function createEtcdJournal({
         throw journalClosed();
       }
       const shared = opened;
-      const patience = AbortSignal.timeout(patienceMs);
+      // Shorter than deadlines are, so that the answer is a refusal.
+      const patience = AbortSignal.timeout(outOfTouchMs);
       const work = () => writeInTurn(shared, plan, options, patience);
       return queues.run(plan.organization, work, options.signal);
     },
