@@ -72,12 +72,23 @@ const jsonPlaces: Readonly<Record<string, (items: string) => string>> = {
   allowed_in: (items) => inExtension(`"allowedIn":[${items}]`),
   env: (items) => inExtension(`"vmConfig":{"env":[${items}]}`),
   match: (items) => inExtension(`"match":[${items}]`),
+  "allowed_in with a bad end": (items) => inExtension(`"allowedIn":[${items},1]`),
+  "env with a bad end": (items) => inExtension(`"vmConfig":{"env":[${items},1]}`),
+  "match with a bad end": (items) => inExtension(`"match":[${items},1]`),
+  "labels with a bad end": (items) =>
+    `{"attachmentSet":{"fqn":"${gateway}","workloadSelector":{"labels":{${labels(items)}"z":1}}}}`,
   attachments: (items) => `{"attachmentSet":{"fqn":"${gateway}","extension":[${items}]}}`,
   "attachment config": (items) =>
     `{"attachmentSet":{"fqn":"${gateway}","extension":[{"fqn":"organizations/acme/extensions/e","config":{"a":[${items}]}}]}}`,
   unknown: (items) => `{"unknown":[${items}]}`,
   "the whole": (items) => `[${items}]`,
 };
+
+/** As many labels as there are items. */
+function labels(items: string): string {
+  const count = Math.floor(items.length / 10);
+  return Array.from({ length: count }, (_, index) => `"k${index}":"v",`).join("");
+}
 
 const gateway = "organizations/acme/tenants/t/workspaces/w/gatewaygroups/g/ingressgateways/i";
 

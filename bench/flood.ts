@@ -9,7 +9,7 @@
 import { once } from "node:events";
 import { Agent, request as httpRequest } from "node:http";
 import { brotliCompressSync, gzipSync } from "node:zlib";
-import { print } from "./measure.ts";
+import { median, print } from "./measure.ts";
 import { startServerProcess } from "./server-process.ts";
 import { type Flood, floodOf, methods, mutated, randomFlood } from "./flood-shapes.ts";
 
@@ -46,23 +46,28 @@ for (let index = 0; index < tries; index++) {
 print("requests that were tried, and the seed", `${tries}, ${seed}`);
 print("longest wait of a page alone, in ms", calm.toFixed(1));
 for (const { flood, waitMs, megabytes, sentBytes, status } of costs.slice(0, 5)) {
-  const { method, format, compression, shape, scale } = flood;
-  const name = `${method.split("/")[1] ?? ""} ${format} ${compression} ${shape} x${scale.toFixed(2)}`;
-  print(name, `${waitMs.toFixed(0)} ms, ${megabytes.toFixed(0)} MB, ${sentBytes} B, ${status}`);
+  print(
+    nameOf(flood),
+    `${waitMs.toFixed(0)} ms, ${megabytes.toFixed(0)} MB, ${sentBytes} B, ${status}`,
+  );
 }
-const dearest = costs[0];
-if (dearest !== undefined) {
-  // The figure of one run may be another's garbage; the median of several is the flood's own.
-  const again: Cost[] = [];
-  for (let index = 0; index < 9; index++) {
-    again.push(await cost(dearest.flood));
+const [first] = costs;
+if (first !== undefined) {
+  // The figure of one run may be another's garbage, so the dearest are tried again.
+  const dearest = costs.slice(0, 5).map(({ flood }) => flood);
+  for (const flood of dearest) {
+    const waits: number[] = [];
+    for (let index = 0; index < 20; index++) {
+      waits.push((await cost(flood)).waitMs);
+    }
+    const longest = Math.max(...waits).toFixed(0);
+    print(nameOf(flood), `20 times: median ${median(waits).toFixed(0)} ms, longest ${longest} ms`);
   }
-  const waits = again.map(({ waitMs }) => waitMs).toSorted((a, b) => a - b);
-  print("the dearest again: median ms that others wait", (waits[4] ?? NaN).toFixed(0));
   const most = Math.max(...costs.map(({ megabytes }) => megabytes));
   print("most MB that one request took, resident", most.toFixed(0));
+  const body = bodyOf(first.flood);
   const tenAtOnce = await othersWait(() =>
-    Promise.all(Array.from({ length: 10 }, () => send(dearest.flood, new Agent()))),
+    Promise.all(Array.from({ length: 10 }, () => send(first.flood, body, new Agent()))),
   );
   print("ten of the dearest at once: ms that others wait", tenAtOnce.toFixed(0));
 }
@@ -70,12 +75,18 @@ await server.stop();
 pings.destroy();
 floods.destroy();
 
+function nameOf({ method, format, compression, shape, scale }: Flood): string {
+  const [, name = ""] = /\/(\w+)$/.exec(method) ?? [];
+  return `${name} ${format} ${compression} ${shape} x${scale.toFixed(2)}`;
+}
+
 async function cost(flood: Flood): Promise<Cost> {
+  const body = bodyOf(flood);
   server.peakMegabytes();
   const before = server.residentMegabytes();
   let sent = { sentBytes: 0, status: 0 };
   const waitMs = await othersWait(async () => {
-    sent = await send(flood, floods);
+    sent = await send(flood, body, floods);
   });
   return { flood, waitMs, megabytes: server.peakMegabytes() - before, ...sent };
 }
@@ -102,15 +113,24 @@ async function ping(): Promise<number> {
   return performance.now() - startedAt;
 }
 
-async function send(flood: Flood, agent: Agent): Promise<{ sentBytes: number; status: number }> {
+/** The body of a request, made ahead of the measuring: this process takes the time of those who wait. */
+function bodyOf(flood: Flood): Uint8Array {
   const plain = floodOf(flood);
-  const { compression, format, method } = flood;
-  const body =
-    compression === "gzip"
-      ? gzipSync(plain, { level: 1 })
-      : compression === "br"
-        ? brotliCompressSync(plain, { params: { 1: 1 } })
-        : plain;
+  switch (flood.compression) {
+    case "gzip":
+      return gzipSync(plain, { level: 1 });
+    case "br":
+      return brotliCompressSync(plain, { params: { 1: 1 } });
+    default:
+      return plain;
+  }
+}
+
+async function send(
+  { format, compression, method }: Flood,
+  body: Uint8Array,
+  agent: Agent,
+): Promise<{ sentBytes: number; status: number }> {
   const request = httpRequest({
     ...{ host: "127.0.0.1", port, path: method, method: "POST", agent },
     headers: {

@@ -1,36 +1,21 @@
 /*
- * What callers can make a server hold: calls that are opened and reset, answers that nobody reads, and
- * watches whose requests were large. Each figure is the resident memory of a server's process.
+ * What callers can make a server hold: answers that nobody reads, and watches whose requests were large.
+ * Each figure is the resident memory of a server's process.
  *
- * WASMEXT_ROOT names another checkout to measure, to compare the two in one run.
+ * WASMEXT_ROOT names another checkout, which is measured first.
  */
 import { once } from "node:events";
-import { type ClientHttp2Session, connect, constants } from "node:http2";
+import { type ClientHttp2Session, connect } from "node:http2";
 import { createClient } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import { WasmExtensions } from "../gen/tetrateio/api/tsb/extension/v2/wasm_service_pb.ts";
 import { grpc } from "../test/support/dialects.ts";
-import { field } from "../test/support/wire.ts";
+import { checkouts } from "./checkouts.ts";
 import { print } from "./measure.ts";
 import { startServerProcess } from "./server-process.ts";
 
 const parent = "organizations/acme";
 const service = `/${WasmExtensions.typeName}`;
-const root = process.env["WASMEXT_ROOT"];
-const getRequest = grpc.wrap(field(1, `${parent}/extensions/none`));
-
-await measure("30,000 calls opened and reset", async (session) => {
-  for (let round = 0; round < 300; round++) {
-    const calls = Array.from({ length: 100 }, () => {
-      const stream = call(session, `${service}/GetWasmExtension`, "application/grpc", getRequest);
-      setImmediate(() => {
-        stream.close(constants.NGHTTP2_CANCEL);
-      });
-      return new Promise((resolve) => stream.once("close", resolve));
-    });
-    await Promise.all(calls);
-  }
-});
 
 await measure("60 lists of 20 MB that nobody reads", async (session, url) => {
   const client = createClient(WasmExtensions, createGrpcTransport({ baseUrl: url }));
@@ -81,21 +66,23 @@ async function measure(
   what: string,
   work: (session: ClientHttp2Session, url: string) => Promise<unknown>,
 ): Promise<void> {
-  const server = await startServerProcess(root);
-  const session = connect(server.url, { settings: { initialWindowSize: 0 } });
-  session.on("error", () => undefined);
-  await once(session, "connect");
-  const before = server.residentMegabytes();
-  const startedAt = performance.now();
-  await work(session, server.url).catch((error: unknown) => {
-    print(`${what}: the server failed`, String(error));
-  });
-  const seconds = (performance.now() - startedAt) / 1000;
-  print(`${what}: MB more than before`, (server.residentMegabytes() - before).toFixed(0));
-  print(`${what}: MB at the most`, (server.peakMegabytes() - before).toFixed(0));
-  print(`${what}: s`, seconds.toFixed(1));
-  session.destroy();
-  await server.stop();
+  for (const { root, label } of checkouts()) {
+    const server = await startServerProcess(root);
+    const session = connect(server.url, { settings: { initialWindowSize: 0 } });
+    session.on("error", () => undefined);
+    await once(session, "connect");
+    const before = server.residentMegabytes();
+    const startedAt = performance.now();
+    await work(session, server.url).catch((error: unknown) => {
+      print(`${label}${what}: the server failed`, String(error));
+    });
+    const seconds = (performance.now() - startedAt) / 1000;
+    const now = (server.residentMegabytes() - before).toFixed(0);
+    const most = (server.peakMegabytes() - before).toFixed(0);
+    print(`${label}${what}`, `${now} MB, ${most} MB at the most, ${seconds.toFixed(1)} s`);
+    session.destroy();
+    await server.stop();
+  }
 }
 
 function settled(stream: { once: (event: "close", listener: () => void) => unknown }) {

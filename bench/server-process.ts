@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync, writeFileSync } from "node:fs";
 import { createInterface } from "node:readline";
+import { thisCheckout } from "./checkouts.ts";
 
 /** A server in a process of its own, so that what it holds is not ours. */
 export interface ServerProcess {
@@ -9,23 +10,43 @@ export interface ServerProcess {
   readonly port: number;
   /** Memory that is resident now, in MB; NaN where the system does not tell. */
   residentMegabytes(): number;
+  /** Whether it has ended by itself. */
+  readonly hasEnded: boolean;
   /** The most memory that has been resident since the last call, in MB. */
   peakMegabytes(): number;
+  /** The time that the processor has worked for it, in s; NaN where the system does not tell. */
+  cpuSeconds(): number;
   stop(): Promise<void>;
 }
 
-/** Starts `wasmext serve` of a checkout: by default of this one, with the store in memory. */
+/**
+ * Starts `wasmext serve` of a checkout: by default of this one.
+ *
+ * @param nodeOptions - options of Node, such as the greatest size of its heap
+ * @param options - more options of `wasmext serve`
+ */
 export async function startServerProcess(
-  root = new URL("..", import.meta.url).pathname,
-  store = "memory",
+  root = thisCheckout,
+  nodeOptions: readonly string[] = [],
+  options: readonly string[] = [],
 ): Promise<ServerProcess> {
-  const options = ["--port", "0", "--log-level", "silent", "--store", store];
-  const args = [`${root}/src/main.ts`, "serve", ...options];
+  const serve = ["serve", "--port", "0", "--log-level", "silent", ...options];
+  const args = [...nodeOptions, `${root}/src/main.ts`, ...serve];
   const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
   const status = (name: string): number => {
     try {
       const text = readFileSync(`/proc/${child.pid ?? 0}/status`, "utf8");
       return Number(new RegExp(`${name}:\\s+(\\d+)`).exec(text)?.[1] ?? NaN) / 1024;
+    } catch {
+      return NaN;
+    }
+  };
+  const cpuSeconds = (): number => {
+    try {
+      const text = readFileSync(`/proc/${child.pid ?? 0}/stat`, "utf8");
+      // The fields after the name, which may hold spaces: the 12th and 13th are in hundredths of a second.
+      const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
+      return (Number(fields[11]) + Number(fields[12])) / 100;
     } catch {
       return NaN;
     }
@@ -37,6 +58,9 @@ export async function startServerProcess(
         url: `http://127.0.0.1:${port}`,
         port,
         residentMegabytes: () => status("VmRSS"),
+        get hasEnded() {
+          return child.exitCode !== null || child.signalCode !== null;
+        },
         peakMegabytes: () => {
           const peak = status("VmHWM");
           try {
@@ -46,9 +70,12 @@ export async function startServerProcess(
           }
           return peak;
         },
+        cpuSeconds,
         stop: async () => {
-          child.kill("SIGTERM");
-          await once(child, "exit");
+          if (child.exitCode === null && child.signalCode === null) {
+            child.kill("SIGTERM");
+            await once(child, "exit");
+          }
         },
       };
     }

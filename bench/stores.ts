@@ -10,7 +10,7 @@ import { join } from "node:path";
 import { argv } from "node:process";
 import { DatabaseSync } from "node:sqlite";
 import { create } from "@bufbuild/protobuf";
-import type { WasmExtension_PluginPhase } from "../gen/tetrateio/api/tsb/extension/v2/wasm_extension_pb.ts";
+import type { WasmExtension_PluginPhase as Phase } from "../gen/tetrateio/api/tsb/extension/v2/wasm_extension_pb.ts";
 import { CreateWasmExtensionRequestSchema } from "../gen/tetrateio/api/tsb/extension/v2/wasm_service_pb.ts";
 import { createExtension } from "../src/catalog/writes/extension-writes.ts";
 import { openCatalog } from "../src/journal/catalog.ts";
@@ -31,7 +31,7 @@ const creation = (index: number) =>
       wasmExtension: {
         url: `oci://ghcr.io/acme/e${index}:1.0`,
         priority: (index * 7919) % 2000,
-        phase: (index % 4) as WasmExtension_PluginPhase,
+        phase: (index % 4) as Phase,
         allowedIn: [`${parent}/tenants/t${index % 100}`],
         config: { threshold: index },
       },
@@ -93,7 +93,7 @@ print("MiB of its file", (statSync(full).size / 2 ** 20).toFixed(0));
 
 async function startMs(store: string): Promise<{ ms: number; megabytes: number }> {
   const startedAt = performance.now();
-  const server = await startServerProcess(undefined, store);
+  const server = await startServerProcess(undefined, [], ["--store", store]);
   const ms = performance.now() - startedAt;
   const megabytes = server.residentMegabytes();
   await server.stop();

@@ -1,89 +1,22 @@
 #!/usr/bin/env node
 /*
- * The edge of the process: the only file that touches arguments, signals and exit codes. (The launcher
- * in bin/ looks at the version of Node before.)
- *
- *   cli/        the commands, each a file; they talk to a server as any client does
- *   yaml/       objects as documents
- *   server.ts   builds a server from catalog/, export/, journal/, rpc/ and transport/
+ * The entry of the program. The rest is loaded when signals are looked after: loading takes longer than
+ * anything else until a server is ready, and a server that is stopped meanwhile ends in good order.
  */
-import { readFileSync } from "node:fs";
-import { findPackageJSON } from "node:module";
-import { destination, pino } from "pino";
-import { createProcessShell } from "./cli/process-shell.ts";
-import { exitCodes, runProgram } from "./cli/program.ts";
-import type { ServeOptions } from "./cli/commands/serve.ts";
+let stop = (): void => {
+  process.exit(0);
+};
 
-import { type StartedServer, startServer } from "./start-server.ts";
-
-/** Within what time of a signal the process ends, in ms. */
-const exitWithinMs = 9_500;
-
-/** How much of a log may wait for its reader, in characters, and for how long at the end, in ms. */
-const maxUnreadLog = 8 * 1024 * 1024;
-const lastFlushMs = 500;
-
-// An empty variable says nothing, and is not the empty address.
-for (const [name, value] of Object.entries(process.env)) {
-  if (name.startsWith("WASMEXT_") && value === "") {
-    Reflect.deleteProperty(process.env, name);
+if (process.argv[2] === "serve") {
+  for (const signal of ["SIGTERM", "SIGINT"]) {
+    // The listener stays, since a signal that has come is lost with it.
+    process.on(signal, () => {
+      stop();
+    });
   }
 }
 
-const shell = createProcessShell(process, { version: readVersion(), fail });
-process.exitCode = (await runProgram(shell, serve, process.argv.slice(2))) || process.exitCode;
-
-function fail(): void {
-  process.exitCode = exitCodes.failed;
-}
-
-function readVersion(): string {
-  const file = findPackageJSON(import.meta.url) ?? "";
-  return (JSON.parse(readFileSync(file, "utf8")) as { version: string }).version;
-}
-
-async function serve(options: ServeOptions): Promise<void> {
-  const logger = pino({ level: options.logLevel, base: null }, logDestination());
-  const server = await startServer(options, logger);
-  stopOnSignal(server);
-  await shell.print(`wasmext listening on ${server.url}\n`);
-}
-
-/** Standard error. A log that nobody reads is no reason to stop serving, to keep it all, or not to end. */
-function logDestination(): ReturnType<typeof destination> {
-  let isLateAt = Infinity;
-  const stderr = destination({
-    dest: 2,
-    sync: false,
-    maxLength: maxUnreadLog,
-    retryEAGAIN: () => performance.now() < isLateAt,
-  });
-  stderr.on("error", () => undefined);
-  const flushSync = stderr.flushSync.bind(stderr);
-  // What pino calls when the process exits.
-  stderr.flushSync = () => {
-    isLateAt = performance.now() + lastFlushMs;
-    try {
-      flushSync();
-    } catch {
-      // The rest is lost.
-    }
-  };
-  return stderr;
-}
-
-/** The first signal stops the server in good order, the next one at once. */
-function stopOnSignal(server: StartedServer): void {
-  let isStopping = false;
-  const stop = (): void => {
-    if (isStopping) {
-      process.exit(exitCodes.failed);
-    }
-    isStopping = true;
-    // The server ends by itself in less; this holds whatever keeps it.
-    setTimeout(() => process.exit(exitCodes.done), exitWithinMs).unref();
-    void server.close().then(() => process.exit(exitCodes.done));
-  };
-  process.on("SIGTERM", stop);
-  process.on("SIGINT", stop);
-}
+const { run } = await import("./run.ts");
+await run((onSignal) => {
+  stop = onSignal;
+});

@@ -5,6 +5,7 @@ import { defaultBookmarkIntervalMs } from "./catalog/watch/watch.ts";
 import type { Catalog } from "./journal/catalog.ts";
 import type { Authenticate } from "./auth/authenticate.ts";
 import { anyone, nobody } from "./catalog/access/principal.ts";
+import type { Audit } from "./methods/audit.ts";
 import { createMethodTable } from "./methods/table.ts";
 import { rpcError } from "./rpc/errors.ts";
 import { createRoutes } from "./rpc/routes.ts";
@@ -51,6 +52,8 @@ export interface ServerOptions {
   readonly bookmarkIntervalMs?: number;
   /** Finds who calls. Default: everyone may do everything. */
   readonly authenticate?: Authenticate;
+  /** Where writes are recorded. Default: nowhere. It stays open when the server is closed. */
+  readonly audit?: Audit | undefined;
   /** The catalog to serve. It stays open when the server is closed. */
   readonly catalog: Catalog;
 }
@@ -59,6 +62,11 @@ export interface ServerOptions {
 export interface Server {
   /** Begins to serve. Rejects if the address cannot be had. */
   listen(): Promise<AddressInfo>;
+  /**
+   * Takes other keys and certificates for new connections; those that are open stay. Raises if they are
+   * unusable, or if the server has no TLS.
+   */
+  setTls(tls: TlsOptions): void;
   /**
    * Stops: accepts nothing more, answers what is under way, ends streams with UNAVAILABLE, and
    * resolves when all is done, within 8 s. Calling it again changes nothing.
@@ -92,6 +100,7 @@ export function createServer(options: ServerOptions): Server {
     routes: createRoutes(table, {
       ...options.catalog,
       bookmarkIntervalMs,
+      audit: options.audit,
     }),
     authenticate: (method, request) =>
       open.has(method) ? nobody : authenticate(credentialsOf(request)),
@@ -128,6 +137,9 @@ export function createServer(options: ServerOptions): Server {
   };
   return {
     listen: () => port.listen(options.port, options.host),
+    setTls: (tls) => {
+      port.setTls(tls);
+    },
     close() {
       closed ??= closeOnce();
       return closed;

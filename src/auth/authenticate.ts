@@ -1,11 +1,24 @@
 import type { Principal } from "../catalog/access/principal.ts";
 
+/** The certificate that a client has shown for its connection. */
+export interface ClientCertificate {
+  /**
+   * The subject as RFC 4514 writes it, such as `CN=ci,O=Acme`; of a certificate with an empty subject the
+   * URI that it is for, such as `spiffe://cluster.local/ns/mesh/sa/ci`.
+   */
+  readonly subject: string;
+  /** When it expires, in ms since 1970. */
+  readonly expiresAt: number;
+  /** Why it could not be verified, as OpenSSL names it; undefined if it was. */
+  readonly problem: string | undefined;
+}
+
 /** What a request says of its caller. */
 export interface Credentials {
   /** The value of a header, by its name in lower case; undefined if it is missing. */
   header(name: string): string | undefined;
-  /** The subject of the client's certificate, if it has one that was verified. */
-  readonly certificateSubject?: string | undefined;
+  /** The client's certificate; undefined if it has shown none. */
+  readonly certificate?: ClientCertificate | undefined;
 }
 
 /**

@@ -111,7 +111,7 @@ export function credentialsExpired(): CatalogError {
   return new CatalogError({
     kind: "unauthenticated",
     reason: "CREDENTIALS_EXPIRED",
-    message: "the token has expired; get a new one and call again",
+    message: "the token, or the client certificate, has expired; get a new one and call again",
     metadata: {},
   });
 }
@@ -186,12 +186,26 @@ export function journalClosed(): CatalogError {
   });
 }
 
+/** The audit log cannot be written, and nothing may be written without it. */
+export function auditFailed(done: { fqn: string; revision: bigint } | undefined): CatalogError {
+  const remedy = "make room for it, or see what keeps it from being written";
+  return new CatalogError({
+    kind: "unavailable",
+    reason: "AUDIT_LOG_FAILED",
+    message:
+      done === undefined
+        ? `the server accepts no writes while it cannot write its audit log; ${remedy}`
+        : `${done.fqn} has been written as revision ${done.revision}, and the server cannot write its audit log; ${remedy}, and do not repeat the write`,
+    metadata: done === undefined ? {} : { fqn: done.fqn, revision: String(done.revision) },
+  });
+}
+
 /** The commit could not be stored. */
 export function commitNotStored(problem: string): CatalogError {
   return new CatalogError({
     kind: "unavailable",
     reason: "COMMIT_NOT_STORED",
-    message: `the write could not be stored: ${problem}; nothing has changed, try again later`,
+    message: `the write could not be stored: ${problem}; try again later`,
     metadata: {},
   });
 }

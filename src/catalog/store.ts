@@ -4,16 +4,10 @@ import { createHistory, type History, type HistoryLimits, type Replaced } from "
 import { createNotifier, type Notifier } from "./state/notifier.ts";
 import type { Usability } from "./state/scope.ts";
 import { createSnapshots, type SnapshotLimits, type Snapshots } from "./state/snapshots.ts";
-import {
-  apply,
-  emptyState,
-  findExtension,
-  type Prepared,
-  type State,
-  targetsOf,
-} from "./state/state.ts";
+import { apply, emptyState, findExtension, type Prepared, type State } from "./state/state.ts";
 import { createPageTokens, type PageTokens } from "./reads/page-token.ts";
 import { createTurns, type Turns } from "./state/turns.ts";
+import { affectedChains } from "./watch/affected-chains.ts";
 import { createLatestChain, type LatestChain } from "./watch/latest-chain.ts";
 import { createMessageCache, type MessageCache } from "./watch/message-cache.ts";
 
@@ -164,10 +158,8 @@ export function createStore({
       present = apply(before, commit, prepared);
       history.record(commit, replacedBy(before, changes));
       commitNotifier.notify(organization);
-      if (chainNotifier.size > 0) {
-        for (const target of affectedTargets(present, changes)) {
-          chainNotifier.notify(target);
-        }
+      for (const target of affectedChains(present, changes, chainNotifier)) {
+        chainNotifier.notify(target);
       }
     },
   };
@@ -189,19 +181,4 @@ export function replacedBy(state: State, changes: readonly Change[]): Replaced {
     }
   }
   return replaced ?? nothingReplaced;
-}
-
-/** The targets whose chain a commit may change: those of its sets, and of its extensions. */
-function affectedTargets(state: State, changes: readonly Change[]): ReadonlySet<string> {
-  const targets = new Set<string>();
-  for (const { kind, fqn } of changes) {
-    if (kind === "put-attachments" || kind === "delete-attachments") {
-      targets.add(fqn);
-    } else {
-      for (const target of targetsOf(state, fqn)) {
-        targets.add(target);
-      }
-    }
-  }
-  return targets;
 }

@@ -11,6 +11,7 @@ import type {
 } from "@bufbuild/protobuf";
 import { Code, ConnectError, type Interceptor } from "@connectrpc/connect";
 import { WasmExtensions } from "../../gen/tetrateio/api/tsb/extension/v2/wasm_service_pb.ts";
+import { AccessService } from "../../gen/wasmext/v1/access_service_pb.ts";
 import { AttachmentService } from "../../gen/wasmext/v1/attachment_service_pb.ts";
 import { ChainService } from "../../gen/wasmext/v1/chain_service_pb.ts";
 import { ExportService } from "../../gen/wasmext/v1/export_service_pb.ts";
@@ -103,6 +104,9 @@ const checks = new Map([
     wasmPlugins.every(({ metadata, spec }) => metadata?.name && spec?.url)
       ? undefined
       : "with a WasmPlugin that has no name or no url",
+  ),
+  check(AccessService.method.whoAmI, (_request, { principal }) =>
+    principal === "" ? "without a principal" : undefined,
   ),
 ]);
 

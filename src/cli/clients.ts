@@ -1,5 +1,6 @@
 import { type Client, createClient, type Transport } from "@connectrpc/connect";
 import { WasmExtensions } from "../../gen/tetrateio/api/tsb/extension/v2/wasm_service_pb.ts";
+import { AccessService } from "../../gen/wasmext/v1/access_service_pb.ts";
 import { AttachmentService } from "../../gen/wasmext/v1/attachment_service_pb.ts";
 import { ChainService } from "../../gen/wasmext/v1/chain_service_pb.ts";
 import { ExportService } from "../../gen/wasmext/v1/export_service_pb.ts";
@@ -12,6 +13,7 @@ export interface Clients {
   readonly chains: Client<typeof ChainService>;
   readonly watches: Client<typeof WatchService>;
   readonly exports: Client<typeof ExportService>;
+  readonly access: Client<typeof AccessService>;
 }
 
 /** Creates clients for all services that a transport reaches. */
@@ -22,5 +24,6 @@ export function createClients(transport: Transport): Clients {
     chains: createClient(ChainService, transport),
     watches: createClient(WatchService, transport),
     exports: createClient(ExportService, transport),
+    access: createClient(AccessService, transport),
   };
 }

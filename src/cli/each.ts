@@ -5,7 +5,8 @@ import { complain } from "./text.ts";
 
 /** What to do to each of several objects. */
 export interface Work<Item> {
-  readonly items: readonly Item[];
+  /** Is emptied as the work goes on, so that what is done can be freed. */
+  readonly items: Item[];
   /** The server's address. */
   readonly server: string;
   /** Does it to one object. */
@@ -26,12 +27,13 @@ export interface Tally {
 /**
  * Does something to one object after the other. A refusal does not stop it; a lost server does.
  */
-export async function forEachObject<Item>(
+export async function forEachObject<Item extends object | string>(
   shell: Shell,
   { items, server, act, explain }: Work<Item>,
 ): Promise<Tally> {
   let refused = 0;
-  for (const [index, item] of items.entries()) {
+  items.reverse();
+  for (let item = items.pop(); item !== undefined; item = items.pop()) {
     try {
       await act(item);
     } catch (error) {
@@ -40,7 +42,7 @@ export async function forEachObject<Item>(
       }
       if (error instanceof ConnectError && !isRefusal(error)) {
         const failure = new Failure(explainError(error, server));
-        return { refused, remaining: items.length - index, failure };
+        return { refused, remaining: items.length + 1, failure };
       }
       refused++;
       complain(shell, explain(item, error));
@@ -59,7 +61,12 @@ export async function forEachNamed(
     const lines = error instanceof Failure ? error.lines : explainError(error, server);
     return lines.map((line) => (line.includes(fqn) ? line : `${fqn}: ${line}`));
   };
-  const { failure, remaining } = await forEachObject(shell, { items: fqns, server, act, explain });
+  const { failure, remaining } = await forEachObject(shell, {
+    items: [...fqns],
+    server,
+    act,
+    explain,
+  });
   if (remaining > 1) {
     await shell.print(`${remaining} remaining\n`);
   }

@@ -48,6 +48,11 @@ export function reasonOf(error: ConnectError): string | undefined {
   return error.findDetails(ErrorInfoSchema).find(({ domain }) => domain === "wasmext")?.reason;
 }
 
+/** The revision from which a watch that has ended misses nothing; undefined if the error says none. */
+export function nextRevisionOf(error: ConnectError): string | undefined {
+  return error.findDetails(ErrorInfoSchema)[0]?.metadata["next_revision"];
+}
+
 /** The number of violations; an error lists only the first of them. */
 function countOf(error: ConnectError): number {
   const [info] = error.findDetails(ErrorInfoSchema);
@@ -61,6 +66,11 @@ export function isRefusal(error: ConnectError): boolean {
 
 /** Says what an error means to the person who ran the command. */
 export function explainError(error: ConnectError, server: string): string[] {
+  if (reasonOf(error) === "CREDENTIALS_MISSING") {
+    return [
+      `${server} wants to know who calls; set --token-file, or --client-cert and --client-key`,
+    ];
+  }
   if (reasonOf(error) !== undefined) {
     const parts = faultyParts(error).map(({ name, description }) => `${name}: ${description}`);
     const untold = countOf(error) - parts.length;
@@ -119,8 +129,11 @@ function explainCause(server: string, { code, message }: SystemError): string {
   if (code === "EPROTO") {
     return `cannot reach ${server}: it does not speak TLS; write http:// instead of https://`;
   }
+  if (code.includes("_ALERT_")) {
+    return `${server} refuses the connection: ${message}; check --client-cert and --client-key, which show who calls`;
+  }
   const remedy = /CERT|TLS/.test(code)
-    ? "name the file of its certificate authority in NODE_EXTRA_CA_CERTS"
+    ? "name the file of its certificate authority with --ca"
     : otherServer;
   return `cannot reach ${server}: ${message}; ${remedy}`;
 }

@@ -17,6 +17,8 @@ export interface FollowOptions {
    * between two bookmarks.
    */
   readonly silenceMs: number;
+  /** Tells whether there is a token that the server has not seen. */
+  readonly hasNewToken: () => boolean;
   /** Is called when the connection is lost, and when the catalog is read anew. */
   readonly note: (text: string) => void;
   /** Milliseconds since any fixed time, for durations. */
@@ -36,12 +38,12 @@ const mostWaitMs = 5_000;
  * Follows an organization or a tenant, over lost connections (see watch-place.ts). Yields changes until the
  * signal is aborted.
  *
- * Raises the ConnectError of a request that is refused, and of a first attempt that cannot reach the
+ * Raises the ConnectError of a request that is refused, unless there is a new token for it, and of a first attempt that cannot reach the
  * server. Later attempts are repeated.
  */
 export async function* follow(
   { watches }: Pick<Clients, "watches">,
-  { parent, startRevision, signal, silenceMs, note, now, wait }: FollowOptions,
+  { parent, startRevision, signal, silenceMs, hasNewToken, note, now, wait }: FollowOptions,
 ): AsyncGenerator<Change, void> {
   const place = createPlace(startRevision);
   const noteOnce = createNotes(note);
@@ -66,14 +68,18 @@ export async function* follow(
       if (!(error instanceof ConnectError)) {
         throw error;
       }
-      if (place.isLost(error)) {
+      if (wasConnected && error.code === Code.Unauthenticated && hasNewToken()) {
+        note("the token has expired; going on with the new one");
+        continue;
+      }
+      if (startRevision === 0n && place.isLost(error)) {
         note(`${error.rawMessage.split(";")[0] ?? ""}; showing what has changed since`);
         place.beginAgain();
         continue;
       }
       // The present state is sent at once, but a revision of the future may take its time.
       wasConnected ||= startRevision !== 0n && now() - began >= patienceMs;
-      if (!wasConnected || !isPassing(error)) {
+      if (!wasConnected || !isPassing(error) || place.isLost(error)) {
         throw error;
       }
       noteOnce(`the connection is lost: ${error.rawMessage}; trying again`);

@@ -8,10 +8,13 @@ import { exportCommand } from "./commands/export.ts";
 import { Failure } from "./failure.ts";
 import { getCommand } from "./commands/get.ts";
 import { listCommand } from "./commands/list.ts";
-import { serveCommand, type ServeOptions } from "./commands/serve.ts";
+import { serveCommand } from "./commands/serve.ts";
+import type { ServeOptions } from "./serve-options.ts";
 import type { Shell } from "./shell.ts";
 import { complain } from "./text.ts";
+import { tokenCommand } from "./commands/token.ts";
 import { watchCommand } from "./commands/watch.ts";
+import { whoamiCommand } from "./commands/whoami.ts";
 
 /** An exit code. */
 export const exitCodes = { done: 0, failed: 1, usage: 2 } as const;
@@ -63,7 +66,8 @@ function createProgram(
     .configureOutput({
       writeOut: print,
       writeErr: (text) => {
-        shell.say(text.trimEnd());
+        // The value of a misspelt option may be a secret.
+        shell.say(text.trimEnd().replace(/(unknown option '--?[^=']*)=[^]*'/, "$1'"));
       },
     })
     .addHelpText("after", examples);
@@ -78,6 +82,8 @@ function createProgram(
     chainCommand(shell),
     watchCommand(shell),
     exportCommand(shell),
+    whoamiCommand(shell),
+    tokenCommand(shell),
   ];
   for (const command of commands) {
     inherit(command, program);

@@ -4,7 +4,7 @@
  * 1. The etag of each reported object is kept, so that a watch which has to begin again with the present
  *    state reports the differences only: each changed object once, and each deleted object.
  * 2. A watch resumes after the last revision that it has seen, in the same incarnation; if the server no
- *    longer keeps that, the watch begins again as in 1.
+ *    longer keeps that, or says that the watch has to begin anew, it begins again as in 1.
  * 3. The present state is complete with its bookmark. Until then no object is reported as deleted, and a
  *    watch that is cut off begins again.
  */
@@ -12,7 +12,7 @@ import { Code, type ConnectError } from "@connectrpc/connect";
 import type { WasmExtension } from "../../gen/tetrateio/api/tsb/extension/v2/wasm_extension_pb.ts";
 import type { AttachmentSet } from "../../gen/wasmext/v1/attachment_set_pb.ts";
 import type { WatchEvent, WatchResponse } from "../../gen/wasmext/v1/watch_service_pb.ts";
-import { reasonOf } from "./failure.ts";
+import { nextRevisionOf, reasonOf } from "./failure.ts";
 
 /** What has happened to an object. */
 export interface Change {
@@ -29,7 +29,7 @@ export interface WatchPlace {
   start(): { startRevision: bigint; incarnation: string };
   /** The changes of a message that have not been reported. */
   read(response: WatchResponse): Generator<Change>;
-  /** Tells whether an error means that the watch has to begin again with the present state. */
+  /** Tells whether an error means that what is known has to be replaced by the present state. */
   isLost(error: ConnectError): boolean;
   /** Begins again with the present state, to report the differences. */
   beginAgain(): void;
@@ -99,10 +99,9 @@ export function createPlace(startRevision: bigint): WatchPlace {
       }
     },
     isLost: (error) =>
-      error.code === Code.OutOfRange &&
+      next !== 0n &&
       reasonOf(error) !== undefined &&
-      startRevision === 0n &&
-      next !== 0n,
+      (error.code === Code.OutOfRange || nextRevisionOf(error) === "0"),
     beginAgain() {
       next = 0n;
     },

@@ -85,7 +85,7 @@ export function createGroupCommit({ sink, persist, now }: GroupCommitOptions): G
   /** Decides a write and adds it to the batch. Resolves with its answer to be. */
   const join = async <Answer>(
     plan: Plan<Answer>,
-    { signal, author = "", reason = "" }: WriteOptions,
+    { signal, author = "", reason = "", onCommit }: WriteOptions,
   ): Promise<{ readonly answered: Promise<Answer> }> => {
     const { organization } = plan;
     for (;;) {
@@ -115,7 +115,11 @@ export function createGroupCommit({ sink, persist, now }: GroupCommitOptions): G
       const commit = { revision: head.revision + 1n, organization, changes, metadata };
       const replaced = replacedBy(head, changes);
       head = apply(head, commit, prepared);
-      return { answered: wait({ commit, replaced, prepared }, () => answer) };
+      const answerTo = (): Answer => {
+        onCommit?.(commit.revision);
+        return answer;
+      };
+      return { answered: wait({ commit, replaced, prepared }, answerTo) };
     }
   };
 
@@ -178,7 +182,7 @@ export function createGroupCommit({ sink, persist, now }: GroupCommitOptions): G
   return {
     write(plan, options = {}) {
       const write = queues
-        .run(plan.organization, () => join(plan, options))
+        .run(plan.organization, () => join(plan, options), options.signal)
         .then(({ answered }) => answered);
       const settled = write.then(
         () => undefined,

@@ -41,4 +41,6 @@ export interface WriteOptions {
   readonly author?: string;
   /** Why: the method that was called. */
   readonly reason?: string;
+  /** Is told the revision of the commit, before the write is answered; nothing if none is made. */
+  readonly onCommit?: (revision: bigint) => void;
 }

@@ -30,7 +30,7 @@ export function createMemoryJournal({ now = Date.now }: MemoryJournalOptions = {
       readiness.set(true);
       return Promise.resolve();
     },
-    async write(plan, { signal, author = "", reason = "" } = {}) {
+    async write(plan, { signal, author = "", reason = "", onCommit } = {}) {
       const { organization } = plan;
       // What has been accepted is carried out, also when the journal is closed before its turn comes.
       const store = opened();
@@ -46,6 +46,7 @@ export function createMemoryJournal({ now = Date.now }: MemoryJournalOptions = {
         const metadata = { time: now(), author, reason, detached };
         const revision = store.state.revision + 1n;
         store.apply({ revision, organization, changes, metadata }, prepared);
+        onCommit?.(revision);
         return answer;
       };
       return queues.run(organization, carryOut, signal);

@@ -2,7 +2,7 @@
  * Commits as journals store them. A record gives back the commit as it was, with the same bytes of each
  * object.
  */
-import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { create, fromBinary, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import { timestampFromMs, timestampMs } from "@bufbuild/protobuf/wkt";
 import { WasmExtensionSchema } from "../../gen/tetrateio/api/tsb/extension/v2/wasm_extension_pb.ts";
 import {
@@ -16,6 +16,7 @@ import type { Change, Commit } from "../catalog/state/commit.ts";
 import type { Replaced } from "../catalog/state/history.ts";
 import { findAttachments, findExtension, type State } from "../catalog/state/state.ts";
 import { restoredFrom, type Stored } from "../catalog/state/stored.ts";
+import { finished } from "../catalog/state/turns.ts";
 import { binaryOptions } from "../wire/options.ts";
 
 /** A commit, with who could use the extensions that it replaced. */
@@ -24,9 +25,43 @@ export interface RecordedCommit {
   readonly replaced: Replaced;
 }
 
-/** Encodes a commit without its revision, which is where it is stored. */
+/** How many changes or detachments are encoded without a pause. */
+const encodedAtOnce = 250;
+
+/**
+ * Encodes a commit without its revision, which is where it is stored; yields where other work may run.
+ *
+ * The parts of an encoded message make the message when they follow one another, lists included.
+ */
+export function* encoding({ commit, replaced }: RecordedCommit): Generator<void, Uint8Array> {
+  const { organization, changes, metadata } = commit;
+  const { time, author, reason, detached } = metadata;
+  const parts = [
+    encodePart({
+      ...{ organization, author, reason },
+      time: timestampFromMs(time),
+      replaced: [...replaced.values()],
+    }),
+  ];
+  for (let begin = 0; begin < changes.length; begin += encodedAtOnce) {
+    const some = changes.slice(begin, begin + encodedAtOnce);
+    parts.push(encodePart({ changes: some.map(changeRecord) }));
+    yield;
+  }
+  for (let begin = 0; begin < detached.length; begin += encodedAtOnce) {
+    parts.push(encodePart({ detached: detached.slice(begin, begin + encodedAtOnce) }));
+    yield;
+  }
+  return new Uint8Array(Buffer.concat(parts));
+}
+
+/** Encodes a commit without a pause. */
 export function encodeCommit(recorded: RecordedCommit): Uint8Array {
-  return toBinary(CommitSchema, recordOf(recorded));
+  return finished(encoding(recorded));
+}
+
+function encodePart(part: MessageInitShape<typeof CommitSchema>): Uint8Array {
+  return toBinary(CommitSchema, create(CommitSchema, part));
 }
 
 /** The message of a commit. */

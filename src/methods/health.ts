@@ -27,6 +27,9 @@ export function health(
   shutdown: AbortSignal,
 ): ServiceMethods<typeof Health> {
   const known = ["", ...services];
+  const readinessNotifier = {
+    subscribe: (_key: string, notify: () => void) => readiness.subscribe(notify),
+  };
   const present = (): Status =>
     readiness.isReady && !shutdown.aborted ? Status.SERVING : Status.NOT_SERVING;
   const statusOf = (status: Status) => messageAnswer(HealthCheckResponseSchema, { status });
@@ -58,9 +61,7 @@ export function health(
           await untilAborted(signal);
           return;
         }
-        const changed = createWaiter();
-        const leave = readiness.subscribe(changed.notify);
-        signal.addEventListener("abort", leave, { once: true });
+        const changed = createWaiter(readinessNotifier, "", signal);
         for (let sent: Status | undefined; ;) {
           const status = present();
           if (status !== sent) {
@@ -68,10 +69,9 @@ export function health(
             yield statusOf(status);
           }
           if (signal.aborted) {
-            leave();
             return;
           }
-          await changed.wait(signal, Infinity);
+          await changed.wait();
         }
       },
     },

@@ -15,6 +15,7 @@ import type { Permission, Principal } from "../catalog/access/principal.ts";
 import type { Reader } from "../catalog/store.ts";
 import type { Journal } from "../journal/journal.ts";
 import type { Answer } from "./answer.ts";
+import type { Audit, Origin } from "./audit.ts";
 
 /** The context of a method. */
 export interface Call {
@@ -30,6 +31,12 @@ export interface Call {
   readonly signal: AbortSignal;
   /** After how long without a message a watch sends a bookmark, in ms. */
   readonly bookmarkIntervalMs: number;
+  /** Where writes are recorded; undefined if nowhere. */
+  readonly audit?: Audit | undefined;
+  /** Where the call comes from; undefined for one of the same process. */
+  readonly origin?: Origin | undefined;
+  /** Is told the revision of a commit that the call makes. */
+  readonly onCommit?: (revision: bigint) => void;
 }
 
 /** What a caller has to be allowed; see authorize.ts. */
@@ -43,6 +50,8 @@ export type Access<Request> =
       readonly permission: Permission;
       /** The resource's fqn. */
       readonly resource: (request: Request) => string;
+      /** The fqn of what is written, if it is not the resource. */
+      readonly written?: (request: Request) => string;
     };
 
 /** A method that answers a request with one message. */

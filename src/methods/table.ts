@@ -4,12 +4,14 @@ import { ServerReflection as ServerReflectionAlpha } from "../../gen/grpc/reflec
 import { Health } from "../../gen/health/v1/health_pb.ts";
 import { WasmExtensions } from "../../gen/tetrateio/api/tsb/extension/v2/wasm_service_pb.ts";
 import { Tenants } from "../../gen/tetrateio/api/tsb/v2/tenant_service_pb.ts";
+import { AccessService } from "../../gen/wasmext/v1/access_service_pb.ts";
 import { AttachmentService } from "../../gen/wasmext/v1/attachment_service_pb.ts";
 import { ChainService } from "../../gen/wasmext/v1/chain_service_pb.ts";
 import { ExportService } from "../../gen/wasmext/v1/export_service_pb.ts";
 import { WatchService } from "../../gen/wasmext/v1/watch_service_pb.ts";
 import { compileRules } from "../catalog/rules/validate.ts";
 import type { Readiness } from "../journal/readiness.ts";
+import { access } from "./access.ts";
 import { attachments } from "./attachments.ts";
 import { chains } from "./chains.ts";
 import { exports } from "./exports.ts";
@@ -35,6 +37,7 @@ const api: readonly DescService[] = [
   ChainService,
   WatchService,
   ExportService,
+  AccessService,
 ];
 
 /** All services that the server has, which is what reflection lists. */
@@ -65,6 +68,7 @@ export function createMethodTable(
     ...rowsOf(ChainService, chains),
     ...rowsOf(WatchService, watch),
     ...rowsOf(ExportService, exports),
+    ...rowsOf(AccessService, access),
     ...rowsOf(Health, health(names, readiness, shutdown)),
     ...rowsOf(ServerReflection, reflect),
     // The versions differ in the names of their types alone, which no answer mentions.

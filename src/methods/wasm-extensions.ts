@@ -6,6 +6,7 @@ import {
   ListWasmExtensionResponseSchema,
   type WasmExtensions,
 } from "../../gen/tetrateio/api/tsb/extension/v2/wasm_service_pb.ts";
+import { extensionFqn } from "../catalog/names/fqn.ts";
 import { readExtension } from "../catalog/reads/extension-reads.ts";
 import { acceptedCreate, acceptedUpdate } from "../catalog/rules/extension-requests.ts";
 import {
@@ -23,7 +24,11 @@ import { write } from "./write.ts";
 export const wasmExtensions: ServiceMethods<typeof WasmExtensions> = {
   createWasmExtension: {
     accept: acceptedCreate,
-    access: { permission: "CREATE", resource: ({ parent }) => parent },
+    access: {
+      permission: "CREATE",
+      resource: ({ parent }) => parent,
+      written: ({ parent, name }) => extensionFqn(parent, name),
+    },
     handle: async (request, call) => storedAnswer(await write(call, createExtension(request))),
   },
   getWasmExtension: {

@@ -5,6 +5,7 @@ import { validated } from "../catalog/rules/validate.ts";
 import { createWatchReader } from "../catalog/watch/reader.ts";
 import { watch as watchCommits } from "../catalog/watch/watch.ts";
 import { Interrupted } from "./interrupted.ts";
+import { mapped } from "./mapped.ts";
 import type { ServiceMethods } from "./method.ts";
 
 /** The service `wasmext.v1.WatchService`. */
@@ -12,15 +13,15 @@ export const watch: ServiceMethods<typeof WatchService> = {
   watch: {
     accept: (request) => validated(WatchRequestSchema, request),
     access: { permission: "READ", resource: ({ parent }) => parent },
-    async *handle(request, { reader, principal, signal, bookmarkIntervalMs }) {
+    handle(request, { reader, principal, signal, bookmarkIntervalMs }) {
       const viewer = viewerOf(principal, organizationOf(request.parent));
       const watchReader = createWatchReader(reader, request, viewer);
-      const messages = watchCommits(reader, watchReader, { signal, bookmarkIntervalMs });
-      for await (const message of messages) {
-        yield { message: () => message.response, bytes: () => message.bytes };
-      }
-      throw new Interrupted(signal.reason, {
-        next_revision: String(watchReader.nextRevision),
+      return mapped(watchCommits(reader, watchReader, { signal, bookmarkIntervalMs }), {
+        message: (message) => ({ message: () => message.response, bytes: () => message.bytes }),
+        end: () => {
+          const next_revision = String(watchReader.nextRevision);
+          throw new Interrupted(signal.reason, { next_revision });
+        },
       });
     },
   },

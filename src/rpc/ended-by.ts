@@ -1,4 +1,5 @@
 import { ConnectError } from "@connectrpc/connect";
+import { CatalogError } from "../catalog/errors.ts";
 
 /**
  * The messages of a request, until a signal is aborted: then raises the reason. Each wait has a promise
@@ -11,7 +12,8 @@ export async function* endedBy<T>(
   const iterator = messages[Symbol.asyncIterator]();
   let wait: PromiseWithResolvers<IteratorResult<T, unknown>> | undefined;
   const abort = (): void => {
-    wait?.reject(ConnectError.from(signal.reason));
+    const reason: unknown = signal.reason;
+    wait?.reject(reason instanceof CatalogError ? reason : ConnectError.from(reason));
   };
   signal.addEventListener("abort", abort);
   try {

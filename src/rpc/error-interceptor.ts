@@ -1,4 +1,5 @@
 import { Code, ConnectError, type Interceptor } from "@connectrpc/connect";
+import { mapped } from "../methods/mapped.ts";
 import { type CallReport, callReportKey } from "./call-report.ts";
 import { toRpcError } from "./to-rpc-error.ts";
 
@@ -12,20 +13,18 @@ export const errorInterceptor: Interceptor = (next) => async (request) => {
     }
     const response = await next(request);
     return response.stream
-      ? { ...response, message: withErrors(response.message, report) }
+      ? {
+          ...response,
+          message: mapped(response.message, {
+            message: (message) => message,
+            error: (raised) => outgoing(raised, report),
+          }),
+        }
       : response;
   } catch (error) {
     throw outgoing(error, report);
   }
 };
-
-async function* withErrors<T>(messages: AsyncIterable<T>, report: CallReport): AsyncGenerator<T> {
-  try {
-    yield* messages;
-  } catch (error) {
-    throw outgoing(error, report);
-  }
-}
 
 function outgoing(raised: unknown, report: CallReport): ConnectError {
   const error = toRpcError(raised);

@@ -2,15 +2,20 @@ import type { Message } from "@bufbuild/protobuf";
 import type { ConnectRouter, HandlerContext } from "@connectrpc/connect";
 import type { Principal } from "../catalog/access/principal.ts";
 import type { Answer } from "../methods/answer.ts";
+import { mapped } from "../methods/mapped.ts";
 import type { Call, ConversationMethod, StreamMethod, UnaryMethod } from "../methods/method.ts";
-import { runStream, runUnary } from "../methods/run.ts";
+import { answerConversation, answerStream, answerUnary } from "../methods/answer-call.ts";
 import type { MethodRow } from "../methods/table.ts";
 import { encodedMessage, isBinary } from "./encoded-message.ts";
 import { endedBy } from "./ended-by.ts";
+import { originKey } from "./origin.ts";
 import { principalKey } from "./principal.ts";
 
 /** What all calls have at hand. */
-export interface Environment extends Pick<Call, "reader" | "journal" | "bookmarkIntervalMs"> {
+export interface Environment extends Pick<
+  Call,
+  "reader" | "journal" | "bookmarkIntervalMs" | "audit"
+> {
   /** Who calls, where the context of a call does not say. */
   readonly principal?: Principal;
 }
@@ -36,26 +41,30 @@ function implementationOf(row: MethodRow, environment: Environment): unknown {
 }
 
 function unary(method: UnaryMethod<Message, Message>, environment: Environment) {
-  return async (request: Message, context: HandlerContext): Promise<Message> =>
-    written(await runUnary(method, request, callOf(context, environment)), context);
-}
-
-function stream(method: StreamMethod<Message, Message>, environment: Environment) {
-  return async function* (request: Message, context: HandlerContext): AsyncGenerator<Message> {
-    for await (const answer of runStream(method, request, callOf(context, environment))) {
-      yield written(answer, context);
-    }
+  return async (request: Message, context: HandlerContext): Promise<Message> => {
+    const answer = await answerUnary(method, request, callOf(context, environment));
+    return writerFor(context)(answer);
   };
 }
 
-function conversation({ handle }: ConversationMethod<Message, Message>, environment: Environment) {
+function stream(method: StreamMethod<Message, Message>, environment: Environment) {
+  return (request: Message, context: HandlerContext): AsyncIterable<Message> =>
+    mapped(answerStream(method, request, callOf(context, environment)), {
+      message: writerFor(context),
+    });
+}
+
+function conversation(method: ConversationMethod<Message, Message>, environment: Environment) {
   return async function* (
     requests: AsyncIterable<Message>,
     context: HandlerContext,
   ): AsyncGenerator<Message> {
     const call = callOf(context, environment);
-    for await (const request of endedBy(context.signal, requests)) {
-      yield written(handle(request, call), context);
+    const requestsUntil = (signal: AbortSignal): AsyncIterable<Message> =>
+      endedBy(signal, requests);
+    const written = writerFor(context);
+    for await (const answer of answerConversation(method, requestsUntil, call)) {
+      yield written(answer);
     }
   };
 }
@@ -65,11 +74,13 @@ function callOf({ method, signal, values }: HandlerContext, environment: Environ
   if (principal === undefined) {
     throw new Error(`nobody has said who calls ${method.name}`);
   }
-  return { ...environment, principal, method: method.name, signal };
+  return { ...environment, principal, method: method.name, signal, origin: values.get(originKey) };
 }
 
-function written(answer: Answer<Message>, context: HandlerContext): Message {
+/** How the answers of a call become messages. */
+function writerFor(context: HandlerContext): (answer: Answer<Message>) => Message {
+  const { output } = context.method;
   return isBinary(context)
-    ? encodedMessage(context.method.output, answer.bytes())
-    : answer.message();
+    ? (answer) => encodedMessage(output, answer.bytes())
+    : (answer) => answer.message();
 }

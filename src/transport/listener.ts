@@ -24,8 +24,10 @@ import type {
 import type { DescMethod } from "@bufbuild/protobuf";
 import type { Logger } from "pino";
 import type { Principal } from "../catalog/access/principal.ts";
+import type { Origin } from "../methods/audit.ts";
 import { type CallReport, callReportKey } from "../rpc/call-report.ts";
 import { errorInterceptor } from "../rpc/error-interceptor.ts";
+import { originKey } from "../rpc/origin.ts";
 import { principalKey } from "../rpc/principal.ts";
 import { toRpcError } from "../rpc/to-rpc-error.ts";
 import { binaryOptions, jsonOptions } from "../wire/options.ts";
@@ -39,13 +41,16 @@ import { AnswerCut, writeAnswer } from "./answer/write-answer.ts";
 import { type Admission, createAdmission } from "./admission.ts";
 import {
   abandon,
+  askForBody,
   connectionOf,
   isGone,
   type NodeListener,
   type NodeRequest,
   type NodeResponse,
   pathOf,
+  peerOf,
 } from "./node-http.ts";
+import { refusalOfHead } from "./request/head-policy.ts";
 import type { HostPolicy } from "./request/host-policy.ts";
 import { callShape } from "./request/call-shape.ts";
 import { applyCors } from "./answer/cors.ts";
@@ -54,7 +59,7 @@ import { setTimeoutOf, timeoutOf } from "./request/deadline.ts";
 import { readRequest } from "./request/read-request.ts";
 import type { Uploads } from "./request/uploads.ts";
 import { deadlineExceeded } from "./request/read-errors.ts";
-import { invalidHost, Refusal, unknownMethod } from "./request/refusals.ts";
+import { invalidHost, RefusedRequest, unknownMethod } from "./request/refusals.ts";
 
 /** What a listener needs. */
 export interface ListenerOptions {
@@ -109,7 +114,7 @@ export function createListener(options: ListenerOptions): NodeListener {
   return (request, response) => {
     // A peer that closes the connection during an answer is not a server error.
     response.on("error", () => undefined);
-    const barred = hostPolicy(request);
+    const barred = hostPolicy(request) ?? refusalOfHead(request);
     if (barred === undefined && servesPage(request, response, options)) {
       return;
     }
@@ -155,7 +160,10 @@ async function serve(
   const startedAt = shared.now();
   const timeoutMs = timeoutOf(shape.protocol, header);
   const connection = connectionOf(response);
-  const limits = { ...shared, connection };
+  const ask = (): void => {
+    askForBody(request, response);
+  };
+  const limits = { ...shared, connection, askForBody: ask };
   const body = await readRequest(request, header, method, shape, timeoutMs, limits);
   if (isGone(response)) {
     // Others wait, so nothing is done for a client that has given up.
@@ -188,12 +196,18 @@ function universalRequest(
 ): UniversalServerRequest {
   const contextValues = createContextValues()
     .set(callReportKey, report)
-    .set(principalKey, principal);
+    .set(principalKey, principal)
+    .set(originKey, originOf(request));
   try {
     return universalRequestFromNodeRequest(request, response, undefined, contextValues);
   } catch {
     throw invalidHost();
   }
+}
+
+function originOf(request: NodeRequest): Origin {
+  const requestId = request.headers["x-request-id"];
+  return { peer: peerOf(request), requestId: Array.isArray(requestId) ? requestId[0] : requestId };
 }
 
 /** Ends a call that no service has answered: the peer has gone away, it is refused, or we have failed. */
@@ -203,7 +217,8 @@ async function endCall(
   request: NodeRequest,
   response: NodeResponse,
 ): Promise<void> {
-  const refusal = raised instanceof Refusal ? raised : new Refusal(toRpcError(raised));
+  const refusal =
+    raised instanceof RefusedRequest ? raised : new RefusedRequest(toRpcError(raised));
   const { code } = refusal.error;
   if (raised instanceof AnswerCut || isGone(response)) {
     report(Code.Canceled);

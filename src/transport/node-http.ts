@@ -38,6 +38,12 @@ function splitTarget(url = ""): { authority?: string; path: string } {
   return { authority, path: path.startsWith("/") ? path : `/${path}` };
 }
 
+/** The address and the port of the other side of a request's connection. */
+export function peerOf({ socket }: NodeRequest): string {
+  const { remoteAddress = "unknown", remotePort = 0 } = socket;
+  return `${remoteAddress}:${remotePort}`;
+}
+
 /** Tells whether nothing can be written to a response any more. */
 export function isGone(response: NodeResponse): boolean {
   return "stream" in response
@@ -82,5 +88,22 @@ export function flushHead(response: NodeResponse): void {
     response.writeHead(response.statusCode);
   } else {
     response.flushHeaders();
+  }
+}
+
+/** What a client expects before it sends its body, in lower case; empty for nothing. */
+export function expectationOf({ headers }: NodeRequest): string {
+  return (headers.expect ?? "").toLowerCase();
+}
+
+/** Tells whether a client waits with its body until it is told to send it (RFC 9110, section 10.1.1). */
+export function expectsContinue(request: NodeRequest): boolean {
+  return expectationOf(request) === "100-continue";
+}
+
+/** Tells a client that waits with its body to send it. */
+export function askForBody(request: NodeRequest, response: NodeResponse): void {
+  if (expectsContinue(request) && !response.headersSent && !isGone(response)) {
+    response.writeContinue();
   }
 }

@@ -73,33 +73,45 @@ function* partsOf(schema: DescMessage, json: JsonValue): Generator<Part> {
     const field = fieldNamed(schema, key);
     const step = { key, field, holder: schema };
     if (field?.fieldKind === "list" && Array.isArray(value)) {
-      yield* value.map((item, index) =>
-        field.message === undefined
+      for (const [index, item] of value.entries()) {
+        yield field.message === undefined
           ? part([step, index], schema, { [key]: [item] })
-          : { steps: [step, index], find: () => findUnreadable(field.message, item) },
-      );
+          : { steps: [step, index], find: () => findUnreadable(field.message, item) };
+      }
     } else if (field?.fieldKind === "map" && isMapping(value)) {
-      yield* Object.entries(value).map(([entry, item]) =>
-        part([step, { key: entry, field: undefined, holder: undefined }], schema, {
-          [key]: { [entry]: item },
-        }),
-      );
+      for (const [entry, item] of Object.entries(value)) {
+        const ofEntry = { key: entry, field: undefined, holder: undefined };
+        yield part([step, ofEntry], schema, { [key]: { [entry]: item } });
+      }
     } else if (field?.fieldKind === "message" && value !== null) {
       yield { steps: [step], find: () => findUnreadable(field.message, value) };
+    } else if (field === undefined && !key.startsWith("[")) {
+      yield unknownPart(step, schema);
     } else {
       yield part([step], schema, { [key]: value });
     }
   }
 }
 
+/** A key that names no field. There may be many, so it is not read to find that out. */
+function unknownPart(step: JsonStep & object, schema: DescMessage): Part {
+  const problem = `cannot decode ${schema.toString()} from JSON: key "${step.key}" is unknown`;
+  return {
+    steps: [step],
+    find: () => [{ path: [], problem, remedy: remedyOf(undefined, schema) }],
+  };
+}
+
 /** A part without parts: `json` holds nothing else. */
 function part(steps: readonly JsonStep[], schema: DescMessage, json: JsonValue): Part {
-  const problem = problemOf(schema, json);
-  const [first] = steps;
-  const remedy = typeof first === "object" ? remedyOf(first.field, schema) : undefined;
   return {
     steps,
-    find: () => (problem === undefined ? [] : [{ path: [], problem, remedy }]),
+    find() {
+      const problem = problemOf(schema, json);
+      const [first] = steps;
+      const remedy = typeof first === "object" ? remedyOf(first.field, schema) : undefined;
+      return problem === undefined ? [] : [{ path: [], problem, remedy }];
+    },
   };
 }
 

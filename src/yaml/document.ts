@@ -42,6 +42,9 @@ export type YamlItem =
   | { readonly kind: "document"; readonly document: YamlDocument }
   | { readonly kind: "unreadable"; readonly diagnostic: Diagnostic };
 
+/** The greatest number of empty documents in a row. Each costs as much as a small object. */
+export const maxEmptyDocuments = 10_000;
+
 /**
  * Parses YAML 1.2, which includes JSON, document by document, up to the first that cannot be read. Empty
  * documents are left out.
@@ -50,20 +53,41 @@ export type YamlItem =
  */
 export function* parseYaml(file: string, text: string): Generator<YamlItem, void> {
   const source = { text, at: createLocator(file, text) };
+  let empty = 0;
+  let emptyFrom = 0;
+  const unreadable = ({ offset, message }: OffsetDiagnostic): YamlItem => ({
+    kind: "unreadable",
+    diagnostic: { ...source.at(offset), field: "", message },
+  });
   for (const [start, end] of partsOf(text)) {
+    // A part without any document is empty as well.
+    empty++;
+    if (empty > maxEmptyDocuments) {
+      yield unreadable(tooManyEmpty(emptyFrom));
+      return;
+    }
     for (const composed of compose(text.slice(start, end), start)) {
       const item =
         composed.kind === "unreadable" ? composed : readDocument(composed.document, source);
       if (item?.kind === "unreadable") {
-        const { offset, message } = item.diagnostic;
-        yield { kind: "unreadable", diagnostic: { ...source.at(offset), field: "", message } };
+        yield unreadable(item.diagnostic);
         return;
       }
       if (item !== undefined) {
+        empty = 0;
+        emptyFrom = composed.kind === "document" ? composed.document.range[2] : emptyFrom;
         yield item;
+      } else if (++empty > maxEmptyDocuments) {
+        yield unreadable(tooManyEmpty(emptyFrom));
+        return;
       }
     }
   }
+}
+
+function tooManyEmpty(offset: number): OffsetDiagnostic {
+  const message = `more than ${maxEmptyDocuments} empty documents follow each other from here on; leave them out`;
+  return { offset, message };
 }
 
 /** The parts of a text, each of which begins with a byte order mark: concatenated files. */

@@ -154,7 +154,9 @@ spec:
     const { exitCode, stdout, stderr } = await run("delete", seedAuth, none, group);
     expect(exitCode).toBe(1);
     expect(stdout).toBe(`${group} deleted\n${seedAuth} deleted\n`);
-    expect(stderr).toBe(`error: ${none} does not exist, or the caller may not read it; check the name\n`);
+    expect(stderr).toBe(
+      `error: ${none} does not exist, or the caller may not read it; check the name\n`,
+    );
   });
 
   test("delete takes the files that were applied, attachments first", async () => {

@@ -51,6 +51,7 @@ async function followed(
       startRevision,
       signal,
       silenceMs: 60_000,
+      hasNewToken: () => false,
       note: (text) => notes.push(text),
       now,
       wait: (ms) => {
@@ -127,6 +128,42 @@ describe("follow", () => {
       "the connection is lost: cut; trying again",
       "the connection is lost: cut; trying again",
     ]);
+  });
+
+  describe("when the grants of the caller have changed", () => {
+    const changed = rpcError(
+      Code.Unavailable,
+      "GRANTS_CHANGED",
+      "the grants of the caller have changed; call again",
+      { next_revision: "0" },
+    );
+    const state = [
+      { revision: 5n, events: [put("x"), put("y")], incarnation: "i" },
+      { revision: 5n, bookmark: true, incarnation: "i" },
+    ];
+
+    test("tells what it sees more, and what it no longer sees", async () => {
+      const server = serverOf([
+        [...state, changed],
+        [
+          { revision: 5n, events: [put("y"), put("z")], incarnation: "i" },
+          { revision: 5n, bookmark: true, incarnation: "i" },
+        ],
+      ]);
+      const { told, notes } = await followed(server, 4);
+      expect(told).toEqual(["5 present x", "5 present y", "5 created z", "5 deleted x"]);
+      expect(server.requests[1]).toMatchObject({ startRevision: 0n });
+      expect(notes).toEqual([
+        "the grants of the caller have changed; showing what has changed since",
+      ]);
+    });
+
+    test("and it began with a revision, ends: it does not know what was there before", async () => {
+      const server = serverOf([[{ revision: 7n, events: [put("x")], incarnation: "i" }, changed]]);
+      const { told, error } = await followed(server, 2, { startRevision: 7n });
+      expect(told).toEqual(["7 put x"]);
+      expect(error).toBe(changed);
+    });
   });
 
   test("resumes when it was too slow", async () => {

@@ -176,6 +176,7 @@ describe("watch", () => {
       startRevision: 0n,
       signal: ending.signal,
       silenceMs: 20,
+      hasNewToken: () => false,
       note: (text) => notes.push(text),
       now: () => 0,
       wait: () => Promise.resolve(),

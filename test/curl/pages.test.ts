@@ -18,6 +18,7 @@ const root = new URL("../../", import.meta.url).pathname;
 
 /** The pages whose snippets need more than these tests have, and the tests that hold them. */
 const elsewhere: ReadonlyMap<string, string> = new Map([
+  ["docs/access.md", "test/curl/access.test.ts"],
   ["docs/clients.md", "test/clients-generated/clients.test.ts"],
   ["docs/develop.md", "test/docs/develop.test.ts"],
   ["docs/limits.md", "test/docs/limits.test.ts"],

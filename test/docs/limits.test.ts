@@ -3,6 +3,11 @@ import { getOption } from "@bufbuild/protobuf";
 import { field as fieldRules } from "@bufbuild/protovalidate/gen/buf/validate/validate_pb.js";
 import { expect, test } from "vitest";
 import { AttachmentSetSchema } from "../../gen/wasmext/v1/attachment_set_pb.ts";
+import { maxTokenLength } from "../../src/auth/bearer-token.ts";
+import { maxGrantsFileBytes } from "../../src/auth/grants-file.ts";
+import { maxKeySetBytes, maxKeys } from "../../src/auth/key-set.ts";
+import { fetchTimeoutMs } from "../../src/auth/key-source.ts";
+import { defaultRememberedLimits } from "../../src/auth/verified-tokens.ts";
 import { maxChainBytes } from "../../src/catalog/reads/chain.ts";
 import { maxReferenceLength } from "../../src/catalog/names/oci-reference.ts";
 import { maxPageSize } from "../../src/catalog/reads/pages.ts";
@@ -17,6 +22,7 @@ import {
 import { serveCommand } from "../../src/cli/commands/serve.ts";
 import { maxFileBytes } from "../../src/cli/sources.ts";
 import { maxDepth, maxLength, maxNodes } from "../../src/yaml/cutter.ts";
+import { maxEmptyDocuments } from "../../src/yaml/document.ts";
 import { maxAliasedValues } from "../../src/yaml/to-json.ts";
 import { maxExportBytes } from "../../src/export/istio/export-istio.ts";
 import { defaultBookmarkIntervalMs } from "../../src/catalog/watch/watch.ts";
@@ -30,6 +36,7 @@ import { readPage, tableRows } from "../support/markdown.ts";
 
 const count = (value: number | bigint): string => value.toLocaleString("en-US");
 const mebibytes = (bytes: number): string => `${bytes / 1024 / 1024} MiB`;
+const kibibytes = (bytes: number): string => `${bytes / 1024} KiB`;
 const seconds = (ms: number): string => `${ms / 1000} s`;
 const minutes = (ms: number): string => `${ms / 60_000} min`;
 const hours = (ms: number): string => `${ms / 3_600_000} h`;
@@ -49,6 +56,7 @@ const limitsOfFiles: readonly (readonly [what: string, limit: string])[] = [
   ["a document", `${count(maxNodes)} keys and values, ${mebibytes(maxLength)}`],
   ["nesting of a document", `${maxDepth} levels`],
   ["values that aliases stand for", count(maxAliasedValues)],
+  ["empty documents in a row", count(maxEmptyDocuments)],
 ];
 
 const limits: readonly (readonly [what: string, limit: string])[] = [
@@ -102,6 +110,14 @@ const limits: readonly (readonly [what: string, limit: string])[] = [
   ["streams on one HTTP/2 connection", count(maxConcurrentStreams)],
   ["requests sent ahead on one HTTP/1.1 connection", count(maxPipelined)],
   ["how long an HTTP/2 connection without a stream is kept", minutes(idleMs)],
+  ["a token", kibibytes(maxTokenLength)],
+  [
+    "verified tokens that are remembered",
+    `${count(defaultRememberedLimits.tokens)}, ${mebibytes(defaultRememberedLimits.characters)}`,
+  ],
+  ["a key set", `${count(maxKeys)} keys, ${mebibytes(maxKeySetBytes)}`],
+  ["the time in which it has to arrive", seconds(fetchTimeoutMs)],
+  ["a grants file", kibibytes(maxGrantsFileBytes)],
 ];
 
 test("docs/limits.md has the limits of the code", () => {

@@ -5,13 +5,14 @@ import type { Command } from "commander";
 import { describe, expect, test } from "vitest";
 import { WasmExtensions } from "../../gen/tetrateio/api/tsb/extension/v2/wasm_service_pb.ts";
 import { Tenants } from "../../gen/tetrateio/api/tsb/v2/tenant_service_pb.ts";
+import { AccessService } from "../../gen/wasmext/v1/access_service_pb.ts";
 import { AttachmentService } from "../../gen/wasmext/v1/attachment_service_pb.ts";
 import { ChainService } from "../../gen/wasmext/v1/chain_service_pb.ts";
 import { ExportService } from "../../gen/wasmext/v1/export_service_pb.ts";
 import { WatchService } from "../../gen/wasmext/v1/watch_service_pb.ts";
 import { serveCommand } from "../../src/cli/commands/serve.ts";
 import { exitCodes } from "../../src/cli/program.ts";
-import { clientCommand } from "../../src/cli/session.ts";
+import { clientCommand } from "../../src/cli/connection.ts";
 import { runCli } from "../support/cli.ts";
 import { readPage, tableRows } from "../support/markdown.ts";
 
@@ -50,7 +51,7 @@ describe("options", () => {
 describe("commands", () => {
   const documented = tableOf("docs/cli.md", "command").map(([command = "", text = ""]) => {
     const [, name = ""] = /^`wasmext ((?:export )?[a-z]+)/.exec(command) ?? [];
-    return { name, options: `${command} ${text}`.match(/(?<=`| )--?[a-z]+/g) ?? [] };
+    return { name, options: `${command} ${text}`.match(/(?<=`| )--?[a-z]+(?:-[a-z]+)*/g) ?? [] };
   });
 
   test("docs/cli.md has all of them", async () => {
@@ -91,7 +92,7 @@ test("docs/api.md has all services and methods", () => {
   ]);
   const services: DescService[] = [
     ...[WasmExtensions, Tenants, AttachmentService],
-    ...[ChainService, WatchService, ExportService],
+    ...[ChainService, WatchService, ExportService, AccessService],
   ];
   expect(rows).toEqual(
     services.map(({ typeName, methods }) => [typeName, ...methods.map(({ name }) => name)]),

@@ -180,6 +180,24 @@ export function describeJournal(name: string, createMedium: () => Promise<Medium
       expect(storedExtensions(store).get(ext("a"))).toEqual(stored.message);
     });
 
+    test("tells the revision of the commit before the write is answered", async () => {
+      await using medium = await createMedium();
+      await using opened = await open(medium);
+      const { journal, commits } = opened;
+      const told: bigint[] = [];
+      const onCommit = (revision: bigint): void => void told.push(revision);
+      const { message } = await journal.write(creation("a"), { onCommit });
+      await journal.write(increment("a"), { onCommit });
+      expect(told).toEqual(commits.map(({ revision }) => revision));
+      const current = { ...message, priority: message.priority + 1 };
+      const unchanged = storedExtensions(opened.store).get(ext("a"));
+      await journal.write(updateExtension({ ...current, etag: unchanged?.etag ?? "" }), {
+        onCommit,
+      });
+      await expect(journal.write(creation("a"), { onCommit })).rejects.toThrow(CatalogError);
+      expect(told).toHaveLength(2);
+    });
+
     test("decides each of many writes at once on what those before it left", async () => {
       await using medium = await createMedium();
       await using opened = await open(medium);

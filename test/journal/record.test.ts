@@ -50,6 +50,27 @@ test("a commit is read as it was encoded, with what it detached and who could us
   expect(withdrawn?.replaced.get(ext("a"))?.allowedIn).toEqual([]);
 });
 
+test("a commit with many changes is read as it was encoded, in their order", async () => {
+  const catalog = createMemoryCatalog();
+  const { put, attach, remove } = createAcme({ catalog });
+  await put("a");
+  for (let index = 0; index < 600; index++) {
+    await attach(`${red}/workspaces/w/securitygroups/s${index}`, [{ fqn: ext("a") }]);
+  }
+  await remove("a");
+  const { history, state } = catalog.reader;
+  const entry = history.first(acme, state.revision);
+  if (entry === undefined) {
+    throw new Error("no commit");
+  }
+  const { revision, organization, changes, metadata, replaced } = entry;
+  const commit = { revision, organization, changes, metadata };
+  const read = decodeCommit(encodeCommit({ commit, replaced }), revision, state).commit;
+  expect(read.changes).toHaveLength(601);
+  expect(read.metadata.detached).toHaveLength(600);
+  expect(withoutWeights(read)).toEqual(withoutWeights(commit));
+});
+
 test("what is read shares the objects that are still there", async () => {
   const catalog = createMemoryCatalog();
   const { put } = createAcme({ catalog });

@@ -61,6 +61,23 @@ describe("SIGTERM", () => {
     expect(await exit).toEqual([0, null]);
   });
 
+  test.each(["SIGTERM", "SIGINT"])("%s while the program is loading exits 0", async (signal) => {
+    // Sends the signal when a module of the program is looked up.
+    const hooks = `
+      import { registerHooks } from "node:module";
+      registerHooks({
+        resolve(name, context, next) {
+          if (name === "pino") {
+            process.kill(process.pid, "${signal}");
+          }
+          return next(name, context);
+        },
+      });`;
+    const options = `--import=data:text/javascript,${encodeURIComponent(hooks)}`;
+    const { ended } = startProcess(["serve", "--port", "0"], { NODE_OPTIONS: options });
+    expect(await ended).toMatchObject({ exitCode: 0, signal: null });
+  });
+
   test("under load: answers what is under way, ends streams with UNAVAILABLE, exits 0", async () => {
     const { child, firstLine, ended } = startProcess(["serve", "--port", "0"]);
     const baseUrl = (await firstLine).split(" ").at(-1) ?? "";
@@ -107,6 +124,28 @@ describe("SIGTERM", () => {
     const client = createClient(WasmExtensions, createGrpcTransport({ baseUrl }));
     await client.listWasmExtension({ parent });
     await fetch(`${baseUrl}/healthz`);
+    const startedAt = performance.now();
+    child.kill("SIGTERM");
+    expect((await ended).exitCode).toBe(0);
+    expect(performance.now() - startedAt).toBeLessThan(5_000);
+  });
+
+  test("does not wait for the rest of heads of requests", async () => {
+    const { child, firstLine, ended } = startProcess(["serve", "--port", "0"]);
+    const { hostname, port } = new URL((await firstLine).split(" ").at(-1) ?? "");
+    const heads = [
+      "G",
+      "GET /healthz HTTP/1.1\r\n",
+      "GET /healthz HTTP/1.1\r\nHost: localhost\r\nX: ",
+    ];
+    const sockets = heads.map((head) => {
+      const socket = connect(Number(port), hostname);
+      socket.on("error", () => undefined);
+      // The first request is answered, so what was sent after it has arrived.
+      socket.write(`GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n${head}`);
+      return socket;
+    });
+    await Promise.all(sockets.map((socket) => once(socket, "data")));
     const startedAt = performance.now();
     child.kill("SIGTERM");
     expect((await ended).exitCode).toBe(0);

@@ -17,6 +17,9 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { WasmExtensions } from "../../gen/tetrateio/api/tsb/extension/v2/wasm_service_pb.ts";
 import { type RunningProcess, startProcess } from "../support/process.ts";
 
+/** For tests that start several processes, one after the other. */
+const severalStarts = { timeout: 60_000 };
+
 const parent = "organizations/acme";
 let folder: string;
 
@@ -50,35 +53,43 @@ async function refusalOf({ ended }: RunningProcess): Promise<string> {
 
 const wasmExtension = { url: "oci://x" };
 
-test("what was written is there after a restart, in a file of the working directory", async () => {
-  const first = serve("sqlite:catalog.db");
-  const { fqn } = await (
-    await clientOf(first)
-  ).createWasmExtension({ parent, name: "a", wasmExtension });
-  expect(await stop(first)).toMatchObject({ exitCode: 0 });
-  expect(readdirSync(folder)).toEqual(["catalog.db"]);
-  const environment = { WASMEXT_STORE: "sqlite:./catalog.db", WASMEXT_PORT: "0" };
-  const second = startProcess(["serve"], environment, "", { cwd: folder });
-  expect((await (await clientOf(second)).getWasmExtension({ fqn })).fqn).toBe(fqn);
-  const { stderr } = await stop(second);
-  expect(stderr).not.toContain("--store");
-});
+test(
+  "what was written is there after a restart, in a file of the working directory",
+  severalStarts,
+  async () => {
+    const first = serve("sqlite:catalog.db");
+    const { fqn } = await (
+      await clientOf(first)
+    ).createWasmExtension({ parent, name: "a", wasmExtension });
+    expect(await stop(first)).toMatchObject({ exitCode: 0 });
+    expect(readdirSync(folder)).toEqual(["catalog.db"]);
+    const environment = { WASMEXT_STORE: "sqlite:./catalog.db", WASMEXT_PORT: "0" };
+    const second = startProcess(["serve"], environment, "", { cwd: folder });
+    expect((await (await clientOf(second)).getWasmExtension({ fqn })).fqn).toBe(fqn);
+    const { stderr } = await stop(second);
+    expect(stderr).not.toContain("--store");
+  },
+);
 
-test("a server that was killed leaves a file that the next one goes on with", async () => {
-  const first = serve("sqlite:catalog.db");
-  const { fqn } = await (
-    await clientOf(first)
-  ).createWasmExtension({ parent, name: "a", wasmExtension });
-  await stop(first, "SIGKILL");
-  const second = serve("sqlite:catalog.db");
-  expect((await (await clientOf(second)).getWasmExtension({ fqn })).fqn).toBe(fqn);
-  // Whoever comes while it runs is refused, and it goes on.
-  expect(await refusalOf(serve("sqlite:catalog.db"))).toMatch(
-    /^error: \S+catalog\.db is in use by another server; /,
-  );
-  await (await clientOf(second)).createWasmExtension({ parent, name: "b", wasmExtension });
-  await stop(second);
-});
+test(
+  "a server that was killed leaves a file that the next one goes on with",
+  severalStarts,
+  async () => {
+    const first = serve("sqlite:catalog.db");
+    const { fqn } = await (
+      await clientOf(first)
+    ).createWasmExtension({ parent, name: "a", wasmExtension });
+    await stop(first, "SIGKILL");
+    const second = serve("sqlite:catalog.db");
+    expect((await (await clientOf(second)).getWasmExtension({ fqn })).fqn).toBe(fqn);
+    // Whoever comes while it runs is refused, and it goes on.
+    expect(await refusalOf(serve("sqlite:catalog.db"))).toMatch(
+      /^error: \S+catalog\.db is in use by another server; /,
+    );
+    await (await clientOf(second)).createWasmExtension({ parent, name: "b", wasmExtension });
+    await stop(second);
+  },
+);
 
 test("the store in memory says that nothing lasts, and how to make it last", async () => {
   const server = startProcess(["serve", "--port", "0"]);

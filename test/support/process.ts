@@ -20,6 +20,12 @@ export interface RunningProcess {
   readonly ended: Promise<Ended>;
 }
 
+/** How to run a process. */
+interface ProcessOptions extends Pick<SpawnOptions, "cwd" | "uid"> {
+  /** A command that runs the one that follows it, in the same process. */
+  readonly wrapper?: readonly string[];
+}
+
 /**
  * Starts `wasmext` with arguments, with an environment of these variables beside ours, with a text as its
  * standard input, and in our working directory unless there is another one.
@@ -28,9 +34,10 @@ export function startProcess(
   parameters: readonly string[],
   environment: Readonly<Record<string, string>> = {},
   input = "",
-  options: Pick<SpawnOptions, "cwd" | "uid"> = {},
+  { wrapper = [], ...options }: ProcessOptions = {},
 ): RunningProcess {
-  const child = spawn(process.execPath, [main, ...parameters], {
+  const [command = "", ...rest] = [...wrapper, process.execPath, main, ...parameters];
+  const child = spawn(command, rest, {
     ...options,
     env: { ...process.env, ...environment },
     stdio: ["pipe", "pipe", "pipe"],

@@ -1,7 +1,7 @@
 import { pino } from "pino";
 import type { Reader } from "../../src/catalog/store.ts";
 import { createMemoryCatalog } from "../../src/journal/catalog.ts";
-import { createServer, type ServerOptions } from "../../src/server.ts";
+import { createServer, type Server, type ServerOptions } from "../../src/server.ts";
 
 /** A server in this process, on a free port of loopback. */
 export interface RunningServer extends AsyncDisposable {
@@ -12,6 +12,8 @@ export interface RunningServer extends AsyncDisposable {
   readonly reader: Reader;
   /** The lines of its log, parsed. */
   readonly log: Record<string, unknown>[];
+  /** Takes other TLS keys and certificates. */
+  readonly setTls: Server["setTls"];
   close(): Promise<void>;
 }
 
@@ -38,6 +40,9 @@ export async function startServer({
     port,
     reader: catalog.reader,
     log,
+    setTls: (tls) => {
+      server.setTls(tls);
+    },
     close: () => server.close(),
     [Symbol.asyncDispose]: () => server.close(),
   };

@@ -12,7 +12,7 @@ import { invalid } from "../errors.ts";
 import { fieldViolation } from "../rules/field-violation.ts";
 import { organizationOf } from "../names/fqn.ts";
 import type { PageToken } from "./page-token.ts";
-import type { State } from "../state/state.ts";
+import { organizationIn, type State } from "../state/state.ts";
 import type { Reader } from "../store.ts";
 import type { Stored } from "../state/stored.ts";
 
@@ -65,21 +65,24 @@ export function listPage<Item extends { readonly fqn: string }>(
 ): Page<Item> {
   const list = `${listing.name}:${parent}`;
   const token = pageToken === "" ? undefined : tokenOf(store, list, caller, pageToken);
-  const walked = token === undefined ? store.state : stateOf(store, organizationOf(parent), token);
+  const organization = organizationOf(parent);
+  const walked = token === undefined ? store.state : stateOf(store, organization, token);
   const walk = listing.walk(walked, parent, token?.after);
   if (walk === undefined) {
     throw foreignToken();
   }
   const limit = pageSize === 0 ? Infinity : Math.min(pageSize, maxPageSize);
+  // What is walked is the present state itself while no commit has changed the organization.
+  const isPresent = organizationIn(walked, parent) === organizationIn(store.state, parent);
   const items: Stored<Item>[] = [];
-  for (const { message } of walk) {
-    const item = listing.find(store.state, parent, message.fqn);
+  for (const stored of walk) {
+    const item = isPresent ? stored : listing.find(store.state, parent, stored.message.fqn);
     if (item === undefined) {
       continue;
     }
     const last = items.at(-1);
     if (items.length === limit && last !== undefined) {
-      store.snapshots.keep(walked, organizationOf(parent));
+      store.snapshots.keep(walked, organization);
       const next = { list, revision: walked.revision, after: last.message.fqn };
       return { items, nextPageToken: store.pageTokens.format(caller, next) };
     }

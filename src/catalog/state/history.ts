@@ -8,7 +8,6 @@
  *    that is no longer kept is reported as missing, never skipped.
  */
 import type { Commit } from "./commit.ts";
-import { compareText } from "./order.ts";
 import type { Usability } from "./scope.ts";
 import { createShares } from "./shares.ts";
 import { SortedMap } from "./sorted-map.ts";
@@ -71,16 +70,13 @@ export interface History {
   reset(floor: bigint): void;
 }
 
-interface Key {
-  readonly organization: string;
-  readonly revision: bigint;
-}
-
 interface Known {
   oldest: bigint;
+  /** The revision of its latest commit; 0 if it has none. */
+  latest: bigint;
   total: Amount;
-  /** The number of its commits that are kept. */
-  length: number;
+  /** Its commits that are kept. */
+  readonly commits: SortedMap<bigint, HistoryEntry>;
 }
 
 /**
@@ -94,7 +90,6 @@ export function createHistory(
   now: () => number,
   onEmptied: (organization: string) => void = () => undefined,
 ): History {
-  const byOrganization = new SortedMap<Key, HistoryEntry>(undefined, compareKeys);
   const byRevision = new SortedMap<bigint, HistoryEntry>(undefined, compareRevisions);
   const known = new Map<string, Known>();
   const shares = createShares();
@@ -104,7 +99,8 @@ export function createHistory(
   const knownOf = (organization: string): Known => {
     let found = known.get(organization);
     if (found === undefined) {
-      found = { oldest: floor, total: { commits: 0, weight: 0 }, length: 0 };
+      const commits = new SortedMap<bigint, HistoryEntry>(undefined, compareRevisions);
+      found = { oldest: floor, latest: 0n, total: { commits: 0, weight: 0 }, commits };
       known.set(organization, found);
     }
     return found;
@@ -113,19 +109,21 @@ export function createHistory(
   const drop = (entry: HistoryEntry): void => {
     const { organization, revision, weight } = entry;
     byRevision.delete(revision);
-    byOrganization.delete(entry);
     shares.set(organization, shares.of(organization) - weight);
     const of = knownOf(organization);
     of.oldest = revision + 1n;
-    of.length--;
-    if (of.length === 0) {
+    of.commits.delete(revision);
+    if (of.commits.size === 0) {
       onEmptied(organization);
     }
   };
 
   const first = (organization: string, revision: bigint): HistoryEntry | undefined => {
-    const found = byOrganization.getPairOrNextHigher({ organization, revision })?.[1];
-    return found?.organization === organization ? found : undefined;
+    const of = known.get(organization);
+    // Readers that have read everything ask for what comes next.
+    return of === undefined || revision > of.latest
+      ? undefined
+      : of.commits.getPairOrNextHigher(revision)?.[1];
   };
 
   /** The oldest commit of the organization with the largest history, but never the latest of all. */
@@ -174,11 +172,11 @@ export function createHistory(
       const of = knownOf(organization);
       const weight = weighCommit(commit, replaced);
       of.total = { commits: of.total.commits + 1, weight: of.total.weight + weight };
-      of.length++;
+      of.latest = revision;
       const { total } = of;
       const recordedAt = now() - ageMs;
       const entry: HistoryEntry = { ...commit, replaced, weight, total, recordedAt };
-      byOrganization.set({ organization, revision }, entry);
+      of.commits.set(revision, entry);
       byRevision.set(revision, entry);
       shares.set(organization, shares.of(organization) + weight);
       dropWhatIsTooMuch();
@@ -194,7 +192,7 @@ export function createHistory(
     },
     forget(organization) {
       const of = known.get(organization);
-      if (of?.length === 0) {
+      if (of?.commits.size === 0) {
         known.delete(organization);
         floor = of.oldest > floor ? of.oldest : floor;
       }
@@ -204,7 +202,6 @@ export function createHistory(
         shares.set(organization, 0);
       }
       known.clear();
-      byOrganization.clear();
       byRevision.clear();
       floor = newFloor;
     },
@@ -242,10 +239,6 @@ export function weighCommit({ changes, metadata }: Commit, replaced: Replaced): 
   return weight;
 }
 
-function compareKeys(a: Key, b: Key): number {
-  return compareText(a.organization, b.organization) || compareRevisions(a.revision, b.revision);
-}
-
 function compareRevisions(a: bigint, b: bigint): number {
-  return a < b ? -1 : a > b ? 1 : 0;
+  return a < b ? -1 : a === b ? 0 : 1;
 }

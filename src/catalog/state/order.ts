@@ -10,7 +10,10 @@ export interface ExecutionKey {
 
 /** The phases in the order in which a request passes them. */
 const phases: readonly Phase[] = [Phase.AUTHN, Phase.AUTHZ, Phase.STATS, Phase.UNSPECIFIED_PHASE];
-const rank = new Map(phases.map((phase, index) => [phase, index]));
+/** The place of each phase in that order, by the number of the phase. */
+const ranks = [Phase.UNSPECIFIED_PHASE, Phase.AUTHN, Phase.AUTHZ, Phase.STATS].map((phase) =>
+  phases.indexOf(phase),
+);
 
 /**
  * The execution order: phase, then priority descending, then fqn ascending by code point. A chain that has
@@ -29,9 +32,10 @@ export const firstExecutionKey: ExecutionKey = {
 
 /** Compares names, whose characters are all ASCII, by code point. */
 export function compareText(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
+  // Names of one organization begin alike: equality of equal names is found faster than by a second "<".
+  return a < b ? -1 : a === b ? 0 : 1;
 }
 
 function rankOf({ phase }: ExecutionKey): number {
-  return rank.get(phase) ?? phases.length;
+  return ranks[phase] ?? phases.length;
 }

@@ -22,8 +22,8 @@ export function mapOfSorted<Key, Value>(
     : bulk.bulkLoad(keys, values, maxNodeSize, compare);
 }
 
-/** How many items are sorted or merged without a pause. */
-const itemsAtOnce = 1_000;
+/** How many items are sorted, merged or counted without a pause. */
+export const itemsAtOnce = 1_000;
 
 /** Sorts items, stably; yields where other work may run. */
 export function* sorted<Item>(

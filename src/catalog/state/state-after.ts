@@ -8,7 +8,7 @@ import { organizationOf } from "../names/fqn.ts";
 import type { Change } from "./commit.ts";
 import { compareExecution, compareText, type ExecutionKey } from "./order.ts";
 import { usableUnder } from "./scope.ts";
-import { mapOfSorted, sorted } from "./sorted-map.ts";
+import { itemsAtOnce, mapOfSorted, sorted } from "./sorted-map.ts";
 import {
   attachedIn,
   type AttachedKey,
@@ -25,6 +25,7 @@ import type { Stored } from "./stored.ts";
 /** Makes a state from the changes that lead to it from nothing; yields where other work may run. */
 export function* stateAfter(revision: bigint, changes: Iterable<Change>): Generator<void, State> {
   const contents = new Map<string, Contents>();
+  let index = 0;
   for (const change of changes) {
     const fqn = organizationOf(change.fqn);
     let content = contents.get(fqn);
@@ -33,7 +34,9 @@ export function* stateAfter(revision: bigint, changes: Iterable<Change>): Genera
       contents.set(fqn, content);
     }
     include(change, content);
-    yield;
+    if (++index % itemsAtOnce === 0) {
+      yield;
+    }
   }
   const { organizations } = emptyState();
   for (const [fqn, content] of contents) {
@@ -70,7 +73,8 @@ function include(change: Change, { extensions, attachmentSets }: Contents): void
 /** Makes all trees of an organization at once, each from what is sorted before. */
 function* organizationWith(contents: Contents): Generator<void, Organization> {
   const extensions = yield* sorted([...contents.extensions.values()], compareNames);
-  const ordered = yield* sorted(extensions, (a, b) => compareExecution(a.message, b.message));
+  const placed = yield* sorted(extensions.map(placeOf), compareExecution);
+  const ordered = placed.map(({ extension }) => extension);
   const attachmentSets = yield* sorted([...contents.attachmentSets.values()], compareNames);
   return {
     extensions: mapOfSorted(namesOf(extensions), extensions, compareText),
@@ -85,23 +89,35 @@ function* organizationWith(contents: Contents): Generator<void, Organization> {
   };
 }
 
+/** What decides the place of an extension, side by side in memory: that sorts in a third of the time. */
+interface Placed extends ExecutionKey {
+  readonly extension: Stored<WasmExtension>;
+}
+
+function placeOf(extension: Stored<WasmExtension>): Placed {
+  const { phase, priority, fqn } = extension.message;
+  return { phase, priority, fqn, extension };
+}
+
 function* usableOf(
   ordered: readonly Stored<WasmExtension>[],
 ): Generator<void, Organization["usable"]> {
   const lists = new Map<string, Stored<WasmExtension>[]>();
-  for (const extension of ordered) {
+  for (const [index, extension] of ordered.entries()) {
     for (const list of usableUnder(extension.message)) {
       addTo(lists, list, extension);
     }
-    yield;
+    if (index % itemsAtOnce === 0) {
+      yield;
+    }
   }
   const [keys, values]: [ListKey[], Stored<WasmExtension>[]] = [[], []];
   for (const list of [...lists.keys()].sort(compareText)) {
     for (const extension of lists.get(list) ?? []) {
       keys.push(listKey(list, extension.message));
       values.push(extension);
-      yield;
     }
+    yield;
   }
   return mapOfSorted(keys, values, compareListKeys);
 }
@@ -110,19 +126,21 @@ function* targetsIn(
   sets: readonly Stored<AttachmentSet>[],
 ): Generator<void, Organization["targets"]> {
   const byExtension = new Map<string, string[]>();
-  for (const set of sets) {
+  for (const [index, set] of sets.entries()) {
     for (const extension of attachedIn(set)) {
       addTo(byExtension, extension, set.message.fqn);
     }
-    yield;
+    if (index % itemsAtOnce === 0) {
+      yield;
+    }
   }
   const [keys, values]: [AttachedKey[], string[]] = [[], []];
   for (const extension of [...byExtension.keys()].sort(compareText)) {
     for (const target of byExtension.get(extension) ?? []) {
       keys.push({ extension, target });
       values.push(target);
-      yield;
     }
+    yield;
   }
   return mapOfSorted(keys, values, compareAttachedKeys);
 }

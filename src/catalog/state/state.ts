@@ -218,6 +218,11 @@ export function* targetsOf(state: State, extension: string): Generator<string, v
   }
 }
 
+/** Tells whether a target attaches an extension. */
+export function isAttached(state: State, extension: string, target: string): boolean {
+  return organizationIn(state, extension)?.targets.has({ extension, target }) === true;
+}
+
 function cloned(organization: Organization | undefined): Organization {
   return organization === undefined
     ? {

@@ -1,7 +1,7 @@
 import type { Reader } from "../store.ts";
 import type { Traffic } from "../reads/traffic.ts";
 import type { ResolvedChain } from "./latest-chain.ts";
-import { createWaiter, subscribeUntilAborted } from "./waiter.ts";
+import { createWaiter } from "./waiter.ts";
 
 /**
  * The chain of a target as it is now, and again whenever it has changed, until the signal is aborted. A
@@ -15,8 +15,7 @@ export async function* watchChain(
   traffic: Traffic,
   signal: AbortSignal,
 ): AsyncGenerator<ResolvedChain, void> {
-  const waiter = createWaiter();
-  const leave = subscribeUntilAborted(store.chainNotifier, target, waiter, signal);
+  const waiter = createWaiter(store.chainNotifier, target, signal);
   try {
     let sent: string | undefined;
     while (!signal.aborted) {
@@ -27,11 +26,11 @@ export async function* watchChain(
         sent = resolved.chain.etag;
         yield resolved;
       }
-      await waiter.wait(signal, Infinity);
+      await waiter.wait();
       // A chain can be large and have many watchers, so each message has its turn.
       await store.turns.next();
     }
   } finally {
-    leave();
+    waiter.leave();
   }
 }

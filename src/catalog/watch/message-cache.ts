@@ -38,16 +38,28 @@ const defaultMaxWeight = 16 * 1024 * 1024;
 const eventWeight = 300;
 
 interface Kept {
-  readonly message: WatchMessage | undefined;
+  readonly message: WatchMessage;
   readonly weight: number;
 }
+
+interface Latest {
+  readonly entry: HistoryEntry;
+  readonly incarnation: string;
+  /** The key of the message of each scope and viewer that has asked. */
+  readonly keys: Map<string, string>;
+  byTenant: ChangesByTenant | undefined;
+}
+
+/** The key of scopes that see nothing of a commit. */
+const nothingSeen = "";
 
 /** Creates an empty cache. */
 export function createMessageCache(maxWeight = defaultMaxWeight): MessageCache {
   /** The least recently used first. */
   const kept = new Map<string, Kept>();
   let weight = 0;
-  let sorted: { entry: HistoryEntry; byTenant: ChangesByTenant } | undefined;
+  /** What is known of the entry that was asked for last; its watchers ask one after the other. */
+  let latest: Latest | undefined;
 
   const keep = (key: string, each: Kept): void => {
     kept.set(key, each);
@@ -70,11 +82,33 @@ export function createMessageCache(maxWeight = defaultMaxWeight): MessageCache {
     return found;
   };
 
-  const byTenantOf = (entry: HistoryEntry): ChangesByTenant => {
-    if (sorted?.entry !== entry) {
-      sorted = { entry, byTenant: changesByTenant(entry) };
+  /** The message of a scope, made unless it is kept. */
+  const made = (
+    of: Latest,
+    scope: string,
+    viewer: Viewer,
+  ): { key: string; message: WatchMessage } | undefined => {
+    const { entry, incarnation } = of;
+    const { revision } = entry;
+    const isLarge = entry.changes.length > maxScannedChanges;
+    const byTenant = isLarge ? (of.byTenant ??= changesByTenant(entry)) : undefined;
+    const changes = seenBy(entry, scope, byTenant);
+    const seen = changes.map((each) => asSeen(each, viewer));
+    if (seen.length === 0) {
+      return undefined;
     }
-    return sorted.byTenant;
+    // The view of a large commit is not compared: the watchers of one scope share a message.
+    const view = isLarge ? scope : seen.map(({ change, view }) => view + change.fqn).join(" ");
+    // Viewers that see all of it share a message, whatever else they would not see.
+    const isWhole = !isLarge && seen.every((each, index) => each === changes[index]);
+    const key = `${incarnation} ${revision} ${view} ${isWhole ? "" : viewer.key}`;
+    const shared = find(key);
+    if (shared !== undefined) {
+      return { key, message: shared.message };
+    }
+    const message = changeMessage(revision, incarnation, seen);
+    keep(key, { message, weight: seen.reduce(addWeight, 2 * key.length) });
+    return { key, message };
   };
 
   return {
@@ -82,30 +116,21 @@ export function createMessageCache(maxWeight = defaultMaxWeight): MessageCache {
       return kept.size;
     },
     messageOf(entry, scope, incarnation, viewer) {
-      const { revision } = entry;
-      const isLarge = entry.changes.length > maxScannedChanges;
-      // The view of a large commit is not compared: the watchers of one scope share a message.
-      const ofScope = isLarge
-        ? find(`${incarnation} ${revision} ${scope} ${viewer.key}`)
-        : undefined;
-      if (ofScope !== undefined) {
-        return ofScope.message;
+      if (latest?.entry !== entry || latest.incarnation !== incarnation) {
+        latest = { entry, incarnation, keys: new Map(), byTenant: undefined };
       }
-      const changes = seenBy(entry, scope, isLarge ? byTenantOf(entry) : undefined);
-      const seen = changes.map((each) => asSeen(each, viewer));
-      if (seen.length === 0) {
-        return undefined;
+      const { keys } = latest;
+      const asker = `${scope} ${viewer.key}`;
+      const known = keys.get(asker);
+      const found = known === undefined ? undefined : find(known);
+      if (known === nothingSeen || found !== undefined) {
+        return found?.message;
       }
-      // Viewers that see all of it share a message, whatever else they would not see.
-      const isWhole = !isLarge && seen.every((each, index) => each === changes[index]);
-      const view = isLarge ? scope : seen.map(({ change, view }) => view + change.fqn).join(" ");
-      const key = `${incarnation} ${revision} ${view} ${isWhole ? "" : viewer.key}`;
-      const shared = find(key);
-      if (shared !== undefined) {
-        return shared.message;
-      }
-      const message = changeMessage(revision, incarnation, seen);
-      keep(key, { message, weight: seen.reduce(addWeight, 2 * key.length) });
+      const { key, message } = made(latest, scope, viewer) ?? {
+        key: nothingSeen,
+        message: undefined,
+      };
+      keys.set(asker, key);
       return message;
     },
   };

@@ -1,61 +1,62 @@
 import type { Notifier } from "../state/notifier.ts";
 
-/** Lets a stream wait until something has happened. */
+/** Lets a stream wait for changes of a key, until its signal is aborted. */
 export interface Waiter {
-  /** Says that something has happened. */
-  readonly notify: () => void;
   /**
-   * Resolves when something has happened since the last call, when the signal is aborted, or when the
-   * time is over, whichever comes first.
+   * Resolves when the key has changed since the last call, when the signal is aborted, or when the time
+   * is over, whichever comes first. It may resolve when the time of an earlier call is over.
    */
-  wait(signal: AbortSignal, timeoutMs: number): Promise<void>;
-}
-
-/** Creates a waiter that has not been notified. */
-export function createWaiter(): Waiter {
-  let hasHappened = false;
-  let wake: () => void = () => undefined;
-  return {
-    notify: () => {
-      hasHappened = true;
-      wake();
-    },
-    async wait(signal, timeoutMs) {
-      if (!hasHappened && !signal.aborted) {
-        const { promise, resolve } = Promise.withResolvers<undefined>();
-        wake = () => {
-          resolve(undefined);
-        };
-        signal.addEventListener("abort", wake, { once: true });
-        const timer = timeoutMs === Infinity ? undefined : setTimeout(wake, timeoutMs);
-        await promise;
-        clearTimeout(timer);
-        signal.removeEventListener("abort", wake);
-      }
-      hasHappened = false;
-    },
-  };
+  wait(timeoutMs?: number): Promise<void>;
+  /** Ends the subscription. */
+  leave(): void;
 }
 
 /**
- * Notifies a waiter of each change of a key until the signal is aborted. (A generator that waits for a
- * slow reader is not resumed when the reader goes, so its `finally` would not run.)
- *
- * Returns a function that ends it earlier.
+ * Creates a waiter. An abort of the signal ends its subscription: a generator that waits for a slow reader
+ * is not resumed when the reader goes, so its `finally` would not run.
  */
-export function subscribeUntilAborted(
-  notifier: Notifier,
+export function createWaiter(
+  notifier: Pick<Notifier, "subscribe">,
   key: string,
-  waiter: Waiter,
   signal: AbortSignal,
-): () => void {
-  const leave = notifier.subscribe(key, waiter.notify);
-  signal.addEventListener("abort", leave, { once: true });
+): Waiter {
+  let hasHappened = false;
+  let wake: () => void = () => undefined;
+  // One timer lasts for many calls, since most are woken by a change.
+  let timer: NodeJS.Timeout | undefined;
+  const unsubscribe = notifier.subscribe(key, () => {
+    hasHappened = true;
+    wake();
+  });
+  const leave = (): void => {
+    clearTimeout(timer);
+    unsubscribe();
+    signal.removeEventListener("abort", end);
+  };
+  const end = (): void => {
+    leave();
+    wake();
+  };
+  const onTimeout = (): void => {
+    timer = undefined;
+    wake();
+  };
+  signal.addEventListener("abort", end, { once: true });
   if (signal.aborted) {
     leave();
   }
-  return () => {
-    signal.removeEventListener("abort", leave);
-    leave();
+  return {
+    async wait(timeoutMs = Infinity) {
+      if (!hasHappened && !signal.aborted) {
+        if (timeoutMs !== Infinity) {
+          timer ??= setTimeout(onTimeout, timeoutMs);
+        }
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+      }
+      hasHappened = false;
+    },
+    leave,
   };
 }

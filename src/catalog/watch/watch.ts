@@ -1,7 +1,7 @@
 import type { Reader } from "../store.ts";
 import type { WatchMessage } from "./message.ts";
 import type { WatchReader } from "./reader.ts";
-import { createWaiter, subscribeUntilAborted } from "./waiter.ts";
+import { createWaiter } from "./waiter.ts";
 
 /** How a watch is sent. */
 export interface WatchOptions {
@@ -26,10 +26,9 @@ export async function* watch(
   reader: WatchReader,
   { signal, bookmarkIntervalMs, now = () => performance.now() }: WatchOptions,
 ): AsyncGenerator<WatchMessage, void> {
-  const waiter = createWaiter();
   // The history remembers an organization while it is watched; see store.ts.
   store.history.remember(reader.organization);
-  const leave = subscribeUntilAborted(store.commitNotifier, reader.organization, waiter, signal);
+  const waiter = createWaiter(store.commitNotifier, reader.organization, signal);
   try {
     let bookmarkDue = now() + bookmarkIntervalMs;
     while (!signal.aborted) {
@@ -41,10 +40,10 @@ export async function* watch(
       } else if (read === "more") {
         await store.turns.next();
       } else {
-        await waiter.wait(signal, bookmarkDue - now());
+        await waiter.wait(bookmarkDue - now());
       }
     }
   } finally {
-    leave();
+    waiter.leave();
   }
 }

@@ -7,12 +7,13 @@ import { forEachObject } from "../each.ts";
 import { Failure, faultyParts } from "../failure.ts";
 import { createProgress } from "../progress.ts";
 import { isOvertaken, type Outcome, putObject } from "../put.ts";
-import { clientCommand, type SessionOptions, withSession } from "../session.ts";
+import { clientCommand, type ConnectionOptions } from "../connection.ts";
+import { withSession } from "../session.ts";
 import type { Shell } from "../shell.ts";
 import { filesArgument, readSources } from "../sources.ts";
 import { type Tone, toned } from "../text.ts";
 
-interface ApplyOptions extends SessionOptions {
+interface ApplyOptions extends ConnectionOptions {
   readonly filename: readonly string[];
   readonly dryRun?: true;
 }
@@ -30,7 +31,7 @@ export function applyCommand(shell: Shell): Command {
     .addHelpText("after", examples)
     .action(async (options: ApplyOptions) => {
       const objects = await readSources(shell, options.filename);
-      await withSession(options, async (clients, server) => {
+      await withSession(options, async (clients, { server }) => {
         const isDryRun = options.dryRun === true;
         const put = isDryRun
           ? await createDryRun(shell, clients, objects)
@@ -57,7 +58,8 @@ const tones: Readonly<Record<Outcome, Tone>> = {
 };
 
 interface ApplyWork {
-  readonly objects: readonly SourcedObject[];
+  /** Is emptied as the work goes on. */
+  readonly objects: SourcedObject[];
   readonly server: string;
   readonly isDryRun: boolean;
   readonly put: (object: CatalogObject) => Promise<Outcome>;
@@ -69,9 +71,10 @@ async function applyAll(
 ): Promise<void> {
   const suffix = isDryRun ? " (dry run)" : "";
   const counts = new Map<string, number>();
-  const progress = createProgress(shell, (done) => `${done} of ${objects.length}`);
+  const total = objects.length;
+  const progress = createProgress(shell, (done) => `${done} of ${total}`);
   const { refused, remaining, failure } = await forEachObject(shell, {
-    items: inOrder(objects),
+    items: objects.sort(byOrder),
     server,
     explain: explainRefusal,
     async act(source) {
@@ -90,9 +93,9 @@ async function applyAll(
 }
 
 /** Extensions first: an attached extension has to exist. */
-function inOrder(objects: readonly SourcedObject[]): SourcedObject[] {
+function byOrder(a: SourcedObject, b: SourcedObject): number {
   const rank = ({ object }: SourcedObject): number => (object.kind === "WasmExtension" ? 0 : 1);
-  return objects.toSorted((a, b) => rank(a) - rank(b));
+  return rank(a) - rank(b);
 }
 
 function summaryOf(counts: ReadonlyMap<string, number>): string {

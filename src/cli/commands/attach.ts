@@ -15,13 +15,14 @@ import { forEachNamed } from "../each.ts";
 import { editAttachments, withAttachment } from "../edit-attachments.ts";
 import { Failure } from "../failure.ts";
 import { extensionArgument, targetsArgument } from "../fqn-argument.ts";
-import { clientCommand, type SessionOptions, withSession } from "../session.ts";
+import { clientCommand, type ConnectionOptions } from "../connection.ts";
+import { withSession } from "../session.ts";
 import type { Shell } from "../shell.ts";
 import { toned } from "../text.ts";
 import { wholeNumber } from "../whole-number.ts";
 import { modeOption, type ModeName, modeNamed } from "../traffic-options.ts";
 
-interface AttachOptions extends SessionOptions {
+interface AttachOptions extends ConnectionOptions {
   readonly config?: JsonObject;
   readonly mode?: ModeName;
   readonly port?: readonly number[];
@@ -50,7 +51,7 @@ export function attachCommand(shell: Shell): Command {
     .option("--label <key=value>", "label of the target's workloads; repeatable", parseLabels)
     .addHelpText("after", examples)
     .action(async (extension: string, targets: readonly string[], options: AttachOptions) => {
-      await withSession(options, async (clients, server) => {
+      await withSession(options, async (clients, { server }) => {
         const fqns = [...new Set(targets)];
         await forEachNamed(shell, { fqns, server }, async (target) => {
           const outcome = await editAttachments(clients, target, (attachmentSet) =>

@@ -4,14 +4,15 @@ import { type Chain, ChainSchema, ConfigSource } from "../../../gen/wasmext/v1/c
 import { jsonOptions } from "../../wire/options.ts";
 import { targetArgument } from "../fqn-argument.ts";
 import { type Format, outputOption, printData } from "../output.ts";
-import { clientCommand, type SessionOptions, withSession } from "../session.ts";
+import { clientCommand, type ConnectionOptions } from "../connection.ts";
+import { withSession } from "../session.ts";
 import type { Shell } from "../shell.ts";
 import { formatTable, printable, toned } from "../text.ts";
 import { modeOption, type ModeName, modeNamed } from "../traffic-options.ts";
 import { wholeNumber } from "../whole-number.ts";
 import { nothing, phaseName, trafficOf } from "../views.ts";
 
-interface ChainOptions extends SessionOptions {
+interface ChainOptions extends ConnectionOptions {
   readonly mode?: ModeName;
   readonly port: number;
   readonly output: Format;

@@ -2,12 +2,13 @@ import { Argument, type Command } from "commander";
 import { isExtension } from "../../catalog/names/fqn.ts";
 import { forEachNamed } from "../each.ts";
 import { objectsArgument } from "../fqn-argument.ts";
-import { clientCommand, type SessionOptions, withSession } from "../session.ts";
+import { clientCommand, type ConnectionOptions } from "../connection.ts";
+import { withSession } from "../session.ts";
 import type { Shell } from "../shell.ts";
 import { filesArgument, readSources } from "../sources.ts";
 import { toned } from "../text.ts";
 
-interface DeleteOptions extends SessionOptions {
+interface DeleteOptions extends ConnectionOptions {
   readonly filename?: readonly string[];
 }
 
@@ -28,7 +29,7 @@ export function deleteCommand(shell: Shell): Command {
         command.error("error: nothing to delete; name extensions and targets, or files with -f");
       }
       const read = filename.length === 0 ? [] : await readSources(shell, filename);
-      await withSession(options, async (clients, server) => {
+      await withSession(options, async (clients, { server }) => {
         const fqns = new Set([...named, ...read.map(({ fqn }) => fqn)]);
         await forEachNamed(shell, { fqns: inOrder([...fqns]), server }, async (fqn) => {
           await (isExtension(fqn)

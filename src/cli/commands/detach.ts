@@ -2,7 +2,8 @@ import { Argument, type Command } from "commander";
 import { forEachNamed } from "../each.ts";
 import { editAttachments } from "../edit-attachments.ts";
 import { extensionArgument, targetsArgument } from "../fqn-argument.ts";
-import { clientCommand, type SessionOptions, withSession } from "../session.ts";
+import { clientCommand, type ConnectionOptions } from "../connection.ts";
+import { withSession } from "../session.ts";
 import type { Shell } from "../shell.ts";
 import { toned } from "../text.ts";
 
@@ -17,8 +18,8 @@ export function detachCommand(shell: Shell): Command {
       ),
     )
     .addHelpText("after", examples)
-    .action(async (fqn: string, targets: readonly string[], options: SessionOptions) => {
-      await withSession(options, async (clients, server) => {
+    .action(async (fqn: string, targets: readonly string[], options: ConnectionOptions) => {
+      await withSession(options, async (clients, { server }) => {
         const targeted = [...new Set(targets)];
         await forEachNamed(shell, { fqns: targeted, server }, async (target) => {
           const outcome = await editAttachments(clients, target, (attachmentSet) => {

@@ -5,10 +5,11 @@ import { jsonOptions } from "../../wire/options.ts";
 import { documentsOf, objectsUnder } from "../catalog-objects.ts";
 import { anyArgument, parentOrTargetArgument } from "../fqn-argument.ts";
 import { outputOption, printData } from "../output.ts";
-import { clientCommand, type SessionOptions, withSession } from "../session.ts";
+import { clientCommand, type ConnectionOptions } from "../connection.ts";
+import { withSession } from "../session.ts";
 import type { Shell } from "../shell.ts";
 
-interface ExportOptions extends SessionOptions {
+interface ExportOptions extends ConnectionOptions {
   readonly output: "yaml" | "json";
 }
 
@@ -60,7 +61,7 @@ function exportYamlCommand(shell: Shell): Command {
     .description("Write objects as documents that apply takes back unchanged.")
     .addArgument(new Argument("<fqn>", "object, or what objects are under").argParser(anyArgument))
     .addHelpText("after", yamlExamples)
-    .action(async (fqn: string, options: SessionOptions) => {
+    .action(async (fqn: string, options: ConnectionOptions) => {
       await withSession(options, async (clients) => {
         const documents = documentsOf(await objectsUnder(clients, fqn));
         if (documents.length === 0) {

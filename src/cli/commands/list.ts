@@ -2,11 +2,12 @@ import { Argument, type Command } from "commander";
 import { documentsOf, objectsUnder } from "../catalog-objects.ts";
 import { parentArgument } from "../fqn-argument.ts";
 import { type Format, outputOption, printData } from "../output.ts";
-import { clientCommand, type SessionOptions, withSession } from "../session.ts";
+import { clientCommand, type ConnectionOptions } from "../connection.ts";
+import { withSession } from "../session.ts";
 import type { Shell } from "../shell.ts";
 import { viewOfObjects } from "../views.ts";
 
-interface ListOptions extends SessionOptions {
+interface ListOptions extends ConnectionOptions {
   readonly output: Format;
 }
 

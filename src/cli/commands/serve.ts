@@ -1,28 +1,12 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import { wholeNumber } from "../whole-number.ts";
 import { parseStoreOption } from "../../journal/store-option.ts";
-import { isLoopback } from "../../transport/connection/loopback.ts";
-
-/** The options of `wasmext serve`, as commander hands them over. */
-export interface ServeOptions {
-  readonly host: string;
-  readonly port: number;
-  readonly store: string;
-  readonly storePrefix: string;
-  readonly storeUser?: string;
-  readonly storePasswordFile?: string;
-  readonly storeCa?: string;
-  readonly storeCert?: string;
-  readonly storeKey?: string;
-  readonly allowOrigin: readonly string[];
-  readonly allowHost: readonly string[];
-  readonly maxMessageBytes: number;
-  readonly tlsCert?: string;
-  readonly tlsKey?: string;
-  readonly logLevel: string;
-}
+import { problemOfOptions, type ServeOptions } from "../serve-options.ts";
 
 const logLevels = ["trace", "debug", "info", "warn", "error", "fatal", "silent"];
+
+/** Greatest difference of clocks that is accepted, in seconds. */
+const maxClockSkew = 300;
 
 /** Greatest limit that Connect can hold messages to, in bytes. */
 const maxMaxMessageBytes = 0xffffffff;
@@ -94,39 +78,82 @@ export function serveCommand(run: (options: ServeOptions) => Promise<void>): Com
     .addOption(option("--tls-cert <file>", "certificate chain in PEM; serves TLS", "TLS_CERT"))
     .addOption(option("--tls-key <file>", "private key in PEM of --tls-cert", "TLS_KEY"))
     .addOption(
+      option(
+        "--tls-client-ca <file>",
+        "CA certificates in PEM; a client certificate that one of them has signed says who calls",
+        "TLS_CLIENT_CA",
+      ).argParser(nonEmptyFile),
+    )
+    .addOption(
+      option("--auth <kind>", "how callers are told apart: none, or jwt for bearer tokens", "AUTH")
+        .default("none")
+        .choices(["none", "jwt"]),
+    )
+    .addOption(
+      option(
+        "--jwks <file-or-url>",
+        "JSON Web Key Set of the issuer of tokens; followed when it changes",
+        "JWKS",
+      ).argParser(keySetPlace),
+    )
+    .addOption(option("--issuer <text>", "issuer of tokens: their claim iss", "ISSUER"))
+    .addOption(
+      option(
+        "--audience <text>",
+        "audience of tokens: one of their claim aud; repeat it, or separate several by commas",
+        "AUDIENCE",
+      ).argParser(audiences),
+    )
+    .addOption(
+      option(
+        "--clock-skew <seconds>",
+        "by how much the clocks of issuer and server may differ",
+        "CLOCK_SKEW",
+      )
+        .default(30)
+        .argParser(wholeNumber(0, maxClockSkew)),
+    )
+    .addOption(
+      option(
+        "--grants <file>",
+        "grants by claims of tokens and subjects of client certificates, in YAML or JSON; followed when it changes",
+        "GRANTS",
+      ).argParser(nonEmptyFile),
+    )
+    .addOption(
+      option(
+        "--allow-anonymous [boolean]",
+        "serve everyone who reaches the port on a host that is not loopback",
+        "ALLOW_ANONYMOUS",
+      )
+        .preset("true")
+        .argParser(trueOrFalse),
+    )
+    .addOption(
       option("--log-level <level>", "least severe log line to write", "LOG_LEVEL")
         .default("info")
         .choices(logLevels),
     )
+    .addOption(
+      option(
+        "--audit-log <file>",
+        "file to append a line to for each write, - for standard output",
+        "AUDIT_LOG",
+      ),
+    )
+    .addOption(
+      option("--audit-sync [boolean]", "answer a write when its line is on the disk", "AUDIT_SYNC")
+        .preset("true")
+        .argParser(trueOrFalse),
+    )
     .addHelpText("after", examples)
     .action(async (options: ServeOptions, command: Command) => {
-      if ((options.tlsCert === undefined) !== (options.tlsKey === undefined)) {
-        command.error("error: --tls-cert and --tls-key go together; set both or neither");
-      }
-      if ((options.storeCert === undefined) !== (options.storeKey === undefined)) {
-        command.error("error: --store-cert and --store-key go together; set both or neither");
-      }
-      if ((options.storeUser === undefined) !== (options.storePasswordFile === undefined)) {
-        command.error(
-          "error: --store-user and --store-password-file go together; set both or neither",
-        );
+      const problem = problemOfOptions(options);
+      if (problem !== undefined) {
+        command.error(`error: ${problem}`);
       }
       await run(options);
     });
-}
-
-/** A warning about who can reach the server; undefined on loopback. */
-export function reachWarning(host: string): string | undefined {
-  return isLoopback(host)
-    ? undefined
-    : `${host} is not loopback, and there is no authentication: anyone who reaches the port can read and write everything`;
-}
-
-/** A warning about what is lost when the process ends; undefined if nothing is. */
-export function lossWarning(store: string): string | undefined {
-  return parseStoreOption(store).kind === "memory"
-    ? "the catalog is in memory and is lost when the server stops; keep it in a file with --store sqlite:catalog.db"
-    : undefined;
 }
 
 const examples = `
@@ -136,7 +163,9 @@ Examples:
   wasmext serve
   wasmext serve --store sqlite:catalog.db
   wasmext serve --port 9000 --allow-origin https://console.example.com
-  WASMEXT_LOG_LEVEL=debug wasmext serve --tls-cert server.crt --tls-key server.key`;
+  WASMEXT_LOG_LEVEL=debug wasmext serve --tls-cert server.crt --tls-key server.key
+  wasmext serve --auth jwt --jwks https://id.example.com/keys --issuer https://id.example.com \\
+    --audience wasmext --grants grants.yaml`;
 
 function option(flags: string, description: string, variable: string): Option {
   return new Option(flags, description).env(`WASMEXT_${variable}`);
@@ -180,4 +209,38 @@ function origins(text: string, before: readonly string[]): string[] {
     }
   }
   return [...before, ...added];
+}
+
+function nonEmptyFile(text: string): string {
+  if (text === "") {
+    throw new InvalidArgumentError("It has to be a file.");
+  }
+  return text;
+}
+
+function keySetPlace(text: string): string {
+  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(text)) {
+    const url = URL.canParse(text) ? new URL(text) : undefined;
+    if (url === undefined || !/^https?:$/.test(url.protocol) || url.username !== "") {
+      throw new InvalidArgumentError(
+        "A url of keys is https://HOST/PATH, or http, without a user.",
+      );
+    }
+  }
+  return nonEmptyFile(text);
+}
+
+function audiences(text: string, before: readonly string[] = []): string[] {
+  const added = text.split(",").map((entry) => entry.trim());
+  if (added.includes("")) {
+    throw new InvalidArgumentError("An audience has at least one character.");
+  }
+  return [...before, ...added];
+}
+
+function trueOrFalse(text: string): boolean {
+  if (text !== "true" && text !== "false") {
+    throw new InvalidArgumentError("It has to be true or false.");
+  }
+  return text === "true";
 }

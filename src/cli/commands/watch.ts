@@ -7,13 +7,14 @@ import { documentsOf } from "../catalog-objects.ts";
 import { follow } from "../follow.ts";
 import { watchableArgument } from "../fqn-argument.ts";
 import { type Format, outputOption, safeJson } from "../output.ts";
-import { clientCommand, type SessionOptions, withSession } from "../session.ts";
+import { clientCommand, type ConnectionOptions } from "../connection.ts";
+import { withSession } from "../session.ts";
 import type { Shell } from "../shell.ts";
 import { printable, type Tone, toned } from "../text.ts";
 import { phaseName } from "../views.ts";
 import type { Change } from "../watch-place.ts";
 
-interface WatchOptions extends SessionOptions {
+interface WatchOptions extends ConnectionOptions {
   readonly from: bigint;
   readonly output: Format;
 }
@@ -34,13 +35,14 @@ export function watchCommand(shell: Shell): Command {
     .addOption(outputOption(["table", "yaml", "json"]))
     .addHelpText("after", examples)
     .action(async (parent: string, options: WatchOptions) => {
-      await withSession(options, async (clients) => {
+      await withSession(options, async (clients, { hasNewToken }) => {
         const { closed: signal } = shell;
         const changes = follow(clients, {
           parent,
           startRevision: options.from,
           signal,
           silenceMs,
+          hasNewToken,
           now: () => shell.now(),
           note: (text) => {
             shell.say(printable(text));

@@ -47,7 +47,8 @@ export interface EtcdJournalOptions extends EtcdAccess {
 interface Own {
   readonly recorded: RecordedCommit;
   readonly followed: PromiseWithResolvers<true>;
-  isFollowed: boolean;
+  /** Where the store has reached it; undefined before. */
+  revision: bigint | undefined;
 }
 
 /** How often a write is decided again because other servers were first. */
@@ -123,7 +124,7 @@ export function createEtcdJournal({
   const writeInTurn = async <Answer>(
     { sink, replica }: NonNullable<typeof opened>,
     plan: Plan<Answer>,
-    { signal, author = "", reason = "" }: WriteOptions,
+    { signal, author = "", reason = "", onCommit }: WriteOptions,
     patience: AbortSignal,
   ): Promise<Answer> => {
     const { organization } = plan;
@@ -172,17 +173,19 @@ export function createEtcdJournal({
       };
       const id = randomBytes(12);
       const requests = commitRequests(keys, id, recorded, { state, head });
-      const entry: Own = { recorded, followed: Promise.withResolvers(), isFollowed: false };
+      const entry: Own = { recorded, followed: Promise.withResolvers(), revision: undefined };
       own.set(nameOf(id), entry);
       try {
         const { progress } = replica;
         const { promise: followed } = entry.followed;
-        const isFollowed = () => entry.isFollowed;
+        const isFollowed = () => entry.revision !== undefined;
         const sending = { client, progress, followed, isFollowed, loads: () => replica.loads };
         if (await sendCommit(sending, requests, limited(signal, patienceMs))) {
           if (replica.pending(organization) !== undefined) {
             settleLater(replica, organization);
           }
+          // A store that was loaded over the commit has its organization's head, which is at least as new.
+          onCommit?.(entry.revision ?? replica.head(organization));
           return answer;
         }
       } finally {
@@ -203,10 +206,10 @@ export function createEtcdJournal({
           historyRevisions,
           openMs,
           own: (id) => own.get(id)?.recorded,
-          onCommit: (id) => {
+          onCommit: (id, revision) => {
             const entry = own.get(id);
             if (entry !== undefined) {
-              entry.isFollowed = true;
+              entry.revision = revision;
               entry.followed.resolve(true);
             }
           },

@@ -36,7 +36,7 @@ export interface ReplicaOptions {
   /** A commit that this server has decided, by its id. */
   readonly own: (id: string) => RecordedCommit | undefined;
   /** The store has reached a commit. */
-  readonly onCommit: (id: string) => void;
+  readonly onCommit: (id: string, revision: bigint) => void;
   /** Is told when it loses touch, and why; undefined when it is in touch again. */
   readonly onProblem: (problem: string | undefined) => void;
 }
@@ -159,7 +159,7 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
           onWatching: () => void onWatching(),
           onMoved: ({ revision }, id) => {
             if (id !== undefined) {
-              options.onCommit(id);
+              options.onCommit(id, revision);
             }
             progress.moveTo(revision);
             limit.refresh();

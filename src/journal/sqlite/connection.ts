@@ -49,7 +49,12 @@ export async function connect(
   let lost: Failed | undefined;
   let isClosed = false;
   const lose = (detail: string): void => {
-    lost ??= { hasFailed: true, problem: "the store has failed", detail, isUnusable: false };
+    lost ??= {
+      hasFailed: true,
+      problem: "the store has failed, restart the server",
+      detail,
+      isUnusable: false,
+    };
     expected?.(lost);
   };
   thread.on("message", (reply: Reply) => {
@@ -60,7 +65,7 @@ export async function connect(
   });
   const ended = new Promise<void>((resolve) => {
     thread.on("exit", (code) => {
-      lose(`its thread ended with ${code}; restart the server`);
+      lose(`its thread ended with ${code}`);
       if (!isClosed) {
         onLost();
       }

@@ -235,6 +235,7 @@ function createDatabase(database: DatabaseSync, path: string, limits: HistoryLim
         kept.accept();
       } catch (error) {
         rollBack(database);
+        overwriteLog(database);
         throw error;
       }
     },
@@ -269,6 +270,25 @@ function* inChunks<Row>(
 function rollBack(database: DatabaseSync): void {
   if (database.isTransaction) {
     database.exec("ROLLBACK");
+  }
+}
+
+/**
+ * If the sync has failed, all of the transaction may be in the log, and would be carried out after a
+ * crash. Another transaction takes its place: this one, or the next that succeeds.
+ */
+function overwriteLog(database: DatabaseSync): void {
+  try {
+    // SQLite writes nothing for a change to the same value.
+    database.exec(`
+      BEGIN;
+      UPDATE catalog SET revision = revision + 1;
+      UPDATE catalog SET revision = revision - 1;
+      COMMIT;
+    `);
+  } catch {
+    // The disk still fails.
+    rollBack(database);
   }
 }
 

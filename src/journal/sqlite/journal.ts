@@ -7,12 +7,12 @@ import { commitNotStored, journalClosed } from "../../catalog/errors.ts";
 import type { Change } from "../../catalog/state/commit.ts";
 import { type HistoryLimits, weighCommit } from "../../catalog/state/history.ts";
 import { stateAfter } from "../../catalog/state/state-after.ts";
-import { inTurns } from "../../catalog/state/turns.ts";
+import { inTurns, type Turns } from "../../catalog/state/turns.ts";
 import { defaultHistory, type RestoredCommit, type Sink } from "../../catalog/store.ts";
 import { createGroupCommit, type GroupCommit } from "../group-commit.ts";
 import type { Journal } from "../journal.ts";
 import { createReadiness } from "../readiness.ts";
-import { decodeCommit, encodeCommit, putOf, type RecordedCommit } from "../record.ts";
+import { decodeCommit, encoding, putOf, type RecordedCommit } from "../record.ts";
 import { UnusableStore } from "../unusable-store.ts";
 import { connect, type Connection, FailedCommit } from "./connection.ts";
 import type { CommitRow } from "./database.ts";
@@ -66,9 +66,14 @@ export function createSqliteJournal(
     }
   };
 
-  const persist = async (file: Connection, commits: readonly RecordedCommit[]): Promise<void> => {
+  const persist = async (
+    file: Connection,
+    commits: readonly RecordedCommit[],
+    turns: Turns,
+  ): Promise<void> => {
+    const rows = await inTurns(rowsOf(commits), turns);
     try {
-      await file.append(commits.map(rowOf));
+      await file.append(rows);
     } catch (error) {
       if (error instanceof FailedCommit) {
         report(error.message);
@@ -96,7 +101,11 @@ export function createSqliteJournal(
         await file.close();
         throw error;
       }
-      group = createGroupCommit({ sink, now, persist: (commits) => persist(file, commits) });
+      group = createGroupCommit({
+        sink,
+        now,
+        persist: (commits) => persist(file, commits, sink.turns),
+      });
       accepts = true;
       readiness.set(true);
     },
@@ -116,14 +125,16 @@ export function createSqliteJournal(
   };
 }
 
-function rowOf(recorded: RecordedCommit): CommitRow {
-  const { commit, replaced } = recorded;
-  return {
-    revision: commit.revision,
-    time: commit.metadata.time,
-    weight: weighCommit(commit, replaced),
-    record: encodeCommit(recorded),
-  };
+function* rowsOf(commits: readonly RecordedCommit[]): Generator<void, CommitRow[]> {
+  const rows: CommitRow[] = [];
+  for (const recorded of commits) {
+    const { commit, replaced } = recorded;
+    const { revision, metadata } = commit;
+    const record = yield* encoding(recorded);
+    rows.push({ revision, time: metadata.time, weight: weighCommit(commit, replaced), record });
+    yield;
+  }
+  return rows;
 }
 
 /** Brings a store to what a file holds. */

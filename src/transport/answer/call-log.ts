@@ -2,7 +2,7 @@ import { Code } from "@connectrpc/connect";
 import { codeToString } from "@connectrpc/connect/protocol-connect";
 import type { Logger } from "pino";
 import type { CallReport } from "../../rpc/call-report.ts";
-import { type NodeRequest, type NodeResponse, pathOf } from "../node-http.ts";
+import { type NodeRequest, type NodeResponse, pathOf, peerOf } from "../node-http.ts";
 
 /**
  * Writes one line when a call has ended: which, how, how long it took, and who called. Returns what to
@@ -15,7 +15,7 @@ export function logWhenEnded(
   now: () => number,
 ): CallReport {
   const startedAt = now();
-  const { remoteAddress, remotePort } = request.socket;
+  const peer = peerOf(request);
   let ended: { code: Code; failure: unknown } | undefined;
   response.once("close", () => {
     const code = ended?.code ?? (response.writableFinished ? undefined : Code.Canceled);
@@ -23,7 +23,7 @@ export function logWhenEnded(
       method: pathOf(request).slice(0, maxMethodLength),
       code: code === undefined ? "ok" : codeToString(code),
       durationMs: Math.round((now() - startedAt) * 1000) / 1000,
-      peer: `${remoteAddress ?? "unknown"}:${remotePort ?? 0}`,
+      peer,
       http: request.httpVersion,
     };
     if (ended?.failure === undefined) {

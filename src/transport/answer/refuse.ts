@@ -11,7 +11,7 @@ import { setTrailerStatus } from "@connectrpc/connect/protocol-grpc";
 import { jsonOptions } from "../../wire/options.ts";
 import { isGone, type NodeRequest, type NodeResponse, setHead, writePart } from "../node-http.ts";
 import { protocolOf } from "../request/call-shape.ts";
-import type { Refusal } from "../request/refusals.ts";
+import type { RefusedRequest } from "../request/refusals.ts";
 import { grpcMessage } from "./grpc-message.ts";
 import { respond } from "./respond.ts";
 import { discardRest, refuseRest } from "./unfinished-request.ts";
@@ -26,7 +26,7 @@ const endStream = createEndStreamSerialization(jsonOptions);
 export async function refuse(
   request: NodeRequest,
   response: NodeResponse,
-  refusal: Refusal,
+  refusal: RefusedRequest,
 ): Promise<void> {
   const { body, ...answer } = answerOf(request, refusal);
   const own = {
@@ -63,7 +63,7 @@ interface RefusedAnswer {
   readonly body: Uint8Array;
 }
 
-function answerOf(request: NodeRequest, { error, httpStatus }: Refusal): RefusedAnswer {
+function answerOf(request: NodeRequest, { error, httpStatus }: RefusedRequest): RefusedAnswer {
   const contentType = request.headers["content-type"] ?? "";
   const protocol = protocolOf(request);
   // A request that is not a Connect call is refused with an HTTP status, whatever its content type.
@@ -80,10 +80,14 @@ function answerOf(request: NodeRequest, { error, httpStatus }: Refusal): Refused
     case "connect-get": {
       const body = Buffer.from(JSON.stringify(errorToJson(error, jsonOptions)));
       const status = httpStatus ?? codeToHttpStatus(error.code);
-      return { status, headers: { "Content-Type": "application/json" }, body };
+      const headers = { "Content-Type": "application/json", ...(status === 401 && challenge) };
+      return { status, headers, body };
     }
   }
 }
+
+/** Says how to authenticate (RFC 9110, section 11.6.1). */
+const challenge = { "WWW-Authenticate": "Bearer" };
 
 const noBody = { status: 200, body: Buffer.alloc(0) };
 

@@ -44,7 +44,9 @@ export async function writeAnswer(
       if (isGone(response)) {
         throw new AnswerCut();
       }
-      await writeChunk(next.value, response, options, writeHead);
+      if (!isWrittenAtOnce(next.value, response, options)) {
+        await writeChunk(next.value, response, options, writeHead);
+      }
     }
     if (isGone(response)) {
       throw new AnswerCut();
@@ -74,6 +76,24 @@ function isUnfinished({ req }: NodeResponse): boolean {
 
 /** How much is handed to a connection at once, in bytes: a frame of HTTP/2. */
 const sliceBytes = 16 * 1024;
+
+/**
+ * Writes a small message of a stream, if the stream has room for it and more; returns whether it has. What
+ * is written so does not wait to be read.
+ */
+function isWrittenAtOnce(
+  chunk: Uint8Array,
+  response: NodeResponse,
+  { isWhole }: WriteOptions,
+): boolean {
+  const { byteLength } = chunk;
+  const room = response.writableHighWaterMark - response.writableLength;
+  if (isWhole || byteLength > sliceBytes || byteLength >= room || !response.headersSent) {
+    return false;
+  }
+  writePart(response, chunk);
+  return true;
+}
 
 /**
  * Writes a chunk in slices, and waits between them for the client. What is handed to an HTTP/2 stream

@@ -17,8 +17,9 @@ import {
   type ServerHttp2Session,
   type ServerHttp2Stream,
 } from "node:http2";
-import { createServer as createHttpsServer } from "node:https";
+import { createServer as createHttpsServer, Server as HttpsServer } from "node:https";
 import { type AddressInfo, Server as NetServer, type Socket } from "node:net";
+import type { SecureContextOptions } from "node:tls";
 import { chooseProtocol } from "./choose-protocol.ts";
 import type { NodeListener, NodeResponse } from "../node-http.ts";
 
@@ -26,6 +27,8 @@ import type { NodeListener, NodeResponse } from "../node-http.ts";
 export interface TlsOptions {
   readonly cert: string | Buffer;
   readonly key: string | Buffer;
+  /** Asks clients for certificates, and verifies them against this CA in PEM, if given. */
+  readonly clientCa?: string | Buffer | undefined;
 }
 
 /** What a port needs. */
@@ -43,6 +46,11 @@ export interface PortOptions {
 export interface Port {
   /** Begins to accept connections. Rejects if the address cannot be had. */
   listen(port: number, host: string): Promise<AddressInfo>;
+  /**
+   * Takes other keys and certificates for new connections; those that are open stay. Raises if they are
+   * unusable, or if the port has no TLS.
+   */
+  setTls(tls: TlsOptions): void;
   /**
    * Stops accepting, lets what is under way end, and resolves when every connection has ended. What
    * is left after `graceMs` is cut off.
@@ -90,7 +98,17 @@ export function createPort(options: PortOptions): Port {
   let isClosing = false;
   let hasDrained = false;
 
+  /** The connections of HTTP/1.1, and how many requests are open on those that have any. */
+  const http1Sockets = new Set<Socket>();
   const pipelined = new Map<Socket, number>();
+  /** Ends connections of HTTP/1.1 without a request, or with a part of a head alone. */
+  const endWaiting = (): void => {
+    for (const socket of http1Sockets) {
+      if (!pipelined.has(socket)) {
+        socket.destroy();
+      }
+    }
+  };
   const tracked: NodeListener = (request, response) => {
     if (request.httpVersionMajor === 1 && !countPipelined(pipelined, request.socket, response)) {
       request.socket.destroy();
@@ -100,7 +118,7 @@ export function createPort(options: PortOptions): Port {
     response.once("close", () => {
       responses.delete(response);
       if (hasDrained) {
-        http1.closeIdleConnections();
+        endWaiting();
       }
     });
     if (isClosing) {
@@ -121,6 +139,9 @@ export function createPort(options: PortOptions): Port {
       announceEnd(session);
     }
   });
+  serveExpectations(http2, tracked);
+  // Node would answer, and leave the stream open.
+  http2.on("connect", tracked);
   // A broken peer ends its own session; Node reports that here, and has closed the session itself.
   http2.on("sessionError", () => undefined);
 
@@ -136,13 +157,17 @@ export function createPort(options: PortOptions): Port {
       ? createHttpServer(http1Options, tracked)
       : createHttpsServer(
           {
-            ...tls,
+            ...contextOf(tls),
             ...http1Options,
+            // Who has no certificate, or one that is not verified, is told so by the call that needs one.
+            requestCert: tls.clientCa !== undefined,
+            rejectUnauthorized: false,
             ALPNProtocols: ["h2", "http/1.1"],
             handshakeTimeout: prefaceTimeoutMs,
           },
           tracked,
         );
+  serveExpectations(http1, tracked);
   const serveHttp1 = takeOverConnections(
     http1,
     tls === undefined ? "connection" : "secureConnection",
@@ -164,6 +189,8 @@ export function createPort(options: PortOptions): Port {
         socket.allowHalfOpen = false;
         http2.emit("connection", socket);
       } else {
+        http1Sockets.add(socket);
+        socket.once("close", () => http1Sockets.delete(socket));
         serveHttp1.serve(socket);
       }
     });
@@ -178,6 +205,12 @@ export function createPort(options: PortOptions): Port {
           resolve(http1.address() as AddressInfo);
         });
       }),
+    setTls(changed) {
+      if (!(http1 instanceof HttpsServer)) {
+        throw new Error("a port without TLS has no certificate");
+      }
+      http1.setSecureContext(contextOf(changed));
+    },
     close: (graceMs) =>
       new Promise((resolve) => {
         isClosing = true;
@@ -188,7 +221,7 @@ export function createPort(options: PortOptions): Port {
         }, graceMs);
         const drained = setTimeout(() => {
           hasDrained = true;
-          http1.closeIdleConnections();
+          endWaiting();
           for (const session of sessions) {
             session.close();
           }
@@ -215,6 +248,11 @@ export function createPort(options: PortOptions): Port {
         responses.forEach(askToClose);
       }),
   };
+}
+
+/** What TLS options are to Node. */
+function contextOf({ cert, key, clientCa }: TlsOptions): SecureContextOptions {
+  return { cert, key, ...(clientCa !== undefined && { ca: clientCa }) };
 }
 
 /**
@@ -268,6 +306,15 @@ function askToClose(response: NodeResponse): void {
   if (response.req.httpVersionMajor === 1 && !response.headersSent) {
     response.setHeader("Connection", "close");
   }
+}
+
+/** Serves requests that wait with their bodies; Node would ask for each body, however large it is to be. */
+function serveExpectations(
+  server: { on: (event: string, listener: NodeListener) => unknown },
+  listener: NodeListener,
+): void {
+  server.on("checkContinue", listener);
+  server.on("checkExpectation", listener);
 }
 
 /** Puts a listener of ours in the place of a server's own, which it can still call. */

@@ -33,10 +33,12 @@ export function findUnsetValue(
   bytes: Uint8Array,
   limits: BinaryLimits,
 ): Path | undefined {
-  return createWalk(limits).search(schema, bytes, () => buildPath(schema), 1);
+  return createWalk(bytes, limits).search(schema, bytes.byteLength, () => buildPath(schema), 1);
 }
 
-function createWalk({ maxRecords, maxLevels }: BinaryLimits) {
+/** Walks with one reader, since a reader for each message would cost more than all the rest. */
+function createWalk(bytes: Uint8Array, { maxRecords, maxLevels }: BinaryLimits) {
+  const reader = new BinaryReader(bytes);
   let records = 0;
 
   /** Counts what is about to be read. */
@@ -50,28 +52,39 @@ function createWalk({ maxRecords, maxLevels }: BinaryLimits) {
     }
   }
 
-  /** Reads a message field by field; `visit` is called for each whose content has a length. */
+  /**
+   * Reads the message up to `end` field by field; `visit` is called for each whose content has a length,
+   * with the end of the content. It may read the content, or leave it.
+   */
   function read(
-    bytes: Uint8Array,
+    end: number,
     level: number,
-    visit: (number: number, content: Uint8Array) => void,
+    visit: (number: number, contentEnd: number) => void,
     check: (number: number, wireType: WireType) => void,
   ): void {
-    const reader = new BinaryReader(bytes);
-    while (reader.pos < reader.len) {
+    while (reader.pos < end) {
       count(1, level);
       const [number, wireType] = reader.tag();
       check(number, wireType);
       if (wireType === WireType.LengthDelimited) {
-        visit(number, reader.bytes());
+        const length = reader.uint32();
+        const contentEnd = reader.pos + length;
+        if (contentEnd > end) {
+          throw new RangeError("premature EOF");
+        }
+        visit(number, contentEnd);
+        reader.pos = contentEnd;
       } else {
-        skip(reader, number, wireType, level);
+        skip(number, wireType, level);
       }
+    }
+    if (reader.pos > end) {
+      throw new RangeError("premature EOF");
     }
   }
 
   /** Skips a field without a length; what is in a group counts as well. */
-  function skip(reader: BinaryReader, number: number, wireType: WireType, level: number): void {
+  function skip(number: number, wireType: WireType, level: number): void {
     if (wireType !== WireType.StartGroup) {
       reader.skip(wireType, number);
       return;
@@ -85,22 +98,22 @@ function createWalk({ maxRecords, maxLevels }: BinaryLimits) {
         }
         return;
       }
-      skip(reader, inner, innerType, level + 1);
+      skip(inner, innerType, level + 1);
     }
   }
 
   function search(
     schema: DescMessage,
-    bytes: Uint8Array,
+    end: number,
     at: () => PathBuilder,
     level: number,
   ): Path | undefined {
     const fields = fieldsOf(schema);
     const items = new Map<DescField, number>();
     let found: Path | undefined;
-    const visit = (number: number, content: Uint8Array): void => {
+    const visit = (number: number, contentEnd: number): void => {
       const field = fields.get(number);
-      if (field === undefined) {
+      if (field === undefined || !isLookedAt(field)) {
         return;
       }
       const index = items.get(field) ?? 0;
@@ -109,9 +122,9 @@ function createWalk({ maxRecords, maxLevels }: BinaryLimits) {
         const path = at().clone().field(field);
         return field.fieldKind === "list" ? path.list(index) : path;
       };
-      found = visitField(field, content, path, level) ?? found;
+      found = visitField(field, contentEnd, path, level) ?? found;
     };
-    read(bytes, level, visit, (number, wireType) => {
+    read(end, level, visit, (number, wireType) => {
       checkWireType(fields.get(number), wireType);
     });
     return found;
@@ -119,86 +132,86 @@ function createWalk({ maxRecords, maxLevels }: BinaryLimits) {
 
   function visitField(
     field: DescField,
-    content: Uint8Array,
+    end: number,
     path: () => PathBuilder,
     level: number,
   ): Path | undefined {
     if (field.fieldKind === "map") {
-      return visitEntry(field, content, path, level + 1);
+      return visitEntry(field, end, path, level + 1);
     }
     if (field.message === undefined) {
       // Packed numbers take a byte each at least.
-      count(isPacked(field) ? content.byteLength : 0, level);
+      count(isPacked(field) ? end - reader.pos : 0, level);
       return undefined;
     }
-    return visitMessage(field.message, content, path, level + 1);
+    return visitMessage(field.message, end, path, level + 1);
   }
 
   /** An entry of a map is a message with the key in field 1 and the value in field 2. */
   function visitEntry(
     { message }: DescField,
-    content: Uint8Array,
+    end: number,
     path: () => PathBuilder,
     level: number,
   ): Path | undefined {
     let found: Path | undefined;
-    const visit = (number: number, value: Uint8Array): void => {
+    const visit = (number: number, valueEnd: number): void => {
       if (number === 2 && message !== undefined) {
-        found = visitMessage(message, value, path, level + 1) ?? found;
+        found = visitMessage(message, valueEnd, path, level + 1) ?? found;
       }
     };
-    read(content, level, visit, () => undefined);
+    read(end, level, visit, () => undefined);
     return found;
   }
 
   function visitMessage(
     schema: DescMessage,
-    content: Uint8Array,
+    end: number,
     path: () => PathBuilder,
     level: number,
   ): Path | undefined {
     switch (schema.typeName) {
       case StructSchema.typeName:
-        return structIsSet(content, level) ? undefined : path().toPath();
+        return structIsSet(end, level) ? undefined : path().toPath();
       case ValueSchema.typeName:
-        return valueIsSet(content, level) ? undefined : path().toPath();
+        return valueIsSet(end, level) ? undefined : path().toPath();
       default:
-        return search(schema, content, path, level);
+        return search(schema, end, path, level);
     }
   }
 
   /** Struct has its entries in field 1; an entry its key in field 1, and its value in field 2. */
-  function structIsSet(bytes: Uint8Array, level: number): boolean {
+  function structIsSet(end: number, level: number): boolean {
     let isSet = true;
-    const visitEntry = (entry: number, content: Uint8Array): void => {
+    const visitEntry = (entry: number, entryEnd: number): void => {
       if (entry !== 1) {
         return;
       }
       let hasValue = false;
-      const visit = (number: number, value: Uint8Array): void => {
+      const visit = (number: number, valueEnd: number): void => {
         if (number === 2) {
           hasValue = true;
-          isSet = valueIsSet(value, level + 2) && isSet;
+          isSet = valueIsSet(valueEnd, level + 2) && isSet;
         }
       };
-      read(content, level + 1, visit, lengthOf([1, 2]));
+      read(entryEnd, level + 1, visit, checkEntryOfStruct);
       isSet &&= hasValue;
     };
-    read(bytes, level, visitEntry, lengthOf([1]));
+    read(end, level, visitEntry, checkList);
     return isSet;
   }
 
-  function valueIsSet(bytes: Uint8Array, level: number): boolean {
+  function valueIsSet(end: number, level: number): boolean {
     const fields = fieldsOf(ValueSchema);
     const seen = { hasKind: false, isSet: true };
-    const visit = (number: number, content: Uint8Array): void => {
+    const visit = (number: number, contentEnd: number): void => {
       if (number === ValueSchema.field.structValue.number) {
-        seen.isSet = structIsSet(content, level + 1) && seen.isSet;
+        seen.isSet = structIsSet(contentEnd, level + 1) && seen.isSet;
       } else if (number === ValueSchema.field.listValue.number) {
-        seen.isSet = listIsSet(content, level + 1) && seen.isSet;
+        seen.isSet = listIsSet(contentEnd, level + 1) && seen.isSet;
       }
     };
-    read(bytes, level, visit, (number, wireType) => {
+    read(end, level, visit, (number, wireType) => {
       seen.hasKind ||= fields.has(number);
       checkWireType(fields.get(number), wireType);
     });
@@ -206,12 +219,12 @@ function createWalk({ maxRecords, maxLevels }: BinaryLimits) {
   }
 
   /** ListValue has its values in field 1. */
-  function listIsSet(bytes: Uint8Array, level: number): boolean {
+  function listIsSet(end: number, level: number): boolean {
     let isSet = true;
-    const visit = (number: number, value: Uint8Array): void => {
-      isSet = (number !== 1 || valueIsSet(value, level + 1)) && isSet;
+    const visit = (number: number, valueEnd: number): void => {
+      isSet = (number !== 1 || valueIsSet(valueEnd, level + 1)) && isSet;
     };
-    read(bytes, level, visit, lengthOf([1]));
+    read(end, level, visit, checkList);
     return isSet;
   }
 
@@ -229,13 +242,24 @@ function fieldsOf(schema: DescMessage): ReadonlyMap<number, DescField> {
   return fields;
 }
 
-/** Wants a length of the fields with some numbers, which hold messages or strings. */
-function lengthOf(numbers: readonly number[]): (number: number, wireType: WireType) => void {
-  return (number, wireType) => {
-    if (numbers.includes(number) && wireType !== WireType.LengthDelimited) {
-      throw new Error(`field ${number} of a Struct has the wire type ${wireType}`);
-    }
-  };
+/** An entry of a Struct has a string in field 1 and a message in field 2, and both have a length. */
+function checkEntryOfStruct(number: number, wireType: WireType): void {
+  if (number === 1 || number === 2) {
+    requireLength(number, wireType);
+  }
+}
+
+/** Struct and ListValue have messages in field 1. */
+function checkList(number: number, wireType: WireType): void {
+  if (number === 1) {
+    requireLength(number, wireType);
+  }
+}
+
+function requireLength(number: number, wireType: WireType): void {
+  if (wireType !== WireType.LengthDelimited) {
+    throw new Error(`field ${number} of a Struct has the wire type ${wireType}`);
+  }
 }
 
 function checkWireType(field: DescField | undefined, wireType: WireType): void {
@@ -247,6 +271,11 @@ function checkWireType(field: DescField | undefined, wireType: WireType): void {
   if (!isRight) {
     throw new Error(`${field.toString()} has the wire type ${wireType}`);
   }
+}
+
+/** Tells whether there is something to see in the content of a field; there is nothing in strings. */
+function isLookedAt(field: DescField): boolean {
+  return field.fieldKind === "map" || field.message !== undefined || isPacked(field);
 }
 
 /** Numbers in a list may be packed. */

@@ -55,7 +55,7 @@ export function isEnveloped(protocol: Protocol): boolean {
 /**
  * Reads the shape of a call.
  *
- * Raises a Refusal if the method is not called that way.
+ * Raises a RefusedRequest if the method is not called that way.
  *
  * @param handler - of the method that the request's path names
  */

@@ -4,10 +4,10 @@ import { rpcError } from "../../rpc/errors.ts";
 import { isLoopback } from "../connection/loopback.ts";
 import { hostsOf, type NodeRequest } from "../node-http.ts";
 import type { OriginPolicy } from "./origin-policy.ts";
-import { invalidHost, Refusal } from "./refusals.ts";
+import { invalidHost, RefusedRequest } from "./refusals.ts";
 
 /** Says why a request is not answered, whatever it asks for; undefined if it may be. */
-export type HostPolicy = (request: NodeRequest) => Refusal | undefined;
+export type HostPolicy = (request: NodeRequest) => RefusedRequest | undefined;
 
 /** What an access policy goes by. */
 export interface HostPolicyOptions {
@@ -49,10 +49,10 @@ export function createHostPolicy(options: HostPolicyOptions): HostPolicy {
   };
 }
 
-function notAllowed(reason: string, what: string, option: string): Refusal {
+function notAllowed(reason: string, what: string, option: string): RefusedRequest {
   const problem = `${what} is not allowed on this server, which listens on loopback`;
   const remedy = `call it as localhost, or start it with ${option}`;
-  return new Refusal(rpcError(Code.PermissionDenied, reason, `${problem}; ${remedy}`));
+  return new RefusedRequest(rpcError(Code.PermissionDenied, reason, `${problem}; ${remedy}`));
 }
 
 /** A page that this server's own names lead to. */

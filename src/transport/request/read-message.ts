@@ -29,11 +29,25 @@ const maxJsonLevels = 100;
 /** Deepest nesting in binary, where a level of a configuration takes up to three. */
 const maxBinaryLevels = 300;
 
-/** Larger JSON is not searched for the field at fault: the search costs several times the reading. */
-const maxSearchedBytes = 256 * 1024;
+/** Larger JSON is not searched for the field at fault: the search costs many times the reading. */
+const maxSearched = { bytes: 256 * 1024, values: 5_000 };
 
 /**
- * Reads a message.
+ * Looks through the bytes of a message for what would cost too much to read, and for what the message that
+ * is read would not show.
+ *
+ * Raises a ConnectError that says what is wrong.
+ */
+export function checkBytes(schema: DescMessage, format: Format, bytes: Uint8Array): void {
+  if (format === "json") {
+    checkJson(bytes);
+  } else {
+    checkBinary(schema, bytes);
+  }
+}
+
+/**
+ * Reads a message whose bytes have been checked.
  *
  * Raises a ConnectError that says what is wrong with it, and in which field where that can be told.
  */
@@ -48,26 +62,30 @@ export function writeMessage(schema: DescMessage, format: Format, message: Messa
     : toBinary(schema, message);
 }
 
-function readBinary(schema: DescMessage, bytes: Uint8Array): Message {
-  const remedy = "send the binary encoding of the service's proto";
+const binaryRemedy = "send the binary encoding of the service's proto";
+
+function checkBinary(schema: DescMessage, bytes: Uint8Array): void {
   const path = attempt(
     () => findUnsetValue(schema, bytes, { maxRecords, maxLevels: maxBinaryLevels }),
     (error) =>
       error instanceof TooManyRecords
         ? tooMany("fields", maxRecords)
-        : unreadable(messageOf(error), remedy),
+        : unreadable(messageOf(error), binaryRemedy),
   );
   if (path !== undefined) {
     const text = "holds an unset value; set one of its kinds, null_value for null";
     throw connectErrorOf(invalid([fieldViolation(path, "json_form", text)]));
   }
+}
+
+function readBinary(schema: DescMessage, bytes: Uint8Array): Message {
   return attempt(
     () => fromBinary(schema, bytes, binaryOptions),
-    (error) => unreadable(messageOf(error), remedy),
+    (error) => unreadable(messageOf(error), binaryRemedy),
   );
 }
 
-function readJson(schema: DescMessage, bytes: Uint8Array): Message {
+function checkJson(bytes: Uint8Array): void {
   if (bytes.byteLength === 0) {
     throw unreadable("it is empty, which is not JSON", "send {} for a message without fields");
   }
@@ -78,21 +96,29 @@ function readJson(schema: DescMessage, bytes: Uint8Array): Message {
   if (excess === "nesting") {
     throw unreadable(`it nests deeper than ${maxJsonLevels} levels`, "flatten it");
   }
+}
+
+function readJson(schema: DescMessage, bytes: Uint8Array): Message {
   const text = attempt(
     () => jsonOptions.textDecoder.decode(bytes),
     () => unreadable("it is not UTF-8", "encode it as UTF-8"),
   );
   return attempt(
     () => fromJsonString(schema, text, jsonOptions),
-    (error) => unreadableJson(schema, text, messageOf(error)),
+    (error) => {
+      const isSearched =
+        bytes.byteLength <= maxSearched.bytes &&
+        findJsonExcess(bytes, maxSearched.values, maxJsonLevels) === undefined;
+      return isSearched
+        ? unreadableJson(schema, text, messageOf(error))
+        : unreadable(messageOf(error), matchingRemedy);
+    },
   );
 }
 
+const matchingRemedy = "compare it with the service's proto";
+
 function unreadableJson(schema: DescMessage, text: string, problem: string) {
-  const remedy = "compare it with the service's proto";
-  if (text.length > maxSearchedBytes) {
-    return unreadable(problem, remedy);
-  }
   let json: JsonValue;
   try {
     json = JSON.parse(text) as JsonValue;
@@ -101,8 +127,12 @@ function unreadableJson(schema: DescMessage, text: string, problem: string) {
   }
   const [first] = findUnreadable(schema, json);
   return first === undefined
-    ? unreadable(problem, remedy)
-    : unreadable(first.problem.slice(0, maxQuoted), first.remedy ?? remedy, formatPath(first.path));
+    ? unreadable(problem, matchingRemedy)
+    : unreadable(
+        first.problem.slice(0, maxQuoted),
+        first.remedy ?? matchingRemedy,
+        formatPath(first.path),
+      );
 }
 
 /** How much of what a parser says is passed on, in characters: it may quote the whole request. */

@@ -20,7 +20,7 @@ import {
   unknownCompression,
   unreadable,
 } from "./read-errors.ts";
-import { readMessage, writeMessage } from "./read-message.ts";
+import { checkBytes, readMessage, writeMessage } from "./read-message.ts";
 import { receiveBody, receiveStream } from "./receive.ts";
 import type { Upload, Uploads } from "./uploads.ts";
 
@@ -36,6 +36,8 @@ export interface ReadLimits {
   /** The connection that the request has come on. */
   readonly connection: object;
   readonly admission: Admission;
+  /** Is called when nothing that the request has said so far is refused, and its body is wanted. */
+  readonly askForBody: () => void;
 }
 
 /** The headers that a protocol says the compression of messages in, and what it accepts. */
@@ -99,7 +101,7 @@ async function receive(
   request: NodeRequest,
   timeoutMs: number | undefined,
   upload: Upload,
-  { requestTimeoutMs, maxMessageBytes }: ReadLimits,
+  { requestTimeoutMs, maxMessageBytes, askForBody }: ReadLimits,
 ): Promise<Buffer> {
   const isShort = timeoutMs !== undefined && timeoutMs < requestTimeoutMs;
   return receiveBody(request, {
@@ -108,6 +110,7 @@ async function receive(
     maxBytes: maxMessageBytes + envelopeBytes,
     tooLarge: () => messageTooLarge("the request has more bytes", maxMessageBytes),
     upload,
+    askForBody,
   });
 }
 
@@ -116,8 +119,9 @@ async function* readStream(
   request: NodeRequest,
   read: (message: Enveloped) => Promise<Uint8Array>,
   upload: Upload,
-  { requestTimeoutMs, maxMessageBytes }: ReadLimits,
+  { requestTimeoutMs, maxMessageBytes, askForBody }: ReadLimits,
 ): AsyncGenerator<Uint8Array, void> {
+  askForBody();
   let held = 0;
   const hold = (bytes: number): void => {
     upload.hold(bytes);
@@ -148,6 +152,10 @@ async function readEnveloped(
   const content = isCompressed ? await decompress(bytes, compression, maxMessageBytes) : bytes;
   if (content.byteLength > maxMessageBytes) {
     throw messageTooLarge(`it has ${content.byteLength} bytes`, maxMessageBytes);
+  }
+  checkBytes(input, format, content);
+  if (content.byteLength > longBytes) {
+    await setImmediate();
   }
   const message = readMessage(input, format, content);
   // A stream lasts, and what it began with lasts with it: only what means something is kept.

@@ -15,6 +15,8 @@ export interface ReceiveOptions {
   readonly tooLarge: () => ConnectError;
   /** Counts what has arrived; raises what is too much. */
   readonly upload: Upload;
+  /** Is called before the first byte is waited for. */
+  readonly askForBody: () => void;
 }
 
 /**
@@ -25,11 +27,12 @@ export interface ReceiveOptions {
  */
 export async function receiveBody(
   request: NodeRequest,
-  { timeoutMs, late, maxBytes, tooLarge, upload }: ReceiveOptions,
+  { timeoutMs, late, maxBytes, tooLarge, upload, askForBody }: ReceiveOptions,
 ): Promise<Buffer> {
   if (Number(request.headers["content-length"] ?? 0) > maxBytes) {
     throw tooLarge();
   }
+  askForBody();
   const { promise: isLate, reject } = Promise.withResolvers<never>();
   isLate.catch(() => undefined);
   const timer = setTimeout(() => {

@@ -5,7 +5,7 @@ import { excerpt } from "../../catalog/names/excerpt.ts";
 import { rpcError } from "../../rpc/errors.ts";
 
 /** Is raised if a request is not served, for what it says before its body. */
-export class Refusal extends Error {
+export class RefusedRequest extends Error {
   /** What is said in the protocol of the request. */
   readonly error: ConnectError;
   /** For Connect; gRPC and gRPC-Web always answer 200. Undefined: the one of the error's code. */
@@ -26,19 +26,19 @@ export class Refusal extends Error {
 }
 
 /** Without a host there is no url that a request could be for. */
-export function invalidHost(): Refusal {
+export function invalidHost(): RefusedRequest {
   const problem = "the request names no valid host; send a Host header or an :authority";
-  return new Refusal(rpcError(Code.InvalidArgument, "INVALID_HOST", problem), 400);
+  return new RefusedRequest(rpcError(Code.InvalidArgument, "INVALID_HOST", problem), 400);
 }
 
 /** No method has that path. */
-export function unknownMethod(path: string): Refusal {
+export function unknownMethod(path: string): RefusedRequest {
   const shown = excerpt(path);
   const problem = `${shown} is not a method of this server`;
   const remedy = "POST to /{package.Service}/{Method}; server reflection lists the services";
   const text = `${problem}; ${remedy}`;
   const error = rpcError(Code.Unimplemented, "UNKNOWN_METHOD", text, { path: shown });
-  return new Refusal(error, 404);
+  return new RefusedRequest(error, 404);
 }
 
 /** The method exists, and is not called by that HTTP method. */
@@ -46,29 +46,29 @@ export function unsupportedHttpMethod(
   method: DescMethod,
   httpMethod: string,
   allowed: readonly string[],
-): Refusal {
+): RefusedRequest {
   const text = `${method.name} is called with ${allowed.join(" or ")}, not ${httpMethod}`;
   const error = rpcError(Code.Unimplemented, "UNSUPPORTED_HTTP_METHOD", text);
-  return new Refusal(error, 405, { Allow: allowed.join(", ") });
+  return new RefusedRequest(error, 405, { Allow: allowed.join(", ") });
 }
 
 /** The method needs another version of HTTP. */
-export function unsupportedHttpVersion(method: DescMethod): Refusal {
+export function unsupportedHttpVersion(method: DescMethod): RefusedRequest {
   const text = `${method.name} streams both ways; call it over HTTP/2`;
   const error = rpcError(Code.Unimplemented, "UNSUPPORTED_HTTP_VERSION", text);
   // Clients that expect to go on sending would wait for ever.
-  return new Refusal(error, 505, { Connection: "close" });
+  return new RefusedRequest(error, 505, { Connection: "close" });
 }
 
 /** The query of a GET says nothing of the message in it. */
-export function unsupportedQuery(): Refusal {
+export function unsupportedQuery(): RefusedRequest {
   const problem = "a GET says in its query what it sends";
   const remedy = "add encoding=json or encoding=proto, and send no content type";
   return unsupportedType(`${problem}; ${remedy}`);
 }
 
 /** No protocol has that content type for that method. */
-export function unsupportedContentType(method: DescMethod, contentType: string): Refusal {
+export function unsupportedContentType(method: DescMethod, contentType: string): RefusedRequest {
   const types =
     method.methodKind === "unary"
       ? "application/json, application/proto, application/grpc or application/grpc-web"
@@ -78,7 +78,28 @@ export function unsupportedContentType(method: DescMethod, contentType: string):
   );
 }
 
-function unsupportedType(text: string): Refusal {
+function unsupportedType(text: string): RefusedRequest {
   const error = rpcError(Code.InvalidArgument, "UNSUPPORTED_CONTENT_TYPE", text);
-  return new Refusal(error, 415);
+  return new RefusedRequest(error, 415);
+}
+
+/** A tunnel to another server is no call. */
+export function unsupportedTunnel(): RefusedRequest {
+  const text = "this server is not a proxy, and opens no tunnels; call its methods with POST";
+  return new RefusedRequest(rpcError(Code.Unimplemented, "UNSUPPORTED_HTTP_METHOD", text), 405, {
+    Allow: "GET, POST",
+  });
+}
+
+/** The body has a transfer coding besides chunked (RFC 9112, section 6.1). */
+export function unsupportedTransferCoding(coding: string): RefusedRequest {
+  const problem = `the transfer coding ${excerpt(coding)} is not supported`;
+  const text = `${problem}; send chunked alone, and name a compression in Content-Encoding`;
+  return new RefusedRequest(rpcError(Code.Unimplemented, "UNSUPPORTED_TRANSFER_CODING", text), 501);
+}
+
+/** The client expects something that the server does not do (RFC 9110, section 10.1.1). */
+export function unsupportedExpectation(expectation: string): RefusedRequest {
+  const text = `the expectation ${excerpt(expectation)} is not supported; expect 100-continue, or nothing`;
+  return new RefusedRequest(rpcError(Code.Unimplemented, "UNSUPPORTED_EXPECTATION", text), 417);
 }

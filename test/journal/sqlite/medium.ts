@@ -15,6 +15,8 @@ export interface FileMedium extends Medium {
   createJournal(options?: SqliteJournalOptions): Journal;
   /** Makes the next commits fail in the middle of their transaction. */
   failNextCommit(count?: number): void;
+  /** Ends the thread of the file at the next commit. */
+  endThread(): void;
 }
 
 /** Creates a folder for a file. */
@@ -33,6 +35,9 @@ export function createFileMedium({ name = "catalog.db" } = {}): FileMedium {
     createJournal: (options) => createSqliteJournal(path, { startThread, ...options }),
     failNextCommit(count = 1) {
       Atomics.add(failures, 0, count);
+    },
+    endThread() {
+      Atomics.store(failures, 0, -1);
     },
     [Symbol.asyncDispose]: () => {
       rmSync(folder, { recursive: true });

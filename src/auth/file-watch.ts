@@ -1,0 +1,63 @@
+/*
+ * Notices that files have changed. Files that are mounted into a container change by a link above them that
+ * is swapped, which the notifications of the system do not tell; so files are looked at a few times a second.
+ */
+import { stat } from "node:fs/promises";
+
+/** What a watch of files goes by. */
+export interface FileWatchOptions {
+  /** The time between looks, in ms. Default: 200. */
+  readonly intervalMs?: number;
+}
+
+const defaultIntervalMs = 200;
+
+/**
+ * Calls back when any of some files has changed, once it has stayed the same for one interval: a file that
+ * is being written is left alone until it is whole. A file that is missing counts as one that changes when
+ * it comes back. The watch does not keep the process. Returns a function that ends it.
+ *
+ * @param before - what `stampOf` said before the files were read
+ */
+export function watchFiles(
+  paths: readonly string[],
+  before: string,
+  onChange: () => void | Promise<void>,
+  { intervalMs = defaultIntervalMs }: FileWatchOptions = {},
+): () => void {
+  let [handled, seen] = [before, before];
+  let isEnded = false;
+  let timer: ReturnType<typeof setTimeout>;
+  const look = async (): Promise<void> => {
+    const stamp = await stampOf(paths);
+    const isStable = stamp === seen;
+    seen = stamp;
+    if (isStable && stamp !== handled && !isEnded) {
+      handled = stamp;
+      await onChange();
+    }
+  };
+  const schedule = (): void => {
+    if (!isEnded) {
+      timer = setTimeout(() => void look().finally(schedule), intervalMs).unref();
+    }
+  };
+  schedule();
+  return () => {
+    isEnded = true;
+    clearTimeout(timer);
+  };
+}
+
+/** A text that is another one after a file has changed. Take it before the files are read. */
+export async function stampOf(paths: readonly string[]): Promise<string> {
+  const stamps = paths.map(async (path) => {
+    try {
+      const { dev, ino, size, mtimeNs, ctimeNs } = await stat(path, { bigint: true });
+      return [dev, ino, size, mtimeNs, ctimeNs].join(" ");
+    } catch {
+      return "missing";
+    }
+  });
+  return (await Promise.all(stamps)).join("\n");
+}

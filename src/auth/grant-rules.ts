@@ -1,0 +1,106 @@
+/*
+ * What a grants file says: who, by a claim of a token or by a client certificate, has which grants.
+ */
+import type { Grant } from "../catalog/access/principal.ts";
+import { type Claims, textsOfClaim } from "./claims.ts";
+
+/** Whom a rule is for. */
+export type Match =
+  /** The bearers of tokens with one of these texts in a claim. */
+  | {
+      readonly kind: "claim";
+      readonly claim: readonly string[];
+      readonly values: readonly string[];
+    }
+  /** The holders of certificates with one of these subjects. */
+  | { readonly kind: "certificate"; readonly subjects: readonly string[] };
+
+/** A rule of a grants file. */
+export interface Rule {
+  readonly match: Match;
+  readonly grants: readonly Grant[];
+}
+
+/** What a caller has proved. */
+export type Identity =
+  | { readonly kind: "token"; readonly claims: Claims }
+  | { readonly kind: "certificate"; readonly subject: string };
+
+/** The rules of a grants file, to look up. */
+export interface GrantRules {
+  /** The grants that the rules give a caller. */
+  grantsOf(identity: Identity): Grant[];
+}
+
+/** Makes an index of rules, so that a look-up costs what a caller's claims hold. */
+export function indexRules(rules: readonly Rule[]): GrantRules {
+  const certificates = new Map<string, Grant[]>();
+  const claims = new Map<string, { path: readonly string[]; byValue: Map<string, Grant[]> }>();
+  for (const { match, grants } of rules) {
+    switch (match.kind) {
+      case "certificate":
+        add(certificates, match.subjects, grants);
+        break;
+      case "claim": {
+        const key = JSON.stringify(match.claim);
+        const entry = claims.get(key) ?? { path: match.claim, byValue: new Map<string, Grant[]>() };
+        claims.set(key, entry);
+        add(entry.byValue, match.values, grants);
+        break;
+      }
+    }
+  }
+  return {
+    grantsOf: (identity) =>
+      identity.kind === "certificate"
+        ? (certificates.get(identity.subject) ?? [])
+        : [...claims.values()].flatMap(({ path, byValue }) =>
+            textsOfClaim(identity.claims, path).flatMap((text) => byValue.get(text) ?? []),
+          ),
+  };
+}
+
+/** The rules where there is no grants file. */
+export const noRules: GrantRules = { grantsOf: () => [] };
+
+function add(index: Map<string, Grant[]>, keys: readonly string[], grants: readonly Grant[]): void {
+  for (const key of keys) {
+    index.set(key, [...(index.get(key) ?? []), ...grants]);
+  }
+}
+
+/** Rules that are replaced while the server runs. */
+export interface LiveRules {
+  /** The rules in force. */
+  readonly current: GrantRules;
+  /** Puts other rules in force, and then notifies. */
+  replace(rules: GrantRules): void;
+  /** Calls `notify` after each replacement. Returns a function that ends the subscription. */
+  subscribe(notify: () => void): () => void;
+}
+
+/** Creates rules that can be replaced. */
+export function createLiveRules(initial: GrantRules = noRules): LiveRules {
+  const subscriptions = new Set<() => void>();
+  let current = initial;
+  return {
+    get current() {
+      return current;
+    },
+    replace(rules) {
+      current = rules;
+      for (const notify of [...subscriptions]) {
+        notify();
+      }
+    },
+    subscribe(notify) {
+      const own = (): void => {
+        notify();
+      };
+      subscriptions.add(own);
+      return () => {
+        subscriptions.delete(own);
+      };
+    },
+  };
+}

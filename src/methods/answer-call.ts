@@ -1,0 +1,121 @@
+/*
+ * How calls are answered: accepted, authorized, handled, and recorded if they write. Every front end goes
+ * through here, so none has a rule of its own.
+ */
+import { credentialsExpired, grantsChanged } from "../catalog/errors.ts";
+import type { Answer } from "./answer.ts";
+import { authorize } from "./authorize.ts";
+import { Interrupted } from "./interrupted.ts";
+import type { Access, Call, ConversationMethod, StreamMethod, UnaryMethod } from "./method.ts";
+import { mapped } from "./mapped.ts";
+import { timer } from "./timer.ts";
+
+/** Answers a call that has one answer. A write is answered when it has been recorded. */
+export async function answerUnary<Request, Response>(
+  method: UnaryMethod<Request, Response>,
+  request: Request,
+  call: Call,
+): Promise<Answer<Response>> {
+  const { audit, principal, origin } = call;
+  const fqn = writtenBy(method.access, request);
+  if (audit === undefined || fqn === undefined) {
+    return answerOf(method, request, call);
+  }
+  let revision: bigint | undefined;
+  let error: unknown;
+  const onCommit = (made: bigint): void => {
+    revision = made;
+  };
+  await audit.ready();
+  const answer = await answerOf(method, request, { ...call, onCommit }).catch((raised: unknown) => {
+    error = raised;
+  });
+  await audit.record({ principal, method: call.method, fqn, revision, error, origin });
+  if (answer === undefined) {
+    throw error;
+  }
+  return answer;
+}
+
+/** The fqn of what a request writes, as it was sent; undefined if the method only reads. */
+function writtenBy<Request>(access: Access<Request>, request: Request): string | undefined {
+  return typeof access === "string" || access.permission === "READ"
+    ? undefined
+    : (access.written ?? access.resource)(request);
+}
+
+async function answerOf<Request, Response>(
+  { accept, access, handle }: UnaryMethod<Request, Response>,
+  request: Request,
+  call: Call,
+): Promise<Answer<Response>> {
+  const accepted = accept(request);
+  authorize(access, accepted, call.principal, call.reader.state);
+  return handle(accepted, call);
+}
+
+/**
+ * Answers a call that has a stream of answers. The stream ends when the caller may no longer have it: its
+ * credentials expire, or its grants change.
+ */
+export function answerStream<Request, Response>(
+  { accept, access, handle }: StreamMethod<Request, Response>,
+  request: Request,
+  call: Call,
+): AsyncIterable<Answer<Response>> {
+  const { principal, reader } = call;
+  const accepted = accept(request);
+  authorize(access, accepted, principal, reader.state);
+  const ending = new AbortController();
+  const signal = AbortSignal.any([call.signal, ending.signal]);
+  const leave = principal.subscribe(() => {
+    try {
+      authorize(access, accepted, principal, reader.state);
+      // What has been sent may be more, or less, than the caller sees now.
+      ending.abort(grantsChanged());
+    } catch (error) {
+      ending.abort(error);
+    }
+  });
+  const stopTimer = timer(principal.expiresAt - Date.now(), () => {
+    ending.abort(credentialsExpired());
+  });
+  // The signal of a call is aborted at its end, however it ends.
+  signal.addEventListener("abort", stop, { once: true });
+  function stop(): void {
+    leave();
+    stopTimer();
+  }
+  return mapped(handle(accepted, { ...call, signal }), {
+    message: (answer) => answer,
+    end: () => {
+      throw new Interrupted(signal.reason, {});
+    },
+  });
+}
+
+/**
+ * Answers each request of a stream, until the requests end or the credentials of the caller expire.
+ *
+ * @param requestsUntil - the requests, until a signal is aborted: then it raises the reason
+ */
+export async function* answerConversation<Request, Response>(
+  { handle }: ConversationMethod<Request, Response>,
+  requestsUntil: (signal: AbortSignal) => AsyncIterable<Request>,
+  call: Call,
+): AsyncGenerator<Answer<Response>> {
+  const expired = new AbortController();
+  const signal = AbortSignal.any([call.signal, expired.signal]);
+  const stopTimer = timer(call.principal.expiresAt - Date.now(), () => {
+    expired.abort(credentialsExpired());
+  });
+  signal.addEventListener("abort", stopTimer, { once: true });
+  try {
+    for await (const request of requestsUntil(signal)) {
+      yield handle(request, { ...call, signal });
+    }
+  } finally {
+    signal.removeEventListener("abort", stopTimer);
+    stopTimer();
+  }
+}

@@ -1,0 +1,84 @@
+import { describe, expect, test } from "vitest";
+import { type ServeOptions, warningsOf } from "../../src/cli/serve-options.ts";
+import { runCli } from "../support/cli.ts";
+
+const jwt = ["--auth", "jwt", "--jwks", "keys.json", "--issuer", "https://id", "--audience", "x"];
+const tls = ["--tls-cert", "x.crt", "--tls-key", "x.key"];
+
+describe("wasmext serve", () => {
+  test.each([
+    [["--host", "0.0.0.0"], "--allow-anonymous"],
+    [["--host", "0.0.0.0", "--allow-anonymous", "false"], "--allow-anonymous"],
+    [["--host", "::", ...tls], "not loopback"],
+    [["--host", "10.0.0.1", "--auth", "none"], "10.0.0.1 is not loopback"],
+    [["--allow-anonymous", "maybe"], "true or false"],
+    [["--auth", "basic"], "none, jwt"],
+    [["--auth", "jwt"], "--jwks and --issuer and --audience"],
+    [["--auth", "jwt", "--jwks", "x", "--audience", "x"], "needs --issuer"],
+    [jwt.with(5, ""), "needs --issuer"],
+    [jwt.with(7, ""), "audience"],
+    [jwt.with(7, "a,,b"), "audience"],
+    [jwt.with(3, ""), "file"],
+    [jwt.with(3, "ftp://id/keys"), "https://HOST/PATH"],
+    [jwt.with(3, "https://user:secret@id/keys"), "without a user"],
+    [[...jwt, "--allow-anonymous"], "--allow-anonymous does not go with --auth jwt"],
+    [[...jwt, "--clock-skew", "-1"], "from 0 to 300"],
+    [[...jwt, "--clock-skew", "301"], "from 0 to 300"],
+    [[...jwt, "--grants", ""], "file"],
+    [["--jwks", "keys.json"], "--jwks is for --auth jwt"],
+    [["--issuer", "https://id"], "--issuer is for --auth jwt"],
+    [["--audience", "x"], "--audience is for --auth jwt"],
+    [["--grants", "grants.yaml"], "--auth jwt or --tls-client-ca"],
+    [["--tls-client-ca", "ca.crt"], "--tls-cert and --tls-key"],
+    [
+      [...tls, "--tls-client-ca", "ca.crt", "--allow-anonymous"],
+      "does not go with --tls-client-ca",
+    ],
+  ])("%j is a usage error that names the remedy", async (parameters, remedy) => {
+    const { exitCode, stdout, stderr } = await runCli(["serve", ...parameters]);
+    expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: "" });
+    expect(stderr).toMatch(/^error: [^\n]*\n$/);
+    expect(stderr).toContain(remedy);
+  });
+
+  test.each([
+    [["--host", "0.0.0.0", "--allow-anonymous"]],
+    [["--allow-anonymous", "--host", "0.0.0.0"]],
+    [["--host", "0.0.0.0", "--allow-anonymous", "true"]],
+    [["--host", "localhost", "--allow-anonymous"]],
+    [["--host", "0.0.0.0", ...jwt]],
+    [["--host", "0.0.0.0", ...tls, "--tls-client-ca", "ca.crt"]],
+    [[...jwt, ...tls, "--tls-client-ca", "ca.crt", "--grants", "x"]],
+    [[...jwt, "--audience", "y, z", "--allow-anonymous", "false"]],
+  ])("%j serves", async (parameters) => {
+    await expect(runCli(["serve", ...parameters])).rejects.toThrow("no command of these tests");
+  });
+});
+
+describe("warnings", () => {
+  const options: ServeOptions = {
+    ...{
+      host: "0.0.0.0",
+      port: 0,
+      store: "sqlite:catalog.db",
+      storePrefix: "wasmext/",
+      maxMessageBytes: 1,
+      logLevel: "info",
+    },
+    ...{ allowOrigin: [], allowHost: [], auth: "none", clockSkew: 30 },
+  };
+
+  test.each<[Partial<ServeOptions>, string[]]>([
+    [{}, ["anyone who reaches the port can read and write everything"]],
+    [{ host: "127.0.0.1" }, []],
+    [{ host: "127.0.0.1", store: "memory" }, ["lost when the server stops"]],
+    [{ auth: "jwt", jwks: "keys.json" }, ["there is no TLS"]],
+    [{ auth: "jwt", jwks: "keys.json", tlsCert: "x", tlsKey: "x" }, []],
+    [{ tlsCert: "x", tlsKey: "x", tlsClientCa: "x" }, []],
+    [{ host: "localhost", auth: "jwt", jwks: "http://id.example.com/keys" }, ["not https"]],
+    [{ host: "localhost", auth: "jwt", jwks: "http://127.0.0.1:1/keys" }, []],
+  ])("with %j", (more, expected) => {
+    const warnings = warningsOf({ ...options, ...more });
+    expect(warnings).toEqual(expected.map((text) => expect.stringContaining(text) as unknown));
+  });
+});
