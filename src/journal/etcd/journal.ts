@@ -110,11 +110,20 @@ export function createEtcdJournal({
       .catch(() => undefined);
   };
 
-  /** Resolves with true if the store has the latest head; else waits for that, and resolves with false. */
-  const isLatest = async (replica: Replica, organization: string, signal: AbortSignal) => {
+  /**
+   * Resolves with true if a head, which something was decided on, is the latest; else waits until the store
+   * has that, and resolves with false.
+   */
+  const isLatest = async (
+    replica: Replica,
+    organization: string,
+    head: bigint,
+    signal: AbortSignal,
+  ) => {
     const { kvs } = await client.range({ key: keys.head(organization), keysOnly: true }, signal);
     const latest = kvs[0]?.modRevision ?? 0n;
-    if (latest <= replica.head(organization)) {
+    // The store may have moved on while etcd was asked.
+    if (latest === head) {
       return true;
     }
     await replica.progress.reached(latest, signal);
@@ -157,7 +166,8 @@ export function createEtcdJournal({
         refusal = error;
       }
       if (decision === undefined || decision.changes.length === 0) {
-        if (!(await before(isLatest(replica, organization, limited(signal, patienceMs))))) {
+        const asking = limited(signal, patienceMs);
+        if (!(await before(isLatest(replica, organization, head, asking)))) {
           continue;
         }
         if (decision === undefined) {
