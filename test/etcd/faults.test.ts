@@ -96,7 +96,7 @@ const faults: Record<string, Fault> = {
     }
   },
   async "one server is far away"(run) {
-    run.servers[0].link.delay(30);
+    run.servers[0].link.delay(5);
     await writesOn(run, 0, 1);
     run.servers[0].link.delay(0);
   },

@@ -4,8 +4,8 @@
  *
  * 1. A commit is one transaction of etcd, which compares the head of its organization with the one that it
  *    was decided on. Of two servers, one is first; the other one decides again.
- * 2. A refusal is an answer, too: before a plan's error is passed on, etcd is asked whether the state that
- *    it was decided on is the latest.
+ * 2. A refusal is an answer, too: it is decided on a state that was the latest at some time since the write
+ *    came. Etcd is asked for that once, and never again: what the store has later is later still.
  */
 import { randomBytes } from "node:crypto";
 import { journalClosed, outOfTouch, overtaken } from "../../catalog/errors.ts";
@@ -110,24 +110,12 @@ export function createEtcdJournal({
       .catch(() => undefined);
   };
 
-  /**
-   * Resolves with true if a head, which something was decided on, is the latest; else waits until the store
-   * has that, and resolves with false.
-   */
-  const isLatest = async (
-    replica: Replica,
-    organization: string,
-    head: bigint,
-    signal: AbortSignal,
-  ) => {
+  /** Resolves with the latest head of an organization, when the store has reached it. */
+  const latestHead = async (replica: Replica, organization: string, signal: AbortSignal) => {
     const { kvs } = await client.range({ key: keys.head(organization), keysOnly: true }, signal);
     const latest = kvs[0]?.modRevision ?? 0n;
-    // The store may have moved on while etcd was asked.
-    if (latest === head) {
-      return true;
-    }
     await replica.progress.reached(latest, signal);
-    return false;
+    return latest;
   };
 
   const writeInTurn = async <Answer>(
@@ -147,6 +135,8 @@ export function createEtcdJournal({
         throw outOfTouch();
       }
     };
+    /** A head that was the latest one at some time since the write came. */
+    let confirmed: bigint | undefined;
     for (let round = 0; round < maxRounds; round++) {
       signal?.throwIfAborted();
       if (!replica.readiness.isReady) {
@@ -166,8 +156,8 @@ export function createEtcdJournal({
         refusal = error;
       }
       if (decision === undefined || decision.changes.length === 0) {
-        const asking = limited(signal, patienceMs);
-        if (!(await before(isLatest(replica, organization, head, asking)))) {
+        confirmed ??= await before(latestHead(replica, organization, limited(signal, patienceMs)));
+        if (head < confirmed) {
           continue;
         }
         if (decision === undefined) {
