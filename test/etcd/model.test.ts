@@ -9,6 +9,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { DeleteWasmExtensionRequestSchema } from "../../gen/tetrateio/api/tsb/extension/v2/wasm_service_pb.ts";
 import { SetAttachmentsRequestSchema } from "../../gen/wasmext/v1/attachment_service_pb.ts";
 import { anyone } from "../../src/catalog/access/principal.ts";
+import type { Commit } from "../../src/catalog/state/commit.ts";
 import { setAttachments } from "../../src/catalog/writes/attachment-writes.ts";
 import { composed, type Plan } from "../../src/catalog/writes/plan.ts";
 import { deleteExtension, updateExtension } from "../../src/catalog/writes/extension-writes.ts";
@@ -56,8 +57,11 @@ type Step =
     };
 
 const place = fc.constantFrom<Place>(0, 1);
+/** A large commit takes fewer requests, from its first piece until it has been carried out. */
+const maxRequest = 6;
+
 const anyCrash = fc.option(
-  fc.record({ request: fc.integer({ min: 1, max: 8 }), reaches: fc.boolean() }),
+  fc.record({ request: fc.integer({ min: 1, max: maxRequest }), reaches: fc.boolean() }),
   { nil: undefined, freq: 2 },
 );
 /** Names that are used often, so that many are attached everywhere when they are deleted. */
@@ -106,6 +110,21 @@ interface World {
   readonly etags: Map<string, string>;
   readonly catalogs: [JournalCatalog, JournalCatalog];
 }
+
+/** What has happened, of what has to happen often enough for the property to say something. */
+const happened = { commits: 0, large: 0, crashes: 0, madeByCrashed: 0 };
+
+/** Set WASMEXT_MODEL_RUNS for more. */
+const numRuns = Number(process.env["WASMEXT_MODEL_RUNS"] ?? 20);
+
+/** An extension for everybody. */
+const openToAll: ModelExtension = {
+  organization: "organizations/acme",
+  name: "",
+  phase: 0,
+  priority: 0,
+  allowedIn: [],
+};
 
 let etcd: Etcd;
 let worlds = 0;
@@ -264,9 +283,13 @@ async function writeLarge(
     expect(isMade).toBe(true);
   }
   const { reader } = catalogs[at];
-  if (isMade || isSame(reader, after)) {
+  const isThere = isMade || isSame(reader, after);
+  if (isThere) {
     replaceBy(world.model, after);
   }
+  happened.large++;
+  happened.crashes += hasCrashed === undefined ? 0 : 1;
+  happened.madeByCrashed += hasCrashed !== undefined && !isMade && isThere ? 1 : 0;
   const now = storedExtensions(reader).get(fqn)?.etag;
   if (now === undefined) {
     etags.delete(fqn);
@@ -358,39 +381,95 @@ function expectSameCommits(one: JournalCatalog, other: JournalCatalog): void {
   for (const commit of one.commits) {
     const same = others.get(commit.revision);
     if (same !== undefined) {
-      expect(same).toEqual(commit);
+      expect(contentOf(same)).toEqual(contentOf(commit));
     }
   }
 }
 
-test("two catalogs of one etcd are what the model says, after any writes, crashes and compactions", async () => {
-  const property = fc.asyncProperty(fc.array(anyStep, { maxLength: 40 }), async (steps) => {
-    const prefix = `world-${worlds++}/`;
-    const open = () => openJournalCatalog(etcd.urls, prefix);
-    const world: World = {
-      prefix,
-      model: { extensions: new Map(), sets: new Map() },
-      etags: new Map(),
-      catalogs: [await open(), await open()],
-    };
-    try {
-      for (const step of steps) {
-        await take(world, step);
-      }
-      await using third = await open();
-      const all = [...world.catalogs, third];
-      await settle(all);
-      for (const catalog of all) {
-        expectModel(catalog, world.model);
-        expect(catalog.reader.state.revision).toBe(third.reader.state.revision);
-        expect(catalog.reader.incarnation).toBe(third.reader.incarnation);
-        expect(storedExtensions(catalog.reader)).toEqual(storedExtensions(third.reader));
-        expect(storedSets(catalog.reader)).toEqual(storedSets(third.reader));
-      }
-      expectSameCommits(...world.catalogs);
-    } finally {
-      await Promise.all(world.catalogs.map((catalog) => catalog[Symbol.asyncDispose]()));
-    }
+/** A commit, with the bytes of its objects as text. */
+function contentOf({ organization, metadata, changes }: Commit) {
+  const texts = changes.map((change) => {
+    const object =
+      change.kind === "put-extension"
+        ? change.extension
+        : change.kind === "put-attachments"
+          ? change.attachmentSet
+          : undefined;
+    const bytes = Buffer.from(object?.bytes ?? []).toString("base64");
+    return `${change.kind} ${change.fqn} ${bytes}`;
   });
-  await fc.assert(property, { numRuns: 15 });
-}, 180_000);
+  return { organization, metadata, texts };
+}
+
+/** Two empty catalogs of one etcd. */
+async function createWorld(): Promise<World> {
+  const prefix = `world-${worlds++}/`;
+  return {
+    prefix,
+    model: { extensions: new Map(), sets: new Map() },
+    etags: new Map(),
+    catalogs: [
+      await openJournalCatalog(etcd.urls, prefix),
+      await openJournalCatalog(etcd.urls, prefix),
+    ],
+  };
+}
+
+/** Expects both catalogs, and a third one that starts now, to be what the model says. */
+async function expectAllEqual({ prefix, catalogs, model }: World): Promise<void> {
+  await using third = await openJournalCatalog(etcd.urls, prefix);
+  const all = [...catalogs, third];
+  await settle(all);
+  for (const catalog of all) {
+    expectModel(catalog, model);
+    expect(catalog.reader.state.revision).toBe(third.reader.state.revision);
+    expect(catalog.reader.incarnation).toBe(third.reader.incarnation);
+    expect(storedExtensions(catalog.reader)).toEqual(storedExtensions(third.reader));
+    expect(storedSets(catalog.reader)).toEqual(storedSets(third.reader));
+  }
+  expectSameCommits(...catalogs);
+}
+
+test("a server that is lost at any request of a large commit leaves all of it, or nothing", async () => {
+  const world = await createWorld();
+  const extension = { ...openToAll, name: "a" };
+  const large = { place: 0 as const, name: "a", crash: undefined };
+  let made = 0;
+  for (let index = 0; index < maxRequest * 2; index++) {
+    const crash = { request: Math.floor(index / 2) + 1, reaches: index % 2 === 0 };
+    await take(world, { kind: "put", place: 1, extension });
+    await take(world, { ...large, kind: "attach-everywhere" });
+    await take(world, { ...large, kind: "delete-everywhere", crash });
+    made += world.model.extensions.size === 0 ? 1 : 0;
+    await expectAllEqual(world);
+  }
+  expect(happened.madeByCrashed).toBeGreaterThan(0);
+  expect(made).toBeLessThan(maxRequest * 2);
+  await Promise.all(world.catalogs.map((catalog) => catalog[Symbol.asyncDispose]()));
+});
+
+test("two catalogs of one etcd are what the model says, after any writes, crashes and compactions", async () => {
+  const property = fc.asyncProperty(
+    fc.array(anyStep, { maxLength: 40, size: "max" }),
+    async (steps) => {
+      const world = await createWorld();
+      try {
+        for (const name of ["a", "a-1", "b"]) {
+          const extension = { ...openToAll, name };
+          await take(world, { kind: "put", place: 0, extension });
+        }
+        for (const step of steps) {
+          await take(world, step);
+        }
+        await expectAllEqual(world);
+        happened.commits += world.catalogs[0].commits.length;
+      } finally {
+        await Promise.all(world.catalogs.map((catalog) => catalog[Symbol.asyncDispose]()));
+      }
+    },
+  );
+  await fc.assert(property, { numRuns });
+  if (numRuns > 20) {
+    process.stderr.write(`${JSON.stringify(happened)}\n`);
+  }
+}, 600_000);

@@ -4,7 +4,7 @@
  * told to give a connection up that hangs without an error.
  */
 import * as http2 from "node:http2";
-import { Code, ConnectError } from "@connectrpc/connect";
+import type { ConnectError } from "@connectrpc/connect";
 import type { createGrpcTransport } from "@connectrpc/connect-node";
 
 /** TLS files in PEM. */
@@ -24,9 +24,17 @@ export interface Connection extends SessionManager {
   reset(reason: string): void;
 }
 
-/** Is raised if a call fails before any of it is sent. */
-export class NotConnected extends ConnectError {
+/**
+ * Is raised if a call fails before any of it is sent. It is no ConnectError: `instanceof` holds for every
+ * ConnectError when the class is derived from that.
+ */
+class NotConnected extends Error {
   override readonly name = "NotConnected";
+}
+
+/** Tells whether a call has failed before any of it was sent. */
+export function isNotConnected({ cause }: ConnectError): boolean {
+  return cause instanceof NotConnected;
 }
 
 const windowBytes = 4 * 1024 * 1024;
@@ -50,7 +58,7 @@ export function createConnection(origin: string, tls: EtcdTls, timeoutMs: number
     current = session;
     const { promise, resolve, reject } = Promise.withResolvers<http2.ClientHttp2Session>();
     const fail = (problem: string): void => {
-      reject(new NotConnected(`${origin}: ${problem}`, Code.Unavailable));
+      reject(new NotConnected(`${origin}: ${problem}`));
       session.destroy();
     };
     const timer = setTimeout(() => {
@@ -62,7 +70,7 @@ export function createConnection(origin: string, tls: EtcdTls, timeoutMs: number
         current = undefined;
         opening = undefined;
       }
-      reject(new NotConnected(`${origin}: the connection was closed`, Code.Unavailable));
+      reject(new NotConnected(`${origin}: the connection was closed`));
     };
     // The listener stays: an error that nobody hears ends the process.
     session.on("error", (error: Error & { readonly code?: string }) => {
@@ -90,7 +98,7 @@ export function createConnection(origin: string, tls: EtcdTls, timeoutMs: number
       } catch (error) {
         session.destroy();
         const problem = error instanceof Error ? error.message : String(error);
-        throw new NotConnected(`${origin}: ${problem}`, Code.Unavailable);
+        throw new NotConnected(`${origin}: ${problem}`);
       }
     },
     notifyResponseByteRead: () => undefined,

@@ -4,8 +4,8 @@
  *
  * 1. A commit is one transaction of etcd, which compares the head of its organization with the one that it
  *    was decided on. Of two servers, one is first; the other one decides again.
- * 2. A refusal is an answer, too: before a plan's error is passed on, etcd is asked whether the state that
- *    it was decided on is the latest.
+ * 2. A refusal is an answer, too: it is decided on a state that was the latest at some time since the write
+ *    came. Etcd is asked for that once, and never again: what the store has later is later still.
  */
 import { randomBytes } from "node:crypto";
 import { journalClosed, outOfTouch, overtaken } from "../../catalog/errors.ts";
@@ -36,7 +36,9 @@ export interface EtcdJournalOptions extends EtcdAccess {
   readonly historyRevisions?: number;
   /** Within what time etcd has to answer when the journal is opened, in ms. Default: 15,000. */
   readonly openMs?: number;
-  /** For how long a write waits for etcd, in ms. Default: 5,000. */
+  /** For how long a write waits while the server is out of touch, in ms. Default: 1,000. */
+  readonly outOfTouchMs?: number;
+  /** For how long each step of a write waits for etcd, in ms. Default: 5,000. */
   readonly patienceMs?: number;
   /** Is told when it loses touch with etcd, and why; undefined when it is in touch again. */
   readonly onProblem?: (problem: string | undefined) => void;
@@ -59,6 +61,7 @@ export function createEtcdJournal({
   now = Date.now,
   historyRevisions = 1_000,
   openMs = 15_000,
+  outOfTouchMs = 1_000,
   patienceMs = 5_000,
   onProblem = () => undefined,
   ...access
@@ -107,15 +110,12 @@ export function createEtcdJournal({
       .catch(() => undefined);
   };
 
-  /** Resolves with true if the store has the latest head; else waits for that, and resolves with false. */
-  const isLatest = async (replica: Replica, organization: string, signal: AbortSignal) => {
+  /** Resolves with the latest head of an organization, when the store has reached it. */
+  const latestHead = async (replica: Replica, organization: string, signal: AbortSignal) => {
     const { kvs } = await client.range({ key: keys.head(organization), keysOnly: true }, signal);
     const latest = kvs[0]?.modRevision ?? 0n;
-    if (latest <= replica.head(organization)) {
-      return true;
-    }
     await replica.progress.reached(latest, signal);
-    return false;
+    return latest;
   };
 
   const writeInTurn = async <Answer>(
@@ -135,6 +135,8 @@ export function createEtcdJournal({
         throw outOfTouch();
       }
     };
+    /** A head that was the latest one at some time since the write came. */
+    let confirmed: bigint | undefined;
     for (let round = 0; round < maxRounds; round++) {
       signal?.throwIfAborted();
       if (!replica.readiness.isReady) {
@@ -154,7 +156,8 @@ export function createEtcdJournal({
         refusal = error;
       }
       if (decision === undefined || decision.changes.length === 0) {
-        if (!(await before(isLatest(replica, organization, limited(signal, patienceMs))))) {
+        confirmed ??= await before(latestHead(replica, organization, limited(signal, patienceMs)));
+        if (head < confirmed) {
           continue;
         }
         if (decision === undefined) {
@@ -239,7 +242,8 @@ export function createEtcdJournal({
         throw journalClosed();
       }
       const shared = opened;
-      const patience = AbortSignal.timeout(patienceMs);
+      // Shorter than deadlines are, so that the answer is a refusal.
+      const patience = AbortSignal.timeout(outOfTouchMs);
       const work = () => writeInTurn(shared, plan, options, patience);
       return queues.run(plan.organization, work, options.signal);
     },

@@ -7,7 +7,7 @@ import { ConnectError } from "@connectrpc/connect";
 import { commitNotStored, outcomeUnknown, outOfTouch } from "../../catalog/errors.ts";
 import type { EtcdClient } from "./client.ts";
 import type { CommitRequests } from "./commit-requests.ts";
-import { NotConnected } from "./connection.ts";
+import { isNotConnected } from "./connection.ts";
 import { isLasting, isRefusal } from "./problems.ts";
 import { orAborted, type Progress } from "./progress.ts";
 import { untilAnswered } from "./until-answered.ts";
@@ -72,7 +72,7 @@ export async function sendCommit(
           throw commitNotStored(error.rawMessage);
         }
       } else {
-        mayBeMade ||= !(error instanceof NotConnected);
+        mayBeMade ||= !isNotConnected(error);
       }
     }
     const wait = delay(retryMs, undefined, { signal }).catch(() => undefined);
