@@ -35,9 +35,9 @@ export function serveCommand(run: (options: ServeOptions) => Promise<void>): Com
         .argParser(store),
     )
     .addOption(
-      option("--store-prefix <prefix>", "what the keys in etcd begin with", "STORE_PREFIX").default(
-        "wasmext/",
-      ),
+      option("--store-prefix <prefix>", "what the keys in etcd begin with", "STORE_PREFIX")
+        .default("wasmext/")
+        .argParser(storePrefix),
     )
     .addOption(option("--store-user <name>", "user of etcd", "STORE_USER"))
     .addOption(
@@ -174,6 +174,16 @@ function option(flags: string, description: string, variable: string): Option {
 function nonEmpty(text: string): string {
   if (text === "") {
     throw new InvalidArgumentError("It has to be a name or an address; 0.0.0.0 is all of IPv4.");
+  }
+  return text;
+}
+
+/** Keys have segments of one letter, so catalogs whose prefixes are nested do not meet. */
+function storePrefix(text: string): string {
+  if (!/^(?:[a-z0-9_.-]{2,}\/)+$/i.test(text)) {
+    throw new InvalidArgumentError(
+      "A prefix is names of two or more letters, digits, dots, hyphens and underscores, each with a slash after it, such as mesh/staging/.",
+    );
   }
   return text;
 }

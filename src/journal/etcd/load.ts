@@ -76,7 +76,8 @@ export async function load(
 
   function* changes(): Generator<Change> {
     for (const object of objects.entries()) {
-      yield putOf(object);
+      // What is read of etcd is a view of its page, which would stay as long as one object of it.
+      yield putOf({ ...object, bytes: object.bytes.slice() });
     }
     for (const { pending, revision: at } of pendings.values()) {
       yield* changesOf(pending, pieces.get(nameOf(pending.id)) ?? [], at);
