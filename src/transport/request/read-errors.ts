@@ -34,10 +34,10 @@ export function unknownCompression(
   known: readonly string[],
   acceptHeader: string,
 ): ConnectError {
-  const choice = known.join(" or ");
-  const text = `the compression ${excerpt(name)} is not supported; send ${choice}, or none`;
+  const names = known.join(",");
+  const text = `the compression ${excerpt(name)} is not supported; send ${names}, or none`;
   const error = rpcError(Code.Unimplemented, "UNSUPPORTED_COMPRESSION", text);
-  return withHeaders(error, { [acceptHeader]: known.join(",") });
+  return withHeaders(error, { [acceptHeader]: names });
 }
 
 /** A body is not what its compression makes. */

@@ -197,15 +197,9 @@ function compressionOf(
   compressions: readonly Compression[],
 ): Compression | undefined {
   const [encodingHeader, acceptHeader] = encodingHeaders[protocol];
-  const sent =
-    protocol === "connect-get" ? queryOf(request).get("compression") : header.get(encodingHeader);
-  // HTTP reads the names of codings in any case, and an old one of gzip.
   const name =
-    sent
-      ?.trim()
-      .toLowerCase()
-      .replace(/^x-gzip$/, "gzip") ?? "";
-  if (name === "identity" || name === "") {
+    protocol === "connect-get" ? queryOf(request).get("compression") : header.get(encodingHeader);
+  if (name === null || name === "identity" || name === "") {
     return undefined;
   }
   const compression = compressions.find((candidate) => candidate.name === name);
