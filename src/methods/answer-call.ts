@@ -66,8 +66,13 @@ export function answerStream<Request, Response>(
   const { principal, reader } = call;
   const accepted = accept(request);
   authorize(access, accepted, principal, reader.state);
+  // A signal of its own, since one that is composed of others takes long to say whether it is aborted, and a
+  // watch asks it for each message.
   const ending = new AbortController();
-  const signal = AbortSignal.any([call.signal, ending.signal]);
+  const { signal } = ending;
+  const follow = (): void => {
+    ending.abort(call.signal.reason);
+  };
   const leave = principal.subscribe(() => {
     try {
       authorize(access, accepted, principal, reader.state);
@@ -80,14 +85,18 @@ export function answerStream<Request, Response>(
   const stopTimer = timer(principal.expiresAt - Date.now(), () => {
     ending.abort(credentialsExpired());
   });
-  // The signal of a call is aborted at its end, however it ends.
-  signal.addEventListener("abort", stop, { once: true });
-  function stop(): void {
+  const stop = (): void => {
     leave();
     stopTimer();
+    call.signal.removeEventListener("abort", follow);
+  };
+  signal.addEventListener("abort", stop, { once: true });
+  // The signal of a call is aborted at its end, however it ends.
+  call.signal.addEventListener("abort", follow, { once: true });
+  if (call.signal.aborted) {
+    follow();
   }
   return mapped(handle(accepted, { ...call, signal }), {
-    message: (answer) => answer,
     end: () => {
       throw new Interrupted(signal.reason, {});
     },

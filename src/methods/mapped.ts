@@ -1,7 +1,7 @@
 /** How a stream is changed on its way. */
 export interface Mapping<In, Out> {
-  /** Changes a message. */
-  readonly message: (message: In) => Out;
+  /** Changes a message. Default: it stays as it is. */
+  readonly message?: (message: In) => Out;
   /** Is called when the stream has ended without an error. */
   readonly end?: () => void;
   /** Changes an error that ends the stream. */
@@ -12,13 +12,15 @@ export interface Mapping<In, Out> {
  * A stream that is changed on its way. A generator would do the same with three promises for each message
  * instead of one, and a watch sends many.
  */
-export function mapped<In, Out>(
+export function mapped<In, Out = In>(
   messages: AsyncIterable<In>,
   { message, end, error = (raised) => raised }: Mapping<In, Out>,
 ): AsyncIterable<Out> {
   const step = (result: IteratorResult<In>): IteratorResult<Out> => {
     if (result.done !== true) {
-      return { done: false, value: message(result.value) };
+      return message === undefined
+        ? (result as unknown as IteratorResult<Out>)
+        : { done: false, value: message(result.value) };
     }
     end?.();
     return { done: true, value: undefined };

@@ -16,7 +16,6 @@ export const errorInterceptor: Interceptor = (next) => async (request) => {
       ? {
           ...response,
           message: mapped(response.message, {
-            message: (message) => message,
             error: (raised) => outgoing(raised, report),
           }),
         }

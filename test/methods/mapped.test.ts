@@ -19,6 +19,8 @@ test("messages are changed in order, and an end can become an error", async () =
     throw new Error("ended");
   };
   await expect(collected(mapped(numbers(), { message: double, end }))).rejects.toThrow("ended");
+  expect(await collected(mapped(numbers(), {}))).toEqual([1, 2, 3]);
+  await expect(collected(mapped(numbers(), { end }))).rejects.toThrow("ended");
 });
 
 test("an error is changed, and what is left early ends what it comes from", async () => {
