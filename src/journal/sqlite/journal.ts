@@ -12,7 +12,7 @@ import { defaultHistory, type RestoredCommit, type Sink } from "../../catalog/st
 import { createGroupCommit, type GroupCommit } from "../group-commit.ts";
 import type { Journal } from "../journal.ts";
 import { createReadiness } from "../readiness.ts";
-import { decodeCommit, encoding, putOf, type RecordedCommit } from "../record.ts";
+import { decodeCommit, encodeCommit, putOf, type RecordedCommit } from "../record.ts";
 import { UnusableStore } from "../unusable-store.ts";
 import { connect, type Connection, FailedCommit } from "./connection.ts";
 import type { CommitRow } from "./database.ts";
@@ -130,7 +130,7 @@ function* rowsOf(commits: readonly RecordedCommit[]): Generator<void, CommitRow[
   for (const recorded of commits) {
     const { commit, replaced } = recorded;
     const { revision, metadata } = commit;
-    const record = yield* encoding(recorded);
+    const record = yield* encodeCommit(recorded);
     rows.push({ revision, time: metadata.time, weight: weighCommit(commit, replaced), record });
     yield;
   }
