@@ -4,6 +4,7 @@
  */
 import { Worker } from "node:worker_threads";
 import { commitNotStored, journalClosed } from "../../catalog/errors.ts";
+import { messageOf } from "../../catalog/message-of.ts";
 import type { Change } from "../../catalog/state/commit.ts";
 import { type HistoryLimits, weighCommit } from "../../catalog/state/history.ts";
 import { stateAfter } from "../../catalog/state/state-after.ts";
@@ -164,8 +165,8 @@ function readRow<Read>(path: string, what: string, read: () => Read): Read {
   try {
     return read();
   } catch (error) {
-    const detail = error instanceof Error ? error.message : String(error);
-    throw new UnusableStore(damagedFile(path, `${what} cannot be read: ${detail}`).message, {
+    const detail = `${what} cannot be read: ${messageOf(error)}`;
+    throw new UnusableStore(damagedFile(path, detail).message, {
       cause: error,
     });
   }
