@@ -2,9 +2,10 @@
  * The edge of the process: this file and main.ts, which loads it, alone touch arguments, signals and exit
  * codes. (The launcher in bin/ looks at the version of Node before.)
  *
- *   cli/        the commands, each a file; they talk to a server as any client does
- *   yaml/       objects as documents
- *   server.ts   builds a server from auth/, catalog/, export/, journal/, rpc/ and transport/
+ *   cli/            the commands, each a file; they talk to a server as any client does
+ *   yaml/           objects as documents
+ *   start-server/   opens what `wasmext serve` names: TLS files, keys, grants, audit log, store
+ *   server.ts       builds a server from auth/, catalog/, export/, journal/, rpc/ and transport/
  */
 import { readFileSync } from "node:fs";
 import { findPackageJSON } from "node:module";
@@ -12,7 +13,7 @@ import { destination, pino } from "pino";
 import { createProcessShell } from "./cli/process-shell.ts";
 import { exitCodes, runProgram } from "./cli/program.ts";
 import type { ServeOptions } from "./cli/serve-options.ts";
-import { type StartedServer, startServer } from "./start-server.ts";
+import { type StartedServer, startServer } from "./start-server/start-server.ts";
 
 /** Within what time of a signal the process ends, in ms. */
 const exitWithinMs = 9_500;

@@ -1,11 +1,9 @@
-import { type Grant, permissions, type Principal } from "../catalog/access/principal.ts";
+import { allGrants, type Grant, type Principal } from "../catalog/access/principal.ts";
 import { credentialsExpired } from "../catalog/errors.ts";
 import type { Authenticate, ClientCertificate } from "./authenticate.ts";
 import { certificateInvalid, credentialsMissing } from "./errors.ts";
 import { createLiveRules, type LiveRules } from "./grant-rules.ts";
 import { createPrincipal } from "./principals.ts";
-
-const all: readonly Grant[] = [{ resource: "organizations", permissions }];
 
 /**
  * Creates what tells callers by their certificates alone.
@@ -17,7 +15,7 @@ export function createCertificateAuthenticator(
   rules: LiveRules | undefined,
   now: () => number = () => Date.now(),
 ): Authenticate {
-  const ownGrants = rules === undefined ? all : [];
+  const ownGrants = rules === undefined ? allGrants : [];
   const live = rules ?? createLiveRules();
   return ({ certificate }) => {
     if (certificate === undefined) {

@@ -2,6 +2,7 @@
  * What a grants file says: who, by a claim of a token or by a client certificate, has which grants.
  */
 import type { Grant } from "../catalog/access/principal.ts";
+import { notifyAll, subscribeTo, type Subscriptions } from "../catalog/state/subscriptions.ts";
 import { type Claims, textsOfClaim } from "./claims.ts";
 
 /** Whom a rule is for. */
@@ -81,7 +82,7 @@ export interface LiveRules {
 
 /** Creates rules that can be replaced. */
 export function createLiveRules(initial: GrantRules = noRules): LiveRules {
-  const subscriptions = new Set<() => void>();
+  const subscriptions: Subscriptions = new Set();
   let current = initial;
   return {
     get current() {
@@ -89,18 +90,8 @@ export function createLiveRules(initial: GrantRules = noRules): LiveRules {
     },
     replace(rules) {
       current = rules;
-      for (const notify of [...subscriptions]) {
-        notify();
-      }
+      notifyAll(subscriptions);
     },
-    subscribe(notify) {
-      const own = (): void => {
-        notify();
-      };
-      subscriptions.add(own);
-      return () => {
-        subscriptions.delete(own);
-      };
-    },
+    subscribe: (notify) => subscribeTo(subscriptions, notify),
   };
 }

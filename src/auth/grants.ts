@@ -1,11 +1,13 @@
 /* Grants as tokens and files state them. */
-import { type Grant, type Permission, permissions } from "../catalog/access/principal.ts";
+import {
+  type Grant,
+  type Permission,
+  permissions,
+  rootResource,
+} from "../catalog/access/principal.ts";
 import { excerpt } from "../catalog/names/excerpt.ts";
 import { isNameOf } from "../catalog/names/forms.ts";
 import { type Claims, isObject } from "./claims.ts";
-
-/** The resource above all organizations. */
-const everything = "organizations";
 
 /** Is raised if grants are malformed. The message says where, and what is wrong. */
 export class MalformedGrants extends Error {}
@@ -60,12 +62,12 @@ function grantOf(value: unknown, path: string): Grant {
 
 /** Tells what is wrong with the resource of a grant; undefined if nothing is. */
 export function problemOfResource(resource: string): string | undefined {
-  return resource === everything ||
+  return resource === rootResource ||
     isNameOf("parent", resource) ||
     isNameOf("extension", resource) ||
     isNameOf("target", resource)
     ? undefined
-    : `${excerpt(resource)} is not a resource; write the fqn of an organization, of what is in one, or ${everything} for all`;
+    : `${excerpt(resource)} is not a resource; write the fqn of an organization, of what is in one, or ${rootResource} for all`;
 }
 
 /** Tells whether a value is a permission. */

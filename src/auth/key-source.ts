@@ -7,9 +7,9 @@
  * 2. The key set is the same object as long as its text is the same, so what it has verified stays verified.
  */
 import { readFile } from "node:fs/promises";
+import { messageOf } from "../catalog/message-of.ts";
 import { type FileWatchOptions, stampOf, watchFiles } from "./file-watch.ts";
 import { type KeySet, maxKeySetBytes, parseKeySet } from "./key-set.ts";
-import { messageOf } from "./message-of.ts";
 
 /** Keys that may be replaced while the server runs. */
 export interface KeySource {

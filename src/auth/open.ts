@@ -1,4 +1,5 @@
 import { readFile } from "node:fs/promises";
+import { messageOf } from "../catalog/message-of.ts";
 import type { Authenticate } from "./authenticate.ts";
 import { createCertificateAuthenticator } from "./certificate.ts";
 import { type FileWatchOptions, stampOf, watchFiles } from "./file-watch.ts";
@@ -6,7 +7,6 @@ import { GrantsFileError, parseGrantsFile } from "./grants-file.ts";
 import { createLiveRules, type GrantRules, type LiveRules } from "./grant-rules.ts";
 import { createJwtAuthenticator } from "./jwt.ts";
 import { type KeySourceOptions, type Notices, openKeySource } from "./key-source.ts";
-import { messageOf } from "./message-of.ts";
 import type { TokenRules } from "./verify-token.ts";
 
 /** How callers are told apart. */

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import type { Change, Commit } from "./state/commit.ts";
+import { type Change, type Commit, isOfExtension } from "./state/commit.ts";
 import { createHistory, type History, type HistoryLimits, type Replaced } from "./state/history.ts";
 import { createNotifier, type Notifier } from "./state/notifier.ts";
 import type { Usability } from "./state/scope.ts";
@@ -170,11 +170,9 @@ const nothingReplaced: Replaced = new Map();
 /** Who could use the extensions before changes replace or delete them. */
 export function replacedBy(state: State, changes: readonly Change[]): Replaced {
   let replaced: Map<string, Usability> | undefined;
-  for (const { kind, fqn } of changes) {
-    const extension =
-      kind === "put-extension" || kind === "delete-extension"
-        ? findExtension(state, fqn)
-        : undefined;
+  for (const change of changes) {
+    const { fqn } = change;
+    const extension = isOfExtension(change) ? findExtension(state, fqn) : undefined;
     if (extension !== undefined) {
       replaced ??= new Map();
       replaced.set(fqn, { fqn, allowedIn: extension.message.allowedIn });

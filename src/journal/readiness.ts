@@ -1,3 +1,5 @@
+import { notifyAll, subscribeTo, type Subscriptions } from "../catalog/state/subscriptions.ts";
+
 /** Whether a journal makes commits, and knows of those of others. */
 export interface Readiness {
   readonly isReady: boolean;
@@ -7,32 +9,23 @@ export interface Readiness {
 
 /** The side of a readiness that its journal uses. */
 export interface ChangeableReadiness extends Readiness {
-  /** Subscribers hear of changes only. */
+  /** Notifies if that is a change. */
   set(isReady: boolean): void;
 }
 
 /** Creates a readiness that is false at first. */
 export function createReadiness(): ChangeableReadiness {
-  const subscriptions = new Set<() => void>();
+  const subscriptions: Subscriptions = new Set();
   let isReady = false;
   return {
     get isReady() {
       return isReady;
     },
-    subscribe(notify) {
-      const own = (): void => {
-        notify();
-      };
-      subscriptions.add(own);
-      return () => void subscriptions.delete(own);
-    },
+    subscribe: (notify) => subscribeTo(subscriptions, notify),
     set(next) {
-      if (next === isReady) {
-        return;
-      }
-      isReady = next;
-      for (const notify of subscriptions) {
-        notify();
+      if (next !== isReady) {
+        isReady = next;
+        notifyAll(subscriptions);
       }
     },
   };

@@ -16,7 +16,6 @@ import type { Change, Commit } from "../catalog/state/commit.ts";
 import type { Replaced } from "../catalog/state/history.ts";
 import { findAttachments, findExtension, type State } from "../catalog/state/state.ts";
 import { restoredFrom, type Stored } from "../catalog/state/stored.ts";
-import { finished } from "../catalog/state/turns.ts";
 import { binaryOptions } from "../wire/options.ts";
 
 /** A commit, with who could use the extensions that it replaced. */
@@ -33,16 +32,10 @@ const encodedAtOnce = 250;
  *
  * The parts of an encoded message make the message when they follow one another, lists included.
  */
-export function* encoding({ commit, replaced }: RecordedCommit): Generator<void, Uint8Array> {
-  const { organization, changes, metadata } = commit;
-  const { time, author, reason, detached } = metadata;
-  const parts = [
-    encodePart({
-      ...{ organization, author, reason },
-      time: timestampFromMs(time),
-      replaced: [...replaced.values()],
-    }),
-  ];
+export function* encodeCommit(recorded: RecordedCommit): Generator<void, Uint8Array> {
+  const { changes, metadata } = recorded.commit;
+  const { detached } = metadata;
+  const parts = [encodePart(metadataOf(recorded))];
   for (let begin = 0; begin < changes.length; begin += encodedAtOnce) {
     const some = changes.slice(begin, begin + encodedAtOnce);
     parts.push(encodePart({ changes: some.map(changeRecord) }));
@@ -55,28 +48,31 @@ export function* encoding({ commit, replaced }: RecordedCommit): Generator<void,
   return new Uint8Array(Buffer.concat(parts));
 }
 
-/** Encodes a commit without a pause. */
-export function encodeCommit(recorded: RecordedCommit): Uint8Array {
-  return finished(encoding(recorded));
-}
-
 function encodePart(part: MessageInitShape<typeof CommitSchema>): Uint8Array {
   return toBinary(CommitSchema, create(CommitSchema, part));
 }
 
 /** The message of a commit. */
-export function recordOf({ commit, replaced }: RecordedCommit): CommitRecord {
-  const { organization, changes, metadata } = commit;
-  const { time, author, reason, detached } = metadata;
+export function recordOf(recorded: RecordedCommit): CommitRecord {
+  const { changes, metadata } = recorded.commit;
   return create(CommitSchema, {
+    ...metadataOf(recorded),
+    changes: changes.map(changeRecord),
+    detached: [...metadata.detached],
+  });
+}
+
+/** What a record holds besides changes and detachments. */
+function metadataOf({ commit, replaced }: RecordedCommit) {
+  const { organization, metadata } = commit;
+  const { time, author, reason } = metadata;
+  return {
     organization,
-    time: timestampFromMs(time),
     author,
     reason,
-    changes: changes.map(changeRecord),
-    detached: [...detached],
+    time: timestampFromMs(time),
     replaced: [...replaced.values()],
-  });
+  };
 }
 
 /**

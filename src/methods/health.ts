@@ -27,9 +27,6 @@ export function health(
   shutdown: AbortSignal,
 ): ServiceMethods<typeof Health> {
   const known = ["", ...services];
-  const readinessNotifier = {
-    subscribe: (_key: string, notify: () => void) => readiness.subscribe(notify),
-  };
   const present = (): Status =>
     readiness.isReady && !shutdown.aborted ? Status.SERVING : Status.NOT_SERVING;
   const statusOf = (status: Status) => messageAnswer(HealthCheckResponseSchema, { status });
@@ -61,7 +58,7 @@ export function health(
           await untilAborted(signal);
           return;
         }
-        const changed = createWaiter(readinessNotifier, "", signal);
+        const changed = createWaiter((notify) => readiness.subscribe(notify), signal);
         for (let sent: Status | undefined; ;) {
           const status = present();
           if (status !== sent) {

@@ -1,9 +1,12 @@
 import { expect, test } from "vitest";
 import type { Commit } from "../../src/catalog/state/commit.ts";
 import { createMemoryCatalog } from "../../src/journal/catalog.ts";
-import { decodeCommit, encodeCommit } from "../../src/journal/record.ts";
+import { decodeCommit, encodeCommit, type RecordedCommit } from "../../src/journal/record.ts";
 import { emptyState } from "../../src/catalog/state/state.ts";
+import { finished } from "../../src/catalog/state/turns.ts";
 import { acme, blueSecurity, createAcme, ext, red, redSecurity } from "../support/acme.ts";
+
+const encoded = (recorded: RecordedCommit): Uint8Array => finished(encodeCommit(recorded));
 
 /** A weight is an estimate, which depends on what was weighed before. */
 const withoutWeights = (commit: Commit): unknown => ({
@@ -39,7 +42,7 @@ test("a commit is read as it was encoded, with what it detached and who could us
     }
     const { organization, changes, metadata, replaced } = entry;
     const commit = { revision, organization, changes, metadata };
-    const read = decodeCommit(encodeCommit({ commit, replaced }), revision, emptyState());
+    const read = decodeCommit(encoded({ commit, replaced }), revision, emptyState());
     expect(withoutWeights(read.commit)).toEqual(withoutWeights(commit));
     expect([...read.replaced.values()].map(({ fqn, allowedIn }) => ({ fqn, allowedIn }))).toEqual([
       ...replaced.values(),
@@ -65,7 +68,7 @@ test("a commit with many changes is read as it was encoded, in their order", asy
   }
   const { revision, organization, changes, metadata, replaced } = entry;
   const commit = { revision, organization, changes, metadata };
-  const read = decodeCommit(encodeCommit({ commit, replaced }), revision, state).commit;
+  const read = decodeCommit(encoded({ commit, replaced }), revision, state).commit;
   expect(read.changes).toHaveLength(601);
   expect(read.metadata.detached).toHaveLength(600);
   expect(withoutWeights(read)).toEqual(withoutWeights(commit));
@@ -80,7 +83,7 @@ test("what is read shares the objects that are still there", async () => {
   if (entry === undefined) {
     throw new Error("no commit");
   }
-  const bytes = encodeCommit({ commit: entry, replaced: entry.replaced });
+  const bytes = encoded({ commit: entry, replaced: entry.replaced });
   const [change] = decodeCommit(bytes, 1n, state).commit.changes;
   expect(change?.kind === "put-extension" && change.extension).toBe(
     state.organizations.get(acme)?.extensions.get(ext("a")),

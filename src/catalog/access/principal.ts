@@ -12,10 +12,16 @@ export type Permission = (typeof permissions)[number];
 
 /** Allows a caller something. */
 export interface Grant {
-  /** The fqn of a resource, whose grant covers all below it; `organizations` is above all. */
+  /** The fqn of a resource, whose grant covers all below it; see `rootResource`. */
   readonly resource: string;
   readonly permissions: readonly Permission[];
 }
+
+/** The resource above all organizations. */
+export const rootResource = "organizations";
+
+/** Allow everything. */
+export const allGrants: readonly Grant[] = [{ resource: rootResource, permissions }];
 
 /** Who calls. */
 export interface Principal {
@@ -32,7 +38,7 @@ export interface Principal {
 /** Everyone, where callers are not told apart. */
 export const anyone: Principal = {
   name: "anonymous",
-  grants: [{ resource: "organizations", permissions }],
+  grants: allGrants,
   expiresAt: Infinity,
   subscribe: () => () => undefined,
 };

@@ -18,6 +18,11 @@ export type Change =
     }
   | { readonly kind: "delete-attachments"; readonly fqn: string };
 
+/** Tells whether a change is of an extension; else it is of the attachments of a target. */
+export function isOfExtension({ kind }: Pick<Change, "kind">): boolean {
+  return kind === "put-extension" || kind === "delete-extension";
+}
+
 /** Changes of one organization under one revision. Readers see all of them or none. */
 export interface Commit {
   readonly revision: bigint;

@@ -1,3 +1,5 @@
+import { notifyAll, subscribeTo, type Subscriptions } from "./subscriptions.ts";
+
 /** Notifies subscribers of changes of a key, synchronously. */
 export interface Notifier {
   /** The number of subscriptions. */
@@ -20,13 +22,8 @@ export interface Notifier {
  * @param onLastLeft - is called when a key has lost its last subscription
  */
 export function createNotifier(onLastLeft: (key: string) => void = () => undefined): Notifier {
-  const byKey = new Map<string, Set<() => void>>();
+  const byKey = new Map<string, Subscriptions>();
   let size = 0;
-  const call = (subscriptions: Iterable<() => void> = []): void => {
-    for (const notify of subscriptions) {
-      notify();
-    }
-  };
   return {
     get size() {
       return size;
@@ -34,15 +31,12 @@ export function createNotifier(onLastLeft: (key: string) => void = () => undefin
     has: (key) => byKey.has(key),
     keys: () => byKey.keys(),
     subscribe(key, notify) {
-      // A new function, so that one that subscribes twice is called twice.
-      const own = (): void => {
-        notify();
-      };
-      const subscriptions = byKey.get(key) ?? new Set();
-      byKey.set(key, subscriptions.add(own));
+      const subscriptions: Subscriptions = byKey.get(key) ?? new Set();
+      byKey.set(key, subscriptions);
+      const end = subscribeTo(subscriptions, notify);
       size++;
       return () => {
-        if (!subscriptions.delete(own)) {
+        if (!end()) {
           return;
         }
         size--;
@@ -53,11 +47,14 @@ export function createNotifier(onLastLeft: (key: string) => void = () => undefin
       };
     },
     notify(key) {
-      call(byKey.get(key));
+      const subscriptions = byKey.get(key);
+      if (subscriptions !== undefined) {
+        notifyAll(subscriptions);
+      }
     },
     notifyAll() {
       for (const subscriptions of byKey.values()) {
-        call(subscriptions);
+        notifyAll(subscriptions);
       }
     },
   };

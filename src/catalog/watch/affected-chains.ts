@@ -1,4 +1,4 @@
-import type { Change } from "../state/commit.ts";
+import { type Change, isOfExtension } from "../state/commit.ts";
 import type { Notifier } from "../state/notifier.ts";
 import { isAttached, type State, targetsOf } from "../state/state.ts";
 
@@ -17,11 +17,9 @@ export function affectedChains(
   if (watched.size === 0) {
     return affected;
   }
-  for (const { kind, fqn } of changes) {
-    const targets =
-      kind === "put-attachments" || kind === "delete-attachments"
-        ? [fqn]
-        : fewTargetsOf(state, fqn, watched.size);
+  for (const change of changes) {
+    const { fqn } = change;
+    const targets = isOfExtension(change) ? fewTargetsOf(state, fqn, watched.size) : [fqn];
     for (const target of targets ?? watched.keys()) {
       if (targets === undefined ? isAttached(state, fqn, target) : watched.has(target)) {
         affected.add(target);

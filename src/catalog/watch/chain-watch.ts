@@ -15,7 +15,7 @@ export async function* watchChain(
   traffic: Traffic,
   signal: AbortSignal,
 ): AsyncGenerator<ResolvedChain, void> {
-  const waiter = createWaiter(store.chainNotifier, target, signal);
+  const waiter = createWaiter((notify) => store.chainNotifier.subscribe(target, notify), signal);
   try {
     let sent: string | undefined;
     while (!signal.aborted) {

@@ -7,7 +7,7 @@ import {
   WatchResponseSchema,
 } from "../../../gen/wasmext/v1/watch_service_pb.ts";
 import { type DelimitedField, encodeFields } from "../../wire/delimited.ts";
-import type { Change } from "../state/commit.ts";
+import { isOfExtension } from "../state/commit.ts";
 import type { SeenChange } from "./view.ts";
 
 /** A message of a watch: a commit, a part of the present state, or a bookmark. */
@@ -109,8 +109,4 @@ function eventOf({ change, view }: SeenChange): WatchEvent {
   }
   const of = isOfExtension(change) ? "extensionDeleted" : "attachmentSetDeleted";
   return create(WatchEventSchema, { event: { case: of, value: change.fqn } });
-}
-
-function isOfExtension({ kind }: Change): boolean {
-  return kind === "put-extension" || kind === "delete-extension";
 }

@@ -4,7 +4,7 @@
  * own attachment sets is in the same commit (writes/detach.ts), and message.ts makes events of it all.
  */
 import type { Viewer } from "../access/viewer.ts";
-import type { Change } from "../state/commit.ts";
+import { type Change, isOfExtension } from "../state/commit.ts";
 import { isUnder, tenantOf } from "../names/fqn.ts";
 import type { HistoryEntry } from "../state/history.ts";
 import { isInScope, type Usability } from "../state/scope.ts";
@@ -26,9 +26,7 @@ export const maxScannedChanges = 16;
 
 /** Groups the changes of a large commit, so that a tenant's watch does not scan all of them. */
 export function changesByTenant({ changes }: HistoryEntry): ChangesByTenant {
-  return Map.groupBy(changes, ({ kind, fqn }) =>
-    kind === "put-attachments" || kind === "delete-attachments" ? tenantOf(fqn) : "",
-  );
+  return Map.groupBy(changes, (change) => (isOfExtension(change) ? "" : tenantOf(change.fqn)));
 }
 
 /**

@@ -1,9 +1,7 @@
-import type { Notifier } from "../state/notifier.ts";
-
-/** Lets a stream wait for changes of a key, until its signal is aborted. */
+/** Lets a stream wait for changes of something, until its signal is aborted. */
 export interface Waiter {
   /**
-   * Resolves when the key has changed since the last call, when the signal is aborted, or when the time
+   * Resolves when it has changed since the last call, when the signal is aborted, or when the time
    * is over, whichever comes first. It may resolve when the time of an earlier call is over.
    */
   wait(timeoutMs?: number): Promise<void>;
@@ -14,17 +12,18 @@ export interface Waiter {
 /**
  * Creates a waiter. An abort of the signal ends its subscription: a generator that waits for a slow reader
  * is not resumed when the reader goes, so its `finally` would not run.
+ *
+ * @param subscribe - subscribes to the changes; returns a function that ends the subscription
  */
 export function createWaiter(
-  notifier: Pick<Notifier, "subscribe">,
-  key: string,
+  subscribe: (notify: () => void) => () => void,
   signal: AbortSignal,
 ): Waiter {
   let hasHappened = false;
   let wake: () => void = () => undefined;
   // One timer lasts for many calls, since most are woken by a change.
   let timer: NodeJS.Timeout | undefined;
-  const unsubscribe = notifier.subscribe(key, () => {
+  const unsubscribe = subscribe(() => {
     hasHappened = true;
     wake();
   });

@@ -28,7 +28,10 @@ export async function* watch(
 ): AsyncGenerator<WatchMessage, void> {
   // The history remembers an organization while it is watched; see store.ts.
   store.history.remember(reader.organization);
-  const waiter = createWaiter(store.commitNotifier, reader.organization, signal);
+  const waiter = createWaiter(
+    (notify) => store.commitNotifier.subscribe(reader.organization, notify),
+    signal,
+  );
   try {
     let bookmarkDue = now() + bookmarkIntervalMs;
     while (!signal.aborted) {

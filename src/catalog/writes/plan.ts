@@ -1,4 +1,4 @@
-import type { Change, Detachment } from "../state/commit.ts";
+import { type Change, type Detachment, isOfExtension } from "../state/commit.ts";
 import { finished } from "../state/turns.ts";
 import { apply, findAttachments, findExtension, prepare, type State } from "../state/state.ts";
 
@@ -100,8 +100,4 @@ function netChanges(state: State, changes: readonly Change[]): Change[] {
     }
   });
   return [...net.filter(isOfExtension), ...net.filter((change) => !isOfExtension(change))];
-}
-
-function isOfExtension({ kind }: Change): boolean {
-  return kind === "put-extension" || kind === "delete-extension";
 }

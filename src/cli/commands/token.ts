@@ -1,7 +1,7 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import { importJWK, type JWTPayload, SignJWT } from "jose";
-import { type Grant, type Permission, permissions } from "../../catalog/access/principal.ts";
-import { isNameOf } from "../../catalog/names/forms.ts";
+import { isPermission, problemOfResource } from "../../auth/grants.ts";
+import { type Grant, permissions } from "../../catalog/access/principal.ts";
 import { duration } from "../duration.ts";
 import type { Shell } from "../shell.ts";
 import { printable } from "../text.ts";
@@ -104,21 +104,11 @@ function parseName(text: string): string {
 function parseGrant(text: string, before: readonly Grant[]): Grant[] {
   const [resource = "", list = "", ...rest] = text.split("=");
   const permitted = list.split(",").filter(isPermission);
-  if (!isResource(resource) || permitted.length !== list.split(",").length || rest.length > 0) {
+  const isGrant = problemOfResource(resource) === undefined && rest.length === 0;
+  if (!isGrant || permitted.length !== list.split(",").length) {
     throw new InvalidArgumentError(
       `It has to be RESOURCE=PERMISSIONS, such as organizations/org=${permissions.join(",")}; organizations=READ is for all organizations.`,
     );
   }
   return [...before, { resource, permissions: permitted }];
-}
-
-function isResource(text: string): boolean {
-  return (
-    text === "organizations" ||
-    (["parent", "extension", "target"] as const).some((kind) => isNameOf(kind, text))
-  );
-}
-
-function isPermission(text: string): text is Permission {
-  return permissions.some((permission) => permission === text);
 }

@@ -1,4 +1,5 @@
 import type { Worker } from "node:worker_threads";
+import { messageOf } from "../../catalog/message-of.ts";
 import type { HistoryLimits } from "../../catalog/state/history.ts";
 import { UnusableStore } from "../unusable-store.ts";
 import type { CommitRow, ObjectRow, StoredCatalog } from "./database.ts";
@@ -61,7 +62,7 @@ export async function connect(
     expected?.(reply);
   });
   thread.on("error", (error) => {
-    lose(error instanceof Error ? error.message : String(error));
+    lose(messageOf(error));
   });
   const ended = new Promise<void>((resolve) => {
     thread.on("exit", (code) => {

@@ -16,6 +16,7 @@ import {
   CommitSchema,
 } from "../../../gen/wasmext/stored/v1/commit_pb.ts";
 import type { HistoryLimits } from "../../catalog/state/history.ts";
+import type { StoredObject } from "../record.ts";
 import { createHistoryBounds } from "./history-bounds.ts";
 import { UnusableStore } from "../unusable-store.ts";
 import { checkPath, damagedFile, foreignFile, newerFile, unusable } from "./problems.ts";
@@ -46,11 +47,7 @@ export interface StoredCatalog {
 }
 
 /** A row of `objects`. */
-export interface ObjectRow {
-  readonly kind: "extension" | "attachment-set";
-  readonly fqn: string;
-  readonly bytes: Uint8Array;
-}
+export type ObjectRow = StoredObject;
 
 /** A row of `commits`. */
 export interface CommitRow {

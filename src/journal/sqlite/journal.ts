@@ -4,6 +4,7 @@
  */
 import { Worker } from "node:worker_threads";
 import { commitNotStored, journalClosed } from "../../catalog/errors.ts";
+import { messageOf } from "../../catalog/message-of.ts";
 import type { Change } from "../../catalog/state/commit.ts";
 import { type HistoryLimits, weighCommit } from "../../catalog/state/history.ts";
 import { stateAfter } from "../../catalog/state/state-after.ts";
@@ -12,7 +13,7 @@ import { defaultHistory, type RestoredCommit, type Sink } from "../../catalog/st
 import { createGroupCommit, type GroupCommit } from "../group-commit.ts";
 import type { Journal } from "../journal.ts";
 import { createReadiness } from "../readiness.ts";
-import { decodeCommit, encoding, putOf, type RecordedCommit } from "../record.ts";
+import { decodeCommit, encodeCommit, putOf, type RecordedCommit } from "../record.ts";
 import { UnusableStore } from "../unusable-store.ts";
 import { connect, type Connection, FailedCommit } from "./connection.ts";
 import type { CommitRow } from "./database.ts";
@@ -130,7 +131,7 @@ function* rowsOf(commits: readonly RecordedCommit[]): Generator<void, CommitRow[
   for (const recorded of commits) {
     const { commit, replaced } = recorded;
     const { revision, metadata } = commit;
-    const record = yield* encoding(recorded);
+    const record = yield* encodeCommit(recorded);
     rows.push({ revision, time: metadata.time, weight: weighCommit(commit, replaced), record });
     yield;
   }
@@ -164,8 +165,8 @@ function readRow<Read>(path: string, what: string, read: () => Read): Read {
   try {
     return read();
   } catch (error) {
-    const detail = error instanceof Error ? error.message : String(error);
-    throw new UnusableStore(damagedFile(path, `${what} cannot be read: ${detail}`).message, {
+    const detail = `${what} cannot be read: ${messageOf(error)}`;
+    throw new UnusableStore(damagedFile(path, detail).message, {
       cause: error,
     });
   }

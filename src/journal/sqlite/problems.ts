@@ -3,6 +3,7 @@
  */
 import { accessSync, constants, statSync } from "node:fs";
 import { dirname } from "node:path";
+import { messageOf } from "../../catalog/message-of.ts";
 import { UnusableStore } from "../unusable-store.ts";
 import { formatVersion } from "./schema.ts";
 
@@ -123,8 +124,4 @@ function primaryCode(error: unknown): number | undefined {
   const { errcode } = error as { readonly errcode?: unknown };
   // An extended code has the primary one in its low byte.
   return typeof errcode === "number" ? errcode & 0xff : undefined;
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

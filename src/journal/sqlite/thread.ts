@@ -4,6 +4,7 @@
  * It does one thing after the other, each asked for by a message and answered by one.
  */
 import type { MessagePort } from "node:worker_threads";
+import { messageOf } from "../../catalog/message-of.ts";
 import type { HistoryLimits } from "../../catalog/state/history.ts";
 import { UnusableStore } from "../unusable-store.ts";
 import type { CommitRow, Database, ObjectRow, StoredCatalog } from "./database.ts";
@@ -101,7 +102,7 @@ export function serveDatabase(
 }
 
 function failed(error: unknown): Failed {
-  const detail = error instanceof Error ? error.message : String(error);
+  const detail = messageOf(error);
   const isUnusable = error instanceof UnusableStore;
   return {
     hasFailed: true,

@@ -5,6 +5,7 @@
 import type { DescMessage, JsonValue, Message } from "@bufbuild/protobuf";
 import { fromBinary, fromJsonString, toBinary, toJsonString } from "@bufbuild/protobuf";
 import { invalid } from "../../catalog/errors.ts";
+import { messageOf } from "../../catalog/message-of.ts";
 import { fieldViolation } from "../../catalog/rules/field-violation.ts";
 import { connectErrorOf } from "../../rpc/errors.ts";
 import { binaryOptions, jsonOptions } from "../../wire/options.ts";
@@ -70,7 +71,7 @@ function checkBinary(schema: DescMessage, bytes: Uint8Array): void {
     (error) =>
       error instanceof TooManyRecords
         ? tooMany("fields", maxRecords)
-        : unreadable(messageOf(error), binaryRemedy),
+        : unreadable(quoted(error), binaryRemedy),
   );
   if (path !== undefined) {
     const text = "holds an unset value; set one of its kinds, null_value for null";
@@ -81,7 +82,7 @@ function checkBinary(schema: DescMessage, bytes: Uint8Array): void {
 function readBinary(schema: DescMessage, bytes: Uint8Array): Message {
   return attempt(
     () => fromBinary(schema, bytes, binaryOptions),
-    (error) => unreadable(messageOf(error), binaryRemedy),
+    (error) => unreadable(quoted(error), binaryRemedy),
   );
 }
 
@@ -110,8 +111,8 @@ function readJson(schema: DescMessage, bytes: Uint8Array): Message {
         bytes.byteLength <= maxSearched.bytes &&
         findJsonExcess(bytes, maxSearched.values, maxJsonLevels) === undefined;
       return isSearched
-        ? unreadableJson(schema, text, messageOf(error))
-        : unreadable(messageOf(error), matchingRemedy);
+        ? unreadableJson(schema, text, quoted(error))
+        : unreadable(quoted(error), matchingRemedy);
     },
   );
 }
@@ -138,9 +139,8 @@ function unreadableJson(schema: DescMessage, text: string, problem: string) {
 /** How much of what a parser says is passed on, in characters: it may quote the whole request. */
 const maxQuoted = 512;
 
-function messageOf(error: unknown): string {
-  const text = error instanceof Error ? error.message : String(error);
-  return text.slice(0, maxQuoted).toWellFormed();
+function quoted(error: unknown): string {
+  return messageOf(error).slice(0, maxQuoted).toWellFormed();
 }
 
 function attempt<Result>(work: () => Result, errorOf: (error: unknown) => Error): Result {

@@ -12,7 +12,10 @@ afterEach(() => {
 
 test("a change between two waits ends the second at once", async () => {
   const notifier = createNotifier();
-  const waiter = createWaiter(notifier, "k", new AbortController().signal);
+  const waiter = createWaiter(
+    (notify) => notifier.subscribe("k", notify),
+    new AbortController().signal,
+  );
   notifier.notify("k");
   await waiter.wait();
   const second = waiter.wait();
@@ -26,7 +29,7 @@ test("many waits share one timer and one listener, and a wait ends in time", asy
   const notifier = createNotifier();
   const { signal } = new AbortController();
   const listen = vi.spyOn(signal, "addEventListener");
-  const waiter = createWaiter(notifier, "k", signal);
+  const waiter = createWaiter((notify) => notifier.subscribe("k", notify), signal);
   for (let round = 0; round < 100; round++) {
     const woken = waiter.wait(1_000);
     notifier.notify("k");
@@ -43,12 +46,12 @@ test("many waits share one timer and one listener, and a wait ends in time", asy
 test("an abort ends the wait, the subscription and the timer", async () => {
   const notifier = createNotifier();
   const controller = new AbortController();
-  const waiter = createWaiter(notifier, "k", controller.signal);
+  const waiter = createWaiter((notify) => notifier.subscribe("k", notify), controller.signal);
   const waiting = waiter.wait(1_000);
   controller.abort();
   await waiting;
   await waiter.wait();
   expect([notifier.size, vi.getTimerCount()]).toEqual([0, 0]);
-  createWaiter(notifier, "k", controller.signal);
+  createWaiter((notify) => notifier.subscribe("k", notify), controller.signal);
   expect(notifier.size).toBe(0);
 });
