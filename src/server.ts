@@ -50,6 +50,8 @@ export interface ServerOptions {
   readonly prefaceTimeoutMs?: number;
   /** After how long without a message a watch sends a bookmark, in ms. Default: 25 s. */
   readonly bookmarkIntervalMs?: number;
+  /** Serves usual calls without Connect, or all calls by it, to compare the two. Default: `all`. */
+  readonly frontEnds?: "all" | "connect";
   /** Finds who calls. Default: everyone may do everything. */
   readonly authenticate?: Authenticate;
   /** Where writes are recorded. Default: nowhere. It stays open when the server is closed. */
@@ -102,14 +104,12 @@ export function createServer(options: ServerOptions): Server {
     table.filter(({ method }) => method.access === "open").map(({ desc }) => desc),
   );
   const { authenticate = () => anyone } = options;
+  const environment = { ...options.catalog, bookmarkIntervalMs, audit: options.audit };
   const listener = createListener({
-    routes: createRoutes(table, {
-      ...options.catalog,
-      bookmarkIntervalMs,
-      audit: options.audit,
-    }),
-    authenticate: (method, request) =>
-      open.has(method) ? nobody : authenticate(credentialsOf(request)),
+    routes: createRoutes(table, environment),
+    direct: options.frontEnds === "connect" ? undefined : { table, environment },
+    authenticate: (method, exchange) =>
+      open.has(method) ? nobody : authenticate(credentialsOf(exchange)),
     maxMessageBytes: options.maxMessageBytes,
     maxStreamRequestBytes,
     requestTimeoutMs: options.requestTimeoutMs ?? defaultTimeouts.requestTimeoutMs,

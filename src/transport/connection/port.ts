@@ -14,6 +14,7 @@ import { createServer as createHttpServer, type Server as HttpServer } from "nod
 import {
   constants,
   createServer as createHttp2Server,
+  type Http2Server,
   type ServerHttp2Session,
   type ServerHttp2Stream,
 } from "node:http2";
@@ -23,7 +24,7 @@ import type { Duplex } from "node:stream";
 import type { SecureContextOptions } from "node:tls";
 import { createBrokenRequests } from "./broken-requests.ts";
 import { chooseProtocol } from "./choose-protocol.ts";
-import type { NodeListener, NodeResponse } from "../node-http.ts";
+import type { Listener, NodeListener, NodeResponse } from "../node-http.ts";
 import { createPipelined } from "./pipelined.ts";
 
 /** A private key and its certificate chain, both in PEM. */
@@ -36,7 +37,7 @@ export interface TlsOptions {
 
 /** What a port needs. */
 export interface PortOptions {
-  readonly listener: NodeListener;
+  readonly listener: Listener;
   /** Speaks TLS only, if given. */
   readonly tls?: TlsOptions | undefined;
   /** How long a connection may take to show its protocol, in ms. */
@@ -136,7 +137,7 @@ export function createPort(options: PortOptions): Port {
     if (isClosing) {
       askToClose(response);
     }
-    listener(request, response);
+    listener.request(request, response);
   };
 
   const http2 = createHttp2Server(
@@ -155,6 +156,7 @@ export function createPort(options: PortOptions): Port {
       announceEnd(session);
     }
   });
+  serveStreams(http2, listener.stream);
   serveExpectations(http2, tracked);
   // Node would answer, and leave the stream open.
   http2.on("connect", tracked);
@@ -303,6 +305,23 @@ function askToClose(response: NodeResponse): void {
   if (response.req.httpVersionMajor === 1 && !response.headersSent) {
     response.setHeader("Connection", "close");
   }
+}
+
+/** Serves streams as they are, and leaves those that are not taken to what Node makes of them. */
+function serveStreams(server: Http2Server, takes: Listener["stream"]): void {
+  const [own] = server.listeners("stream") as ((
+    stream: ServerHttp2Stream,
+    ...rest: unknown[]
+  ) => void)[];
+  if (own === undefined) {
+    throw new Error("this version of Node serves HTTP/2 without a listener for stream");
+  }
+  server.off("stream", own);
+  server.on("stream", (stream, headers, ...rest) => {
+    if (!takes(stream, headers)) {
+      own.call(server, stream, headers, ...rest);
+    }
+  });
 }
 
 /** Serves requests that wait with their bodies; Node would ask for each body, however large it is to be. */

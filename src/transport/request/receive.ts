@@ -1,6 +1,7 @@
+import type { Readable } from "node:stream";
 import { Code, type ConnectError } from "@connectrpc/connect";
 import { rpcError } from "../../rpc/errors.ts";
-import type { NodeRequest } from "../node-http.ts";
+import type { Exchange } from "../exchange.ts";
 import { createReceived } from "./received.ts";
 import { startTimeLimit, type TimeLimit } from "./time-limit.ts";
 import type { Upload } from "./uploads.ts";
@@ -22,46 +23,95 @@ export interface ReceiveOptions {
 }
 
 /**
- * Receives a body as a whole. Reading no further leaves the connection alone, so that an answer can
- * still be written; Node would destroy it.
+ * Receives a body as a whole. What is not complete after a turn of the event loop is copied, and has its time
+ * limit from then on; most bodies come in one piece with their heads. After an error the rest is left
+ * unread, so that an answer can still be written.
  *
- * Raises what `late`, `tooLarge` and `upload` make, and CANCELED if the client gives up.
+ * Rejects with what `late`, `tooLarge` and `upload` make, and with CANCELED if the client gives up.
  */
-export async function receiveBody(
-  request: NodeRequest,
+export function receiveBody(
+  { head, body }: Pick<Exchange, "head" | "body">,
   { timeoutMs, late, maxBytes, tooLarge, upload, askForBody }: ReceiveOptions,
 ): Promise<Buffer> {
-  if (Number(request.headers["content-length"] ?? 0) > maxBytes) {
-    throw tooLarge();
+  if (Number(head.headers["content-length"] ?? 0) > maxBytes) {
+    return Promise.reject(tooLarge());
   }
   askForBody();
-  const limit = startTimeLimit(timeoutMs, late);
-  const chunks = receiveChunks(request);
-  const received = createReceived();
-  let body: Buffer = Buffer.alloc(0);
-  try {
-    for (;;) {
-      const next = await limit.wait(chunks.next());
-      if (next.done === true) {
-        return body;
+  return new Promise((resolve, reject) => {
+    let whole: Buffer = none;
+    const received = createReceived();
+    let isCopied = false;
+    let timer: NodeJS.Timeout | undefined;
+
+    const stop = (): void => {
+      clearTimeout(timer);
+      clearImmediate(soon);
+      body.off("data", take);
+      body.off("end", finish);
+      body.off("close", giveUp);
+    };
+    const fail = (error: Error): void => {
+      stop();
+      body.pause();
+      reject(error);
+    };
+    /** A chunk is a part of a larger buffer, which it would keep. */
+    const copy = (): void => {
+      if (!isCopied) {
+        isCopied = true;
+        whole = received.add(whole);
       }
-      if (received.length + next.value.byteLength > maxBytes) {
-        throw tooLarge();
+    };
+    const take = (chunk: Buffer): void => {
+      const length = whole.byteLength + chunk.byteLength;
+      if (length > maxBytes) {
+        fail(tooLarge());
+        return;
       }
-      upload.hold(received.length + next.value.byteLength);
-      body = received.add(next.value);
-    }
-  } finally {
-    limit.lift();
-  }
+      try {
+        upload.hold(length);
+      } catch (error) {
+        fail(error as Error);
+        return;
+      }
+      if (whole.byteLength === 0 && !isCopied) {
+        whole = chunk;
+      } else {
+        copy();
+        whole = received.add(chunk);
+      }
+    };
+    const finish = (): void => {
+      stop();
+      resolve(whole);
+    };
+    const giveUp = (): void => {
+      fail(gaveUp());
+    };
+    const soon = setImmediate(() => {
+      copy();
+      timer = setTimeout(() => {
+        fail(late());
+      }, timeoutMs);
+    });
+    body.on("data", take);
+    body.on("end", finish);
+    body.on("close", giveUp);
+  });
+}
+
+const none = Buffer.alloc(0);
+
+function gaveUp(): ConnectError {
+  return rpcError(Code.Canceled, "CANCELED", "the client ended the call before it was complete");
 }
 
 /** Receives a body as it comes, for as long as it takes. */
-export async function* receiveChunks(request: NodeRequest): AsyncGenerator<Uint8Array, void> {
+async function* receiveChunks(body: Readable): AsyncGenerator<Uint8Array, void> {
   try {
-    yield* request.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>;
+    yield* body.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>;
   } catch {
-    throw rpcError(Code.Canceled, "CANCELED", "the client ended the call before it was complete");
+    throw gaveUp();
   }
 }
 
@@ -72,11 +122,11 @@ export async function* receiveChunks(request: NodeRequest): AsyncGenerator<Uint8
  * @param isInMessage - tells whether a message has begun and has not ended
  */
 export async function* receiveStream(
-  request: NodeRequest,
+  body: Readable,
   isInMessage: () => boolean,
   { timeoutMs, late }: Pick<ReceiveOptions, "timeoutMs" | "late">,
 ): AsyncGenerator<Uint8Array, void> {
-  const chunks = receiveChunks(request);
+  const chunks = receiveChunks(body);
   let limit: TimeLimit | undefined;
   try {
     for (;;) {
