@@ -29,10 +29,9 @@ export async function startServerProcess(
   root = thisCheckout,
   nodeOptions: readonly string[] = [],
   options: readonly string[] = [],
-  stderr: Stderr = "inherit",
 ): Promise<ServerProcess> {
   const serve = ["serve", "--port", "0", "--log-level", "silent", ...options];
-  return startProcess([...nodeOptions, `${root}/src/main.ts`, ...serve], stderr);
+  return startProcess([...nodeOptions, `${root}/src/main.ts`, ...serve]);
 }
 
 /** What becomes of the standard error of a process: a number is a file descriptor that it is written to. */
@@ -44,8 +43,12 @@ type Stderr = "inherit" | "ignore" | number;
 export async function startProcess(
   args: readonly string[],
   stderr: Stderr = "inherit",
+  environment: Readonly<Record<string, string>> = {},
 ): Promise<ServerProcess> {
-  const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", stderr] });
+  const child = spawn(process.execPath, args, {
+    stdio: ["ignore", "pipe", stderr],
+    env: { ...process.env, ...environment },
+  });
   if (child.stdout === null) {
     throw new TypeError("the process has no standard output");
   }

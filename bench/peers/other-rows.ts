@@ -3,7 +3,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { thisCheckout } from "../checkouts.ts";
 import { median } from "../measure.ts";
-import { startServerProcess } from "../server-process.ts";
+import { startProcess } from "../server-process.ts";
 import { getCall, listCall } from "./calls.ts";
 import { h2load } from "./h2load.ts";
 import type { Contender, Measured, Row } from "./row.ts";
@@ -11,13 +11,8 @@ import type { Contender, Measured, Row } from "./row.ts";
 /** Starts in a round. */
 const starts = 5;
 
-async function msOf(work: () => Promise<unknown>): Promise<number> {
-  const startedAt = performance.now();
-  await work();
-  return performance.now() - startedAt;
-}
-
-function startsOf(name: string, once: () => Promise<number>): Contender {
+/** A contender whose figure is the middle of several times that it takes. */
+function timed(name: string, once: () => Promise<number>): Contender {
   const measure = async (): Promise<Measured> => {
     const measured: number[] = [];
     for (let index = 0; index < starts; index++) {
@@ -28,9 +23,16 @@ function startsOf(name: string, once: () => Promise<number>): Contender {
   return { name, measure, stop: () => Promise.resolve() };
 }
 
-async function msOfServer(): Promise<number> {
+async function msOfNothing(): Promise<number> {
   const startedAt = performance.now();
-  const server = await startServerProcess(thisCheckout, [], ["--log-level", "info"], "ignore");
+  await once(spawn(process.execPath, ["-e", "0"], { stdio: "ignore" }), "exit");
+  return performance.now() - startedAt;
+}
+
+async function msToReady(environment: Readonly<Record<string, string>>): Promise<number> {
+  const serve = [`${thisCheckout}/bin/wasmext.js`, "serve", "--port", "0"];
+  const startedAt = performance.now();
+  const server = await startProcess(serve, "ignore", environment);
   const ms = performance.now() - startedAt;
   await server.stop();
   return ms;
@@ -43,13 +45,16 @@ export const start: Row = {
   reference: "node -e 0",
   comparedBy: "ratio",
   aim: "<= 8",
-  open: () =>
-    Promise.resolve([
-      startsOf("node -e 0", () =>
-        msOf(() => once(spawn(process.execPath, ["-e", "0"], { stdio: "ignore" }), "exit")),
-      ),
-      startsOf("wasmext", msOfServer),
-    ]),
+  open({ folder }) {
+    // The round that warms up keeps the modules for the others.
+    const kept = { XDG_CACHE_HOME: folder };
+    const nothingKept = { NODE_DISABLE_COMPILE_CACHE: "1" };
+    return Promise.resolve([
+      timed("node -e 0", msOfNothing),
+      timed("wasmext", () => msToReady(kept)),
+      timed("wasmext, for the first time", () => msToReady(nothingKept)),
+    ]);
+  },
 };
 
 /** Few enough that no call waits for another one when they are alone: 4 clients, each with 250 a second. */

@@ -47,6 +47,8 @@ export type PeerName = keyof typeof peers;
 
 /** Starts servers. */
 export interface Servers {
+  /** A folder for files, which is deleted at the end. */
+  readonly folder: string;
   startWasmext(kind?: Kind): Promise<LoadedServer>;
   startPeer(name: PeerName): Promise<LoadedServer>;
 }
@@ -78,6 +80,7 @@ export async function openServers(folder: string): Promise<Servers> {
   writeFileSync(answers, await record(recorded));
   await recorded.process.stop();
   return {
+    folder,
     startWasmext,
     async startPeer(name) {
       const [program, ...more] = peers[name];
