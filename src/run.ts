@@ -13,7 +13,7 @@ import { destination, pino } from "pino";
 import { createProcessShell } from "./cli/process-shell.ts";
 import { exitCodes, runProgram } from "./cli/program.ts";
 import type { ServeOptions } from "./cli/serve-options.ts";
-import { type StartedServer, startServer } from "./start-server/start-server.ts";
+import type { StartedServer } from "./start-server/start-server.ts";
 
 /** Within what time of a signal the process ends, in ms. */
 const exitWithinMs = 9_500;
@@ -50,6 +50,7 @@ function readVersion(): string {
 }
 
 async function serve(options: ServeOptions, onSignal: OnSignal): Promise<void> {
+  const { startServer } = await import("./start-server/start-server.ts");
   const logger = pino({ level: options.logLevel, base: null }, logDestination());
   const server = await startServer(options, logger);
   onSignal(createStop(server));

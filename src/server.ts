@@ -6,7 +6,7 @@ import type { Catalog } from "./journal/catalog.ts";
 import type { Authenticate } from "./auth/authenticate.ts";
 import { anyone, nobody } from "./catalog/access/principal.ts";
 import type { Audit } from "./methods/audit.ts";
-import { createMethodTable } from "./methods/table.ts";
+import { compileRequestRules, createMethodTable } from "./methods/table.ts";
 import { rpcError } from "./rpc/errors.ts";
 import { createRoutes } from "./rpc/routes.ts";
 import {
@@ -143,7 +143,12 @@ export function createServer(options: ServerOptions): Server {
     clearTimeout(timer);
   };
   return {
-    listen: () => port.listen(options.port, options.host),
+    async listen() {
+      const address = await port.listen(options.port, options.host);
+      // A server that serves already says so first.
+      setImmediate(() => void compileRequestRules());
+      return address;
+    },
     setTls: (tls) => {
       port.setTls(tls);
     },
