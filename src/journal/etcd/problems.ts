@@ -19,6 +19,13 @@ export function isFuture(error: unknown): boolean {
   return error instanceof ConnectError && error.rawMessage.includes("is a future revision");
 }
 
+/** The answer is too large, for etcd or for this side. */
+export function isTooLarge({ code, rawMessage }: ConnectError): boolean {
+  return (
+    code === Code.ResourceExhausted && /larger than (configured readMaxBytes|max)/.test(rawMessage)
+  );
+}
+
 /** Etcd itself has refused a request, and has done nothing. The same request may succeed later, or elsewhere. */
 export function isRefusal({ code, rawMessage }: ConnectError): boolean {
   switch (code) {
