@@ -24,26 +24,13 @@ import { fromPieces, nameOf } from "./commit-requests.ts";
 import type { Keys } from "./keys.ts";
 import type { Loaded } from "./load.ts";
 import { gather, isPut, objectKindOf } from "./objects.ts";
+import { Outdated } from "./outdated.ts";
 import { valuesOf } from "./pages.ts";
-
-/** Is raised when the catalog has to be loaded anew. */
-export class Outdated extends Error {
-  override readonly name = "Outdated";
-  /** The oldest revision that etcd has; 0 if that is not the reason. */
-  readonly oldest: bigint;
-
-  constructor(message: string, oldest = 0n) {
-    super(message);
-    this.oldest = oldest;
-  }
-}
 
 /** What follows a catalog from where it was loaded. */
 export interface Position extends Loaded {
   /** The last revision of which everything has been applied. */
   revision: bigint;
-  /** The latest commit that was followed. */
-  last?: { readonly organization: string; readonly revision: bigint };
 }
 
 /** What a follower works with. */
@@ -53,8 +40,8 @@ export interface Following {
   readonly sink: Sink;
   /** A commit that this server has decided, by its id, as it was. */
   readonly own: (id: string) => RecordedCommit | undefined;
-  /** The watch is there: what comes, comes at once. */
-  readonly onWatching: () => void;
+  /** The watch is there: what comes, comes at once. Nothing is applied before this resolves. */
+  readonly onWatching: () => Promise<void>;
   /** The store has reached the position; `id` is that of the commit, if it is one. */
   readonly onMoved: (position: Position, id: string | undefined) => void;
 }
@@ -79,7 +66,7 @@ export async function follow(
         throw new Outdated("etcd has compacted what is next", response.compactRevision);
       }
       if (response.created) {
-        onWatching();
+        await onWatching();
       }
       events = events.concat(response.events);
       if (response.fragment || events.length === 0) {
@@ -117,7 +104,9 @@ async function applyGroup(
   signal: AbortSignal,
 ): Promise<void> {
   const { keys, sink } = following;
-  let committed: { readonly organization: string; readonly head: EtcdHead } | undefined;
+  let committed:
+    | { readonly organization: string; readonly head: EtcdHead; readonly value: Uint8Array }
+    | undefined;
   const objects = gather();
   for (const { type, kv } of events) {
     const of = kv === undefined ? undefined : keys.parse(kv.key);
@@ -135,6 +124,7 @@ async function applyGroup(
         committed = {
           organization: of.organization,
           head: fromBinary(EtcdHeadSchema, kv.value),
+          value: kv.value,
         };
         break;
       case "pending":
@@ -163,7 +153,7 @@ async function applyGroup(
     following.onMoved(position, undefined);
     return;
   }
-  const { organization, head } = committed;
+  const { organization, head, value } = committed;
   const id = nameOf(head.id);
   const recorded =
     following.own(id) ??
@@ -177,7 +167,7 @@ async function applyGroup(
   const prepared = await inTurns(preparation, sink.turns);
   sink.apply({ revision, organization, changes, metadata }, prepared);
   position.heads.set(organization, revision);
-  position.last = { organization, revision };
+  position.last = { revision, value: value.slice() };
   position.revision = revision;
   following.onMoved(position, id);
 }

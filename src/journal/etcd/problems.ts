@@ -14,11 +14,6 @@ export function isCompacted(error: unknown): boolean {
   return error instanceof ConnectError && error.rawMessage.includes("has been compacted");
 }
 
-/** The read wants a revision that etcd has not reached. */
-export function isFuture(error: unknown): boolean {
-  return error instanceof ConnectError && error.rawMessage.includes("is a future revision");
-}
-
 /** The answer is too large, for etcd or for this side. */
 export function isTooLarge({ code, rawMessage }: ConnectError): boolean {
   return (

@@ -7,21 +7,19 @@
  *    began.
  */
 import { setTimeout as delay } from "node:timers/promises";
-import {
-  RangeRequest_SortOrder as Order,
-  RangeRequest_SortTarget as By,
-} from "../../../gen/etcdserverpb/rpc_pb.ts";
 import type { Sink } from "../../catalog/store.ts";
 import { createReadiness, type Readiness } from "../readiness.ts";
 import type { RecordedCommit } from "../record.ts";
 import { openCatalogKey, renewCatalog } from "./catalog-key.ts";
 import type { EtcdClient } from "./client.ts";
-import { follow, Outdated, type Position } from "./follower.ts";
+import { follow, type Position } from "./follower.ts";
 import type { Keys } from "./keys.ts";
+import { latestCommit } from "./latest-commit.ts";
 import { load } from "./load.ts";
 import { oldestRevision } from "./oldest.ts";
+import { Diverged, Outdated } from "./outdated.ts";
 import type { Pending } from "./pending.ts";
-import { isCompacted, isFuture } from "./problems.ts";
+import { isCompacted } from "./problems.ts";
 import { createProgress, type Progress } from "./progress.ts";
 
 /** What a replica works with. */
@@ -100,31 +98,6 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
     }
   };
 
-  /** The revision of the latest commit. Rejects with Outdated if etcd does not have what was followed. */
-  const latest = async ({ last }: Position, signal: AbortSignal): Promise<bigint> => {
-    if (last !== undefined) {
-      const { organization, revision } = last;
-      try {
-        const key = keys.head(organization);
-        const { kvs } = await client.range({ key, revision, keysOnly: true }, signal);
-        if (kvs[0]?.modRevision !== revision) {
-          throw new Outdated("etcd has gone back, as after a restore", goneBack);
-        }
-      } catch (error) {
-        if (isFuture(error)) {
-          throw new Outdated("etcd has gone back, as after a restore", goneBack);
-        }
-        if (!isCompacted(error)) {
-          throw error;
-        }
-      }
-    }
-    const request = { ...keys.heads, limit: 1n, keysOnly: true };
-    const sort = { sortOrder: Order.DESCEND, sortTarget: By.MOD };
-    const { kvs } = await client.range({ ...request, ...sort }, signal);
-    return kvs[0]?.modRevision ?? 0n;
-  };
-
   const opening = AbortSignal.timeout(options.openMs);
   let position = await loadFrom(0n, opening);
   const isOpen = Promise.withResolvers<undefined>();
@@ -138,16 +111,18 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
     const round = new AbortController();
     const signal = AbortSignal.any([closing.signal, round.signal]);
     const onWatching = async (): Promise<void> => {
-      try {
-        await progress.reached(await latest(position, signal), signal);
-        if (!signal.aborted) {
-          readiness.set(true);
-          report(undefined);
-          isOpen.resolve(undefined);
-        }
-      } catch (error) {
-        round.abort(error);
-      }
+      const latest = await latestCommit(client, keys, position, signal);
+      void progress.reached(latest, signal).then(
+        () => {
+          if (!signal.aborted) {
+            readiness.set(true);
+            report(undefined);
+            isOpen.resolve(undefined);
+          }
+        },
+        // The watch has ended before.
+        () => undefined,
+      );
     };
     try {
       return await follow(
@@ -156,7 +131,7 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
           keys,
           sink,
           own: options.own,
-          onWatching: () => void onWatching(),
+          onWatching,
           onMoved: ({ revision }, id) => {
             if (id !== undefined) {
               options.onCommit(id, revision);
@@ -169,7 +144,7 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
         signal,
       );
     } catch (error) {
-      return round.signal.aborted ? round.signal.reason : error;
+      return error;
     } finally {
       round.abort();
     }
@@ -205,11 +180,11 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
     }
   };
 
-  const reload = async ({ oldest }: Outdated): Promise<undefined> => {
-    if (oldest === goneBack) {
+  const reload = async (reason: Outdated): Promise<undefined> => {
+    if (reason instanceof Diverged) {
       await renewCatalog(client, keys, incarnation, closing.signal);
     }
-    position = await loadFrom(oldest > 0n ? oldest : 0n, closing.signal);
+    position = await loadFrom(reason.oldest, closing.signal);
     return undefined;
   };
 
@@ -241,9 +216,6 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
     close,
   };
 }
-
-/** In the place of the oldest revision: there is no such one. */
-const goneBack = -1n;
 
 function isAborted(signal: AbortSignal): boolean {
   return signal.aborted;
