@@ -6,8 +6,10 @@
  * 2. The position is the last revision of which everything has been applied. A watch that ends goes on
  *    from there, on whichever endpoint.
  * 3. What etcd no longer has cannot be followed: the catalog is loaded anew.
+ * 4. A revision that cannot be applied is not tried again: the catalog is loaded as of that revision.
  */
 import { fromBinary } from "@bufbuild/protobuf";
+import { ConnectError } from "@connectrpc/connect";
 import { type Event, Event_EventType as EventType } from "../../../gen/mvccpb/kv_pb.ts";
 import {
   type EtcdHead,
@@ -24,7 +26,7 @@ import { fromPieces, nameOf } from "./commit-requests.ts";
 import type { Keys } from "./keys.ts";
 import type { Loaded } from "./load.ts";
 import { gather, isPut, objectKindOf } from "./objects.ts";
-import { Outdated } from "./outdated.ts";
+import { Diverged, Outdated } from "./outdated.ts";
 import { valuesOf } from "./pages.ts";
 
 /** What follows a catalog from where it was loaded. */
@@ -75,7 +77,11 @@ export async function follow(
       const complete = events;
       events = [];
       for (const [revision, group] of byRevision(complete)) {
-        await applyGroup(following, position, revision, group, signal);
+        await applyGroup(following, position, revision, group, signal).catch((error: unknown) => {
+          throw error instanceof ConnectError || error instanceof Outdated || signal.aborted
+            ? error
+            : new Outdated(error instanceof Error ? error.message : String(error), revision);
+        });
       }
     },
     signal,
@@ -119,7 +125,7 @@ async function applyGroup(
         throw new Outdated("the catalog was replaced");
       case "head":
         if (!isPutEvent) {
-          throw new Outdated("the catalog was removed");
+          throw new Diverged(`the latest commit of ${of.organization} was removed`);
         }
         committed = {
           organization: of.organization,

@@ -80,6 +80,9 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
     for (;;) {
       try {
         const loaded = await load(client, keys, revision, sink.turns, signal);
+        if (catalog.incarnation === incarnation && loaded.state.revision < sink.state.revision) {
+          throw new Diverged("etcd has an older state, as after a restore");
+        }
         ({ incarnation } = catalog);
         sink.restore({
           state: loaded.state,
@@ -171,8 +174,7 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
       retryMs = readiness.isReady ? firstRetryMs : retryMs;
       readiness.set(false);
       report(problem instanceof Error ? problem.message : "the watch has ended");
-      // What cannot be applied is read anew, too.
-      outdated = asOutdated(problem) ?? outdated;
+      outdated = problem instanceof Outdated ? problem : outdated;
       await delay(retryMs * (0.5 + Math.random()), undefined, { signal: closing.signal }).catch(
         () => undefined,
       );
@@ -219,12 +221,4 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
 
 function isAborted(signal: AbortSignal): boolean {
   return signal.aborted;
-}
-
-/** Errors of the store itself are no matter of the connection. */
-function asOutdated(problem: unknown): Outdated | undefined {
-  if (problem instanceof Outdated) {
-    return problem;
-  }
-  return problem instanceof RangeError ? new Outdated(problem.message) : undefined;
 }
