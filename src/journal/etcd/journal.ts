@@ -20,11 +20,11 @@ import { createEtcdClient, type EtcdAccess } from "./client.ts";
 import { commitRequests, nameOf } from "./commit-requests.ts";
 import { createJanitor } from "./janitor.ts";
 import { keysUnder } from "./keys.ts";
-import { carryOut } from "./pending.ts";
+import { openingProblem } from "./opening-problem.ts";
 import { orAborted } from "./progress.ts";
 import { openReplica, type Replica } from "./replica.ts";
 import { sendCommit } from "./send-commit.ts";
-import { openingProblem } from "./opening-problem.ts";
+import { createSettling, type Settling } from "./settling.ts";
 
 /** Options of a journal on etcd. */
 export interface EtcdJournalOptions extends EtcdAccess {
@@ -73,7 +73,8 @@ export function createEtcdJournal({
   const stopping = new AbortController();
   /** Commits that this server has sent, by id. */
   const own = new Map<string, Own>();
-  let opened: { readonly sink: Sink; readonly replica: Replica } | undefined;
+  let opened:
+    { readonly sink: Sink; readonly replica: Replica; readonly settling: Settling } | undefined;
   let accepts = false;
   let sweeping: NodeJS.Timeout | undefined;
 
@@ -91,25 +92,6 @@ export function createEtcdJournal({
     }
   };
 
-  /** Carries out what is pending in an organization. */
-  const settle = async (replica: Replica, organization: string, signal: AbortSignal) => {
-    for (;;) {
-      const pending = replica.pending(organization);
-      if (pending === undefined) {
-        return;
-      }
-      const revision = await carryOut(client, keys, organization, pending, signal);
-      await replica.progress.reached(revision, signal);
-    }
-  };
-
-  const settleLater = (replica: Replica, organization: string): void => {
-    void queues
-      .run(organization, () => settle(replica, organization, stopping.signal))
-      // Whoever writes next, here or elsewhere, does it.
-      .catch(() => undefined);
-  };
-
   /** Resolves with the latest head of an organization, when the store has reached it. */
   const latestHead = async (replica: Replica, organization: string, signal: AbortSignal) => {
     const { kvs } = await client.range({ key: keys.head(organization), keysOnly: true }, signal);
@@ -119,7 +101,7 @@ export function createEtcdJournal({
   };
 
   const writeInTurn = async <Answer>(
-    { sink, replica }: NonNullable<typeof opened>,
+    { sink, replica, settling }: NonNullable<typeof opened>,
     plan: Plan<Answer>,
     { signal, author = "", reason = "", onCommit }: WriteOptions,
     patience: AbortSignal,
@@ -143,7 +125,7 @@ export function createEtcdJournal({
         await before(inTouch(replica, waiting));
       }
       if (replica.pending(organization) !== undefined) {
-        await before(settle(replica, organization, limited(signal, patienceMs * 2)));
+        await before(settling.settle(organization, limited(signal, patienceMs * 2)));
       }
       const { state } = sink;
       const head = replica.head(organization);
@@ -182,7 +164,7 @@ export function createEtcdJournal({
         const sending = { client, progress, followed, isFollowed, loads: () => replica.loads };
         if (await sendCommit(sending, requests, limited(signal, patienceMs))) {
           if (replica.pending(organization) !== undefined) {
-            settleLater(replica, organization);
+            settling.begin(organization);
           }
           // A store that was loaded over the commit has its organization's head, which is at least as new.
           onCommit?.(entry.revision ?? replica.head(organization));
@@ -215,22 +197,24 @@ export function createEtcdJournal({
           },
           onProblem,
         });
-        opened = { sink, replica };
+        const settling = createSettling(client, keys, replica, stopping.signal);
+        opened = { sink, replica, settling };
       } catch (error) {
         client.close();
         throw openingProblem(error, access);
       }
-      const { replica } = opened;
+      const { replica, settling } = opened;
       const janitor = createJanitor(client, keys);
-      sweeping = setInterval(() => {
+      const settleAll = (): void => {
         for (const organization of replica.pendings.keys()) {
-          settleLater(replica, organization);
+          settling.begin(organization);
         }
+      };
+      sweeping = setInterval(() => {
+        settleAll();
         void janitor.sweep(performance.now(), stopping.signal).catch(() => undefined);
       }, sweepMs).unref();
-      for (const organization of replica.pendings.keys()) {
-        settleLater(replica, organization);
-      }
+      settleAll();
       replica.readiness.subscribe(() => {
         readiness.set(accepts && replica.readiness.isReady);
       });
@@ -251,8 +235,8 @@ export function createEtcdJournal({
       accepts = false;
       readiness.set(false);
       clearInterval(sweeping);
-      stopping.abort();
       await queues.idle();
+      stopping.abort();
       await opened?.replica.close();
       client.close();
     },

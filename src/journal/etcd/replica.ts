@@ -48,6 +48,8 @@ export interface Replica {
   /** The revision of the head of an organization; 0 if it has none. */
   head(organization: string): bigint;
   pending(organization: string): Pending | undefined;
+  /** A commit is no longer pending, whether the store has been told or not. */
+  settled(organization: string, pending: Pending): void;
   /** All that is pending, by organization. */
   readonly pendings: ReadonlyMap<string, Pending>;
   close(): Promise<void>;
@@ -212,6 +214,11 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
     },
     head: (organization) => position.heads.get(organization) ?? 0n,
     pending: (organization) => position.pendings.get(organization),
+    settled(organization, pending) {
+      if (position.pendings.get(organization) === pending) {
+        position.pendings.delete(organization);
+      }
+    },
     get pendings() {
       return position.pendings;
     },

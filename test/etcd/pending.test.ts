@@ -1,0 +1,77 @@
+/* Large commits that several servers carry out at the same time, or that etcd is lost in. */
+import { create, toBinary } from "@bufbuild/protobuf";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { EtcdPendingSchema } from "../../gen/wasmext/stored/v1/etcd_pb.ts";
+import { SetAttachmentsRequestSchema } from "../../gen/wasmext/v1/attachment_service_pb.ts";
+import { anyone } from "../../src/catalog/access/principal.ts";
+import { setAttachments } from "../../src/catalog/writes/attachment-writes.ts";
+import { composed } from "../../src/catalog/writes/plan.ts";
+import { acme, ext, red, url } from "../support/acme.ts";
+import { refused } from "../support/errors.ts";
+import { storedSets } from "../support/stored.ts";
+import { until } from "../support/stream.ts";
+import { freshPrefix } from "./medium.ts";
+import { type Etcd, startEtcd } from "./support/etcd.ts";
+import { openJournalCatalog } from "./support/journal-catalog.ts";
+
+const other = "organizations/other";
+const creation = (name: string, parent = acme) => ({ parent, name, wasmExtension: { url } });
+
+/** A commit that takes several transactions to carry out. */
+const attachEverywhere = () =>
+  composed(
+    Array.from({ length: 600 }, (_, index) => {
+      const fqn = `${red}/workspaces/w/securitygroups/s${index}`;
+      const attachmentSet = { fqn, extension: [{ fqn: ext("a") }] };
+      return setAttachments(create(SetAttachmentsRequestSchema, { attachmentSet }), anyone);
+    }),
+  );
+
+/** The key of a commit that another server carries out. */
+const pendingElsewhere = Buffer.from(
+  toBinary(EtcdPendingSchema, create(EtcdPendingSchema, { id: Uint8Array.of(1, 2), pieces: 1 })),
+).toString();
+
+let etcd: Etcd;
+
+beforeAll(async () => {
+  etcd = await startEtcd();
+});
+
+afterAll(async () => {
+  await etcd[Symbol.asyncDispose]();
+});
+
+test("a server that is second to carry out a commit writes on, whatever else is written to etcd", async () => {
+  const prefix = freshPrefix();
+  await using catalog = await openJournalCatalog(etcd.urls, prefix);
+  await etcd.admin.put(`${prefix}p/acme`, pendingElsewhere);
+  // What comes after it in etcd comes after it here.
+  await catalog.extensions.createWasmExtension(creation("a", other));
+  catalog.link.hold("answers");
+  await etcd.admin.remove(`${prefix}p/acme`);
+  await etcd.admin.put("another/program", "x");
+  const { requests } = catalog.link;
+  const writing = catalog.extensions.createWasmExtension(creation("a"));
+  await until(() => catalog.link.requests > requests, "begun to carry it out");
+  catalog.link.heal();
+  await writing;
+});
+
+test("a write does not wait for a commit that is carried out while etcd is away", async () => {
+  await using catalog = await openJournalCatalog(etcd.urls, freshPrefix());
+  await catalog.extensions.createWasmExtension(creation("a"));
+  // The pieces, the commit, its pieces again, and the first of seven transactions.
+  const isCut = catalog.link.cutAt(5, false);
+  await catalog.journal.write(attachEverywhere());
+  await until(isCut, "lost in the middle");
+  await until(() => !catalog.journal.readiness.isReady, "out of touch");
+  const startedAt = performance.now();
+  const { reason } = await refused(catalog.extensions.createWasmExtension(creation("b")));
+  expect(reason).toBe("STORE_UNREACHABLE");
+  expect(performance.now() - startedAt).toBeLessThan(4_000);
+  catalog.link.heal();
+  await until(() => catalog.journal.readiness.isReady, "in touch");
+  await catalog.extensions.createWasmExtension(creation("b"));
+  expect(storedSets(catalog.reader).size).toBe(600);
+});
