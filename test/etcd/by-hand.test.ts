@@ -1,13 +1,14 @@
 /* Keys that somebody changes by hand: servers are ready again, with what etcd has then. */
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { acme, url } from "../support/acme.ts";
+import { acme, ext, url } from "../support/acme.ts";
 import { storedExtensions } from "../support/stored.ts";
 import { until } from "../support/stream.ts";
 import { freshPrefix } from "./medium.ts";
 import { type Etcd, startEtcd } from "./support/etcd.ts";
 import { openJournalCatalog } from "./support/journal-catalog.ts";
 
-const creation = (name: string) => ({ parent: acme, name, wasmExtension: { url } });
+const other = "organizations/other";
+const creation = (name: string, parent = acme) => ({ parent, name, wasmExtension: { url } });
 
 let etcd: Etcd;
 
@@ -45,4 +46,20 @@ test.each(changes)("two servers go on after a head that %s", async (_, change) =
     expect(storedExtensions(reader).size).toBe(4);
     expect(reader.incarnation).toBe(fresh.reader.incarnation);
   }
+});
+
+test("a head that was removed where etcd is compacted is missed by nobody", async () => {
+  const prefix = freshPrefix();
+  await using catalog = await openJournalCatalog(etcd.urls, prefix);
+  await catalog.extensions.createWasmExtension(creation("a"));
+  await catalog.extensions.createWasmExtension(creation("a", other));
+  catalog.link.cut();
+  await until(() => !catalog.journal.readiness.isReady, "out of touch");
+  await etcd.admin.remove(`${prefix}h/acme`);
+  await etcd.admin.compact();
+  await etcd.admin.put("another/program", "x");
+  catalog.link.heal();
+  await until(() => catalog.journal.readiness.isReady, "in touch");
+  await catalog.extensions.createWasmExtension(creation("b"));
+  expect(storedExtensions(catalog.reader).has(ext("b"))).toBe(true);
 });

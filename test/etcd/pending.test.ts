@@ -1,4 +1,4 @@
-/* Large commits that several servers carry out at the same time, or that etcd is lost in. */
+/* Large commits that several servers carry out at the same time, that one was not told the end of, or that etcd is lost in. */
 import { create, toBinary } from "@bufbuild/protobuf";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { EtcdPendingSchema } from "../../gen/wasmext/stored/v1/etcd_pb.ts";
@@ -56,6 +56,20 @@ test("a server that is second to carry out a commit writes on, whatever else is 
   await until(() => catalog.link.requests > requests, "begun to carry it out");
   catalog.link.heal();
   await writing;
+});
+
+test("the end of a pending commit is noticed if it is where etcd is compacted", async () => {
+  const prefix = freshPrefix();
+  await using catalog = await openJournalCatalog(etcd.urls, prefix);
+  await etcd.admin.put(`${prefix}p/acme`, pendingElsewhere);
+  await catalog.extensions.createWasmExtension(creation("a", other));
+  catalog.link.cut();
+  await until(() => !catalog.journal.readiness.isReady, "out of touch");
+  await etcd.admin.remove(`${prefix}p/acme`);
+  await etcd.admin.compact();
+  await etcd.admin.put("another/program", "x");
+  catalog.link.heal();
+  await catalog.extensions.createWasmExtension(creation("a"));
 });
 
 test("a write does not wait for a commit that is carried out while etcd is away", async () => {

@@ -5,7 +5,9 @@
  *    commit; those without carry out what is pending.
  * 2. The position is the last revision of which everything has been applied. A watch that ends goes on
  *    from there, on whichever endpoint.
- * 3. What etcd no longer has cannot be followed: the catalog is loaded anew.
+ * 3. What etcd no longer has cannot be followed: the catalog is loaded anew. A compaction takes the
+ *    deletions of its own revision along, and etcd does not say so if that is where a watch begins. So a
+ *    watch begins with the last revision that was applied, and passes over it.
  * 4. A revision that cannot be applied is not tried again: the catalog is loaded as of that revision.
  */
 import { fromBinary } from "@bufbuild/protobuf";
@@ -62,7 +64,7 @@ export async function follow(
   /** Events of a response that is not complete. */
   let events: Event[] = [];
   return client.watch(
-    { ...keys.watched, startRevision: position.revision + 1n, fragment: true },
+    { ...keys.watched, startRevision: position.revision, fragment: true },
     async (response) => {
       if (response.canceled) {
         throw new Outdated("etcd has compacted what is next", response.compactRevision);
@@ -77,11 +79,13 @@ export async function follow(
       const complete = events;
       events = [];
       for (const [revision, group] of byRevision(complete)) {
-        await applyGroup(following, position, revision, group, signal).catch((error: unknown) => {
-          throw error instanceof ConnectError || error instanceof Outdated || signal.aborted
-            ? error
-            : new Outdated(error instanceof Error ? error.message : String(error), revision);
-        });
+        if (revision > position.revision) {
+          await applyGroup(following, position, revision, group, signal).catch((error: unknown) => {
+            throw error instanceof ConnectError || error instanceof Outdated || signal.aborted
+              ? error
+              : new Outdated(error instanceof Error ? error.message : String(error), revision);
+          });
+        }
       }
     },
     signal,
