@@ -1,8 +1,8 @@
 /*
  * Follows a catalog in etcd from a revision on, and moves the store by each commit.
  *
- * 1. Etcd sends all events of a revision together, in the order of revisions. Those with a head are a
- *    commit; those without carry out what is pending.
+ * 1. Etcd sends events in the order of revisions, and all of a revision in one response, or in fragments of
+ *    one. Those with a head are a commit; those without carry out what is pending.
  * 2. The position is the last revision of which everything has been applied. A watch that ends goes on
  *    from there, on whichever endpoint.
  * 3. What etcd no longer has cannot be followed: the catalog is loaded anew. A compaction takes the
@@ -61,8 +61,8 @@ export async function follow(
   signal: AbortSignal,
 ): Promise<never> {
   const { client, keys, onWatching } = following;
-  /** Events of a response that is not complete. */
-  let events: Event[] = [];
+  /** The events of a revision that goes on in the next response. */
+  let begun: readonly Event[] = [];
   return client.watch(
     { ...keys.watched, startRevision: position.revision, fragment: true },
     async (response) => {
@@ -72,13 +72,9 @@ export async function follow(
       if (response.created) {
         await onWatching();
       }
-      events = events.concat(response.events);
-      if (response.fragment || events.length === 0) {
-        return;
-      }
-      const complete = events;
-      events = [];
-      for (const [revision, group] of byRevision(complete)) {
+      const groups = [...byRevision([...begun, ...response.events])];
+      begun = response.fragment ? (groups.pop()?.[1] ?? []) : [];
+      for (const [revision, group] of groups) {
         if (revision > position.revision) {
           await applyGroup(following, position, revision, group, signal).catch((error: unknown) => {
             throw error instanceof ConnectError || error instanceof Outdated || signal.aborted
