@@ -4,8 +4,13 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { EtcdPendingSchema } from "../../gen/wasmext/stored/v1/etcd_pb.ts";
 import { SetAttachmentsRequestSchema } from "../../gen/wasmext/v1/attachment_service_pb.ts";
 import { anyone } from "../../src/catalog/access/principal.ts";
+import { outcomeUnknown } from "../../src/catalog/errors.ts";
 import { setAttachments } from "../../src/catalog/writes/attachment-writes.ts";
 import { composed } from "../../src/catalog/writes/plan.ts";
+import { createEtcdClient } from "../../src/journal/etcd/client.ts";
+import { createProgress } from "../../src/journal/etcd/progress.ts";
+import { put, transaction } from "../../src/journal/etcd/requests.ts";
+import { sendCommit } from "../../src/journal/etcd/send-commit.ts";
 import { acme, ext, red, url } from "../support/acme.ts";
 import { refused } from "../support/errors.ts";
 import { storedSets } from "../support/stored.ts";
@@ -88,4 +93,30 @@ test("a write does not wait for a commit that is carried out while etcd is away"
   await until(() => catalog.journal.readiness.isReady, "in touch");
   await catalog.extensions.createWasmExtension(creation("b"));
   expect(storedSets(catalog.reader).size).toBe(600);
+});
+
+test("a write that is given up while its pieces are sent ends with the reason for that", async () => {
+  await using catalog = await openJournalCatalog(etcd.urls, freshPrefix());
+  await catalog.extensions.createWasmExtension(creation("a"));
+  const controller = new AbortController();
+  const isSent = catalog.link.cutAt(1, true);
+  const writing = catalog.journal.write(attachEverywhere(), { signal: controller.signal });
+  await until(isSent, "a piece");
+  const reason = new Error("given up");
+  controller.abort(reason);
+  await expect(writing).rejects.toBe(reason);
+});
+
+test("a commit that the store has passed without it is of unknown outcome", async () => {
+  const client = createEtcdClient({ endpoints: etcd.urls });
+  const progress = createProgress();
+  // As after a restore of etcd that nobody has noticed yet.
+  progress.moveTo(1_000_000n);
+  const decisive = transaction([], [put(Buffer.from(freshPrefix()), Buffer.from("x"))]);
+  const { promise: followed } = Promise.withResolvers<true>();
+  const sending = { client, progress, followed, isFollowed: () => false, loads: () => 1 };
+  const signal = AbortSignal.timeout(3_000);
+  const sent = sendCommit({ ...sending, caller: undefined }, { pieces: [], decisive }, signal);
+  await expect(sent).rejects.toThrow(outcomeUnknown().message);
+  client.close();
 });

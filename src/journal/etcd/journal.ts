@@ -161,7 +161,8 @@ export function createEtcdJournal({
         const { progress } = replica;
         const { promise: followed } = entry.followed;
         const isFollowed = () => entry.revision !== undefined;
-        const sending = { client, progress, followed, isFollowed, loads: () => replica.loads };
+        const loads = () => replica.loads;
+        const sending = { client, progress, followed, isFollowed, loads, caller: signal };
         if (await sendCommit(sending, requests, limited(signal, patienceMs))) {
           if (replica.pending(organization) !== undefined) {
             settling.begin(organization);

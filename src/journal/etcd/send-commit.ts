@@ -22,6 +22,8 @@ export interface Sending {
   readonly isFollowed: () => boolean;
   /** How often the store was loaded anew, which brings commits without their ids. */
   readonly loads: () => number;
+  /** The signal of whoever writes. */
+  readonly caller: AbortSignal | undefined;
 }
 
 const retryMs = 50;
@@ -29,16 +31,23 @@ const retryMs = 50;
 /**
  * Sends a commit. Returns true when the store has reached it, false when another commit came before it.
  *
- * Rejects with a CatalogError if it could not be made; with that of an unknown outcome if it may have been.
+ * Rejects with the reason of the caller's signal, or with a CatalogError, if it was not made; with that of an
+ * unknown outcome if it may have been.
+ *
+ * @param signal - ends it, at the latest when the caller's does
  */
 export async function sendCommit(
-  { client, progress, followed, isFollowed, loads }: Sending,
+  { client, progress, followed, isFollowed, loads, caller }: Sending,
   { pieces, decisive }: CommitRequests,
   signal: AbortSignal,
 ): Promise<boolean> {
+  const lost = () => {
+    caller?.throwIfAborted();
+    return outOfTouch();
+  };
   for (const piece of pieces) {
     await untilAnswered(client, piece, signal).catch((error: unknown) => {
-      throw signal.aborted ? outOfTouch() : commitNotStored(ConnectError.from(error).rawMessage);
+      throw signal.aborted ? lost() : commitNotStored(ConnectError.from(error).rawMessage);
     });
   }
   let mayBeMade = false;
@@ -58,12 +67,14 @@ export async function sendCommit(
         result?.response.case === "responseRange" ? result.response.value.kvs[0] : undefined;
       const until = response.succeeded ? response.header?.revision : head?.modRevision;
       await progress.reached(until ?? 0n, signal);
-      if (response.succeeded || isFollowed()) {
+      const isLoadedAnew = loads() !== loadsBefore;
+      if (isFollowed() || (response.succeeded && isLoadedAnew)) {
         return true;
       }
-      if (!mayBeMade || loads() === loadsBefore) {
+      if (!response.succeeded && !(mayBeMade && isLoadedAnew)) {
         return false;
       }
+      // A store that is there without it has followed another history, as after a restore of etcd.
       break;
     } catch (raised) {
       const error = ConnectError.from(raised);
@@ -84,5 +95,5 @@ export async function sendCommit(
     return true;
   }
   // Not even etcd can tell whether a commit was made that it has compacted.
-  throw mayBeMade ? outcomeUnknown() : outOfTouch();
+  throw mayBeMade ? outcomeUnknown() : lost();
 }
