@@ -1,4 +1,5 @@
 /* Large commits that several servers carry out at the same time, that one was not told the end of, or that etcd is lost in. */
+import { randomUUID } from "node:crypto";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { EtcdPendingSchema } from "../../gen/wasmext/stored/v1/etcd_pb.ts";
@@ -93,6 +94,40 @@ test("a write does not wait for a commit that is carried out while etcd is away"
   await until(() => catalog.journal.readiness.isReady, "in touch");
   await catalog.extensions.createWasmExtension(creation("b"));
   expect(storedSets(catalog.reader).size).toBe(600);
+});
+
+test("a reservation of a server that was lost ends by itself", async () => {
+  const prefix = freshPrefix();
+  await using one = await openJournalCatalog(etcd.urls, prefix);
+  await one.extensions.createWasmExtension(creation("a"));
+  await etcd.admin.put(`${prefix}p/acme`, "");
+  await using other = await openJournalCatalog(etcd.urls, prefix);
+  await other.extensions.createWasmExtension(creation("b"));
+  await one.extensions.createWasmExtension(creation("c"));
+});
+
+test("a large commit ends the reservation that was made for it", async () => {
+  const prefix = freshPrefix();
+  await using near = await openJournalCatalog(etcd.urls, prefix);
+  await using far = await openJournalCatalog(etcd.urls, prefix);
+  let current = await near.extensions.createWasmExtension(creation("a"));
+  far.link.delay(20);
+  const isMade = { large: false };
+  const writing = (async () => {
+    while (!isMade.large) {
+      current = await near.extensions.updateWasmExtension({
+        ...current,
+        description: randomUUID(),
+      });
+    }
+  })();
+  await far.journal.write(attachEverywhere());
+  isMade.large = true;
+  await writing;
+  await near.reaches(far.reader.state.revision);
+  await near.extensions.createWasmExtension(creation("b"));
+  expect(storedSets(near.reader).size).toBe(600);
+  expect(await etcd.admin.keys(`${prefix}p/`)).toEqual([]);
 });
 
 test("a write that is given up while its pieces are sent ends with the reason for that", async () => {

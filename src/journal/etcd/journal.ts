@@ -23,6 +23,7 @@ import { keysUnder } from "./keys.ts";
 import { openingProblem } from "./opening-problem.ts";
 import { orAborted } from "./progress.ts";
 import { openReplica, type Replica } from "./replica.ts";
+import { createReservation, type Reservation } from "./reservation.ts";
 import { sendCommit } from "./send-commit.ts";
 import { createSettling, type Settling } from "./settling.ts";
 
@@ -53,6 +54,8 @@ interface Own {
 
 /** How often a write is decided again because other servers were first. */
 const maxRounds = 20;
+/** After how many of them a write reserves the next commit. */
+const patientRounds = 5;
 const sweepMs = 60_000;
 
 /** Creates a journal. Opening rejects with an UnusableStore if etcd, or what is there, cannot be used. */
@@ -102,6 +105,7 @@ export function createEtcdJournal({
 
   const writeInTurn = async <Answer>(
     { sink, replica, settling }: NonNullable<typeof opened>,
+    reservation: Reservation,
     plan: Plan<Answer>,
     { signal, author = "", reason = "", onCommit }: WriteOptions,
     patience: AbortSignal,
@@ -124,11 +128,15 @@ export function createEtcdJournal({
       if (!replica.readiness.isReady) {
         await before(inTouch(replica, waiting));
       }
-      if (replica.pending(organization) !== undefined) {
+      if (replica.pending(organization) !== undefined && reservation.revision === 0n) {
         await before(settling.settle(organization, limited(signal, patienceMs * 2)));
+      }
+      if (round >= patientRounds && replica.pending(organization) === undefined) {
+        await before(reservation.make(limited(signal, patienceMs)));
       }
       const { state } = sink;
       const head = replica.head(organization);
+      const reserved = reservation.revision;
       let decision: Decision<Answer> | undefined;
       let refusal: unknown;
       try {
@@ -154,7 +162,7 @@ export function createEtcdJournal({
         replaced: replacedBy(state, changes),
       };
       const id = randomBytes(12);
-      const requests = commitRequests(keys, id, recorded, { state, head });
+      const requests = commitRequests(keys, id, recorded, { state, head, reserved });
       const entry: Own = { recorded, followed: Promise.withResolvers(), revision: undefined };
       own.set(nameOf(id), entry);
       try {
@@ -227,10 +235,21 @@ export function createEtcdJournal({
         throw journalClosed();
       }
       const shared = opened;
+      const { organization } = plan;
       // Shorter than deadlines are, so that the answer is a refusal.
       const patience = AbortSignal.timeout(outOfTouchMs);
-      const work = () => writeInTurn(shared, plan, options, patience);
-      return queues.run(plan.organization, work, options.signal);
+      const work = async () => {
+        const { replica } = shared;
+        const { signal } = stopping;
+        const reservation = createReservation(client, keys, replica, organization, signal);
+        try {
+          return await writeInTurn(shared, reservation, plan, options, patience);
+        } finally {
+          // What is left of it ends by itself.
+          void reservation.end().catch(() => undefined);
+        }
+      };
+      return queues.run(organization, work, options.signal);
     },
     async close() {
       accepts = false;
