@@ -5,10 +5,13 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { EtcdPendingSchema } from "../../gen/wasmext/stored/v1/etcd_pb.ts";
 import { SetAttachmentsRequestSchema } from "../../gen/wasmext/v1/attachment_service_pb.ts";
 import { anyone } from "../../src/catalog/access/principal.ts";
-import { outcomeUnknown } from "../../src/catalog/errors.ts";
+import { outcomeUnknown, outOfTouch } from "../../src/catalog/errors.ts";
+import { emptyState } from "../../src/catalog/state/state.ts";
 import { setAttachments } from "../../src/catalog/writes/attachment-writes.ts";
 import { composed } from "../../src/catalog/writes/plan.ts";
 import { createEtcdClient } from "../../src/journal/etcd/client.ts";
+import { commitRequests } from "../../src/journal/etcd/commit-requests.ts";
+import { keysUnder } from "../../src/journal/etcd/keys.ts";
 import { createProgress } from "../../src/journal/etcd/progress.ts";
 import { put, transaction } from "../../src/journal/etcd/requests.ts";
 import { sendCommit } from "../../src/journal/etcd/send-commit.ts";
@@ -153,5 +156,25 @@ test("a commit that the store has passed without it is of unknown outcome", asyn
   const signal = AbortSignal.timeout(3_000);
   const sent = sendCommit({ ...sending, caller: undefined }, { pieces: [], decisive }, signal);
   await expect(sent).rejects.toThrow(outcomeUnknown().message);
+  client.close();
+});
+
+test("a commit that another one is in the way of is decided again once the store knows that", async () => {
+  const keys = keysUnder(freshPrefix());
+  const client = createEtcdClient({ endpoints: etcd.urls });
+  const progress = createProgress();
+  await etcd.admin.put(Buffer.from(keys.pending(acme)).toString(), pendingElsewhere);
+  const metadata = { time: 0, author: "", reason: "", detached: [] };
+  const commit = { revision: 0n, organization: acme, changes: [], metadata };
+  const decidedOn = { state: emptyState(), head: 0n, reserved: 0n };
+  const recorded = { commit, replaced: new Map<string, never>() };
+  const requests = commitRequests(keys, Uint8Array.of(1), recorded, decidedOn);
+  const { promise: followed } = Promise.withResolvers<true>();
+  const sending = { client, progress, followed, isFollowed: () => false, loads: () => 1 };
+  const send = (ms: number) =>
+    sendCommit({ ...sending, caller: undefined }, requests, AbortSignal.timeout(ms));
+  await expect(send(300)).rejects.toThrow(outOfTouch().message);
+  progress.moveTo((await etcd.admin.status()).revision);
+  expect(await send(3_000)).toBe(false);
   client.close();
 });

@@ -32,7 +32,7 @@ import {
 export interface CommitRequests {
   /** Are sent first; each can be repeated. */
   readonly pieces: readonly TxnRequest[];
-  /** Makes the commit. */
+  /** Makes the commit, or reads what is in its way. */
   readonly decisive: TxnRequest;
 }
 
@@ -61,7 +61,9 @@ export function commitRequests(
     isAt(keys.head(organization), head),
     isAt(keys.pending(organization), reserved),
   ];
-  const otherwise = [read({ key: keys.head(organization), keysOnly: true })];
+  const otherwise = [keys.head(organization), keys.pending(organization)].map((key) =>
+    read({ key, keysOnly: true }),
+  );
   const end = reserved === 0n ? [] : [remove(keys.pending(organization))];
   const operations = smallOperations(keys, id, record, new Set(inParts), end);
   if (operations !== undefined) {

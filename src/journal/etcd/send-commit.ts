@@ -8,6 +8,7 @@ import { commitNotStored, outcomeUnknown, outOfTouch } from "../../catalog/error
 import type { EtcdClient } from "./client.ts";
 import type { CommitRequests } from "./commit-requests.ts";
 import { isNotConnected } from "./connection.ts";
+import type { TxnResponse } from "../../../gen/etcdserverpb/rpc_pb.ts";
 import { isLasting, isRefusal } from "./problems.ts";
 import { orAborted, type Progress } from "./progress.ts";
 import { untilAnswered } from "./until-answered.ts";
@@ -54,6 +55,7 @@ export async function sendCommit(
   const loadsBefore = loads();
   while (!signal.aborted) {
     const answer = client.tryTxn(decisive, signal);
+    let isAnswered = false;
     try {
       const response = await Promise.race([answer, followed]);
       if (response === true) {
@@ -61,12 +63,9 @@ export async function sendCommit(
         answer.catch(() => undefined);
         return true;
       }
+      isAnswered = true;
       mayBeMade ||= response.succeeded;
-      const [result] = response.responses;
-      const head =
-        result?.response.case === "responseRange" ? result.response.value.kvs[0] : undefined;
-      const until = response.succeeded ? response.header?.revision : head?.modRevision;
-      await progress.reached(until ?? 0n, signal);
+      await progress.reached(decidedAt(response), signal);
       const isLoadedAnew = loads() !== loadsBefore;
       if (isFollowed() || (response.succeeded && isLoadedAnew)) {
         return true;
@@ -77,6 +76,9 @@ export async function sendCommit(
       // A store that is there without it has followed another history, as after a restore of etcd.
       break;
     } catch (raised) {
+      if (isAnswered) {
+        break;
+      }
       const error = ConnectError.from(raised);
       if (isRefusal(error)) {
         if (!mayBeMade && isLasting(error)) {
@@ -96,4 +98,13 @@ export async function sendCommit(
   }
   // Not even etcd can tell whether a commit was made that it has compacted.
   throw mayBeMade ? outcomeUnknown() : lost();
+}
+
+/** The revision of the commit, or of what was in its way. */
+function decidedAt({ succeeded, header, responses }: TxnResponse): bigint {
+  return succeeded
+    ? (header?.revision ?? 0n)
+    : responses
+        .flatMap(({ response }) => (response.case === "responseRange" ? response.value.kvs : []))
+        .reduce((latest, { modRevision }) => (modRevision > latest ? modRevision : latest), 0n);
 }
