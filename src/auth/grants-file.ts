@@ -18,6 +18,8 @@
  * Reading is strict: a file with anything unknown, misspelt or twice in it is not used at all.
  */
 import {
+  type Alias,
+  type Document,
   isAlias,
   isMap,
   isScalar,
@@ -25,6 +27,7 @@ import {
   LineCounter,
   type Node,
   parseDocument,
+  visit,
   type YAMLMap,
 } from "yaml";
 import type { Grant, Permission } from "../catalog/access/principal.ts";
@@ -35,6 +38,12 @@ import { isPermission, problemOfResource } from "./grants.ts";
 
 /** Greatest grants file, in bytes: larger ones would keep callers waiting while they are read. */
 export const maxGrantsFileBytes = 256 * 1024;
+
+/**
+ * How many values the aliases of a file may stand for, in all: each could stand for most of the file, and a
+ * file of that many aliases would not fit into memory.
+ */
+const maxAliased = 10_000;
 
 /** Is raised if a grants file cannot be used. The message names file, line and problem. */
 export class GrantsFileError extends Error {}
@@ -69,6 +78,8 @@ export function parseGrantsFile(file: string, text: string): GrantRules {
   if (fault !== undefined) {
     throw fail(lineCounter.linePos(fault.pos[0]).line, fault.message);
   }
+  const targets = targetsIn(document);
+  let aliased = 0;
   try {
     const root = mapping(document.contents, "the file", ["rules"]);
     const rules = items(root.get("rules", true), root, "rules");
@@ -85,9 +96,14 @@ export function parseGrantsFile(file: string, text: string): GrantRules {
     if (!isAlias(node)) {
       return node as Node | undefined;
     }
-    const target = node.resolve(document);
+    const target = targets.get(node);
     if (target === undefined) {
       throw new Problem(node, `there is no anchor ${excerpt(node.source)}`);
+    }
+    aliased += valuesIn(target);
+    if (aliased > maxAliased) {
+      const problem = `aliases stand for more than ${maxAliased} values`;
+      throw new Problem(node, `${problem}; list several texts in one rule instead`);
     }
     return target;
   }
@@ -178,6 +194,36 @@ export function parseGrantsFile(file: string, text: string): GrantRules {
     }
     return value;
   }
+}
+
+/** What the aliases of a document stand for. The library looks through all of the document for each of them. */
+function targetsIn(document: Document): ReadonlyMap<Alias, Node> {
+  const anchored = new Map<string, Node>();
+  const targets = new Map<Alias, Node>();
+  visit(document, {
+    Alias(_key, alias) {
+      const target = anchored.get(alias.source);
+      if (target !== undefined) {
+        targets.set(alias, target);
+      }
+    },
+    Value(_key, node) {
+      if (node.anchor !== undefined) {
+        anchored.set(node.anchor, node);
+      }
+    },
+  });
+  return targets;
+}
+
+/** How many values a node has, itself included; what its own aliases stand for is counted with them. */
+function valuesIn(node: Node): number {
+  if (isMap(node)) {
+    return node.items.reduce((sum, { value }) => sum + valuesIn(value as Node), 1);
+  }
+  return isSeq(node)
+    ? node.items.reduce<number>((sum, item) => sum + valuesIn(item as Node), 1)
+    : 1;
 }
 
 /** The names in a path with dots; a url is one name, as Auth0 and others call their claims. */
