@@ -7,6 +7,7 @@ import {
   HealthCheckResponse_ServingStatus as Status,
 } from "../../gen/health/v1/health_pb.ts";
 import { WasmExtensions } from "../../gen/tetrateio/api/tsb/extension/v2/wasm_service_pb.ts";
+import { AccessService } from "../../gen/wasmext/v1/access_service_pb.ts";
 import { ChainService } from "../../gen/wasmext/v1/chain_service_pb.ts";
 import { WatchService } from "../../gen/wasmext/v1/watch_service_pb.ts";
 import { permissions } from "../../src/catalog/access/principal.ts";
@@ -66,6 +67,16 @@ describe.each(protocols)("over %s", (_name, transportOf) => {
       for (const error of errors) {
         expect(error).toEqual(first);
       }
+    }
+  });
+
+  test("who calls is told, whenever the token expires", async () => {
+    for (const exp of [4_000_000_000, 4_000_000_000.1234567, 253_402_300_800, 1e300]) {
+      const token = await secured.token("alice", { exp });
+      const access = createClient(AccessService, transportOf(secured.server.url, token));
+      const { principal, expireTime } = await access.whoAmI({});
+      expect(principal).toBe("alice");
+      expect(expireTime?.seconds).toBe(exp < 5e9 ? 4_000_000_000n : undefined);
     }
   });
 
