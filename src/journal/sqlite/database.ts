@@ -69,10 +69,10 @@ const chunkBytes = 1024 * 1024;
  * Raises an UnusableStore if it is not a catalog, or cannot be written, and leaves it as it is then.
  */
 export function openDatabase(path: string, limits: HistoryLimits): Database {
-  checkPath(path);
-  checkOwner(path);
   let database: DatabaseSync | undefined;
   try {
+    checkPath(path);
+    checkOwner(path);
     database = new DatabaseSync(path, { timeout: busyMs });
     prepareFile(database, path);
     return createDatabase(database, path, limits);

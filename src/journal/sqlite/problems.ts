@@ -65,7 +65,7 @@ function openProblem(error: unknown): string {
     case codes.cannotOpen:
       return "cannot be written: the server needs to write the file and its folder";
     default:
-      return `cannot be opened: ${detail}`;
+      return `cannot be opened: ${detail}; name another file with --store`;
   }
 }
 
