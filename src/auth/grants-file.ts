@@ -72,7 +72,9 @@ export function parseGrantsFile(file: string, text: string): GrantRules {
     throw fail(undefined, `it has more than ${maxGrantsFileBytes / 1024} KiB; give groups grants`);
   }
   const lineCounter = new LineCounter();
-  const document = parseDocument(text, { lineCounter, prettyErrors: false, stringKeys: true });
+  // The library compares each key with all others; `mapping` finds those that are there twice.
+  const options = { lineCounter, prettyErrors: false, stringKeys: true, uniqueKeys: false };
+  const document = parseDocument(text, options);
   // A warning is a tag that is not known.
   const [fault] = [...document.errors, ...document.warnings];
   if (fault !== undefined) {
@@ -113,12 +115,17 @@ export function parseGrantsFile(file: string, text: string): GrantRules {
     if (!isMap(map)) {
       throw new Problem(map, `${what} is not a mapping of ${known.join(", ")}`);
     }
+    const names = new Set<string>();
     for (const { key } of map.items) {
       const name = isScalar(key) ? String(key.value) : "";
       if (!known.includes(name)) {
         const remedy = `write ${known.join(", ")}`;
         throw new Problem(key as Node, `${excerpt(name)} is not known in ${what}; ${remedy}`);
       }
+      if (names.has(name)) {
+        throw new Problem(key as Node, `${name} is not unique in ${what}; write it once`);
+      }
+      names.add(name);
     }
     return map;
   }
