@@ -192,6 +192,18 @@ describe("where HTTP shows", () => {
     expect(preflight.headers.get("access-control-allow-headers")).toContain("Authorization");
   });
 
+  test.each([
+    ["a token", () => ({ "x-tetrate-token": alice }), 200],
+    ["no token", () => ({}), 401],
+  ])("what GET with %s is answered is kept by no cache", async (_what, headers, status) => {
+    const message = encodeURIComponent(JSON.stringify({ fqn: ext("x") }));
+    const path = `${getPath}?encoding=json&message=${message}`;
+    const sent = { path, method: "GET", headers: headers() };
+    const answer = await overHttp1(secured.server.port, sent);
+    expect(answer.status).toBe(status);
+    expect(answer.headers.get("cache-control")).toBe("no-store");
+  });
+
   test("a web page may read why it is refused", async () => {
     const headers = { ...json, origin: "http://localhost:3000" };
     const refusal = await overHttp1(secured.server.port, { path: getPath, headers, body: "{}" });
