@@ -13,11 +13,12 @@ import { WatchService } from "../../gen/wasmext/v1/watch_service_pb.ts";
 import { permissions } from "../../src/catalog/access/principal.ts";
 import { acme, ext, red, redIngress, url } from "../support/acme.ts";
 import { refused } from "../support/errors.ts";
-import { overHttp1, overHttp2 } from "../support/exchange.ts";
+import { overHttp1, overHttp2, overTcp } from "../support/exchange.ts";
 import { protocols, type Secured, startSecured } from "../support/secured.ts";
 import { read, until } from "../support/stream.ts";
 import { getPath, healthPath } from "../support/target.ts";
 
+const whoAmIPath = `/${AccessService.typeName}/WhoAmI`;
 const all = { resource: acme, permissions };
 const readsRed = { resource: red, permissions: ["READ"] as const };
 
@@ -202,6 +203,25 @@ describe("where HTTP shows", () => {
     const answer = await overHttp1(secured.server.port, sent);
     expect(answer.status).toBe(status);
     expect(answer.headers.get("cache-control")).toBe("no-store");
+  });
+
+  test("a header for tokens that is sent twice proves nothing, whichever comes first", async () => {
+    const bob = await secured.token("bob");
+    for (const [name, scheme] of [
+      ["authorization", "Bearer "],
+      ["X-Tetrate-Token", ""],
+    ] as const) {
+      for (const tokens of [[alice], [alice, bob], [bob, alice], [alice, "bad"], ["bad", alice]]) {
+        const shown = tokens.map((token) => `${name}: ${scheme}${token}\r\n`).join("");
+        const answer = await overTcp(
+          secured.server.port,
+          `POST ${whoAmIPath} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n` +
+            `Content-Length: 2\r\nConnection: close\r\n${shown}\r\n{}`,
+        );
+        const status = tokens.length === 1 ? "200 OK" : "401 Unauthorized";
+        expect(answer.toString().split("\r\n", 1)).toEqual([`HTTP/1.1 ${status}`]);
+      }
+    }
   });
 
   test("a web page may read why it is refused", async () => {
