@@ -116,6 +116,10 @@ export function createListener(options: ListenerOptions): NodeListener {
   return (request, response) => {
     // A peer that closes the connection during an answer is not a server error.
     response.on("error", () => undefined);
+    if (request.method === "GET") {
+      // Caches could hand an answer to another caller, as not all credentials are known to them as such.
+      response.setHeader("Cache-Control", "no-store");
+    }
     const barred = hostPolicy(request) ?? refusalOfHead(request);
     if (barred === undefined && servesPage(request, response, options)) {
       return;
