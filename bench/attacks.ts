@@ -2,19 +2,25 @@
  * What a client does that wants to keep others from being served. A worker, so that it does not take the
  * time of those who are measured.
  */
+import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { parentPort, workerData } from "node:worker_threads";
 import { WasmExtensions } from "../gen/tetrateio/api/tsb/extension/v2/wasm_service_pb.ts";
 import { callHead, flags, frame, openRaw, reset } from "../test/support/frames.ts";
 
-const { attack, port } = workerData as { attack: "silence" | "resets"; port: number };
+/** What a client does: keeps silent, or resets as many calls in one write. */
+export type Attack = "silence" | number;
+
+const { attack, port } = workerData as { attack: Attack; port: number };
+
 const state = { isOver: false };
 parentPort?.once("message", () => (state.isOver = true));
 let done = 0;
+setTimeout(() => parentPort?.postMessage("begun"), 500);
 if (attack === "silence") {
   await keepSilent(500);
 } else {
-  await openAndReset();
+  await openAndReset(attack);
 }
 parentPort?.postMessage(done);
 
@@ -43,19 +49,19 @@ async function keepSilent(count: number): Promise<void> {
 }
 
 /** Opens and resets calls as fast as the server reads, and connects again when it is cut off. */
-async function openAndReset(): Promise<void> {
+async function openAndReset(callsInWrite: number): Promise<void> {
   const head = callHead(`/${WasmExtensions.typeName}/GetWasmExtension`);
-  const callsInBatch = 1000;
   while (!state.isOver) {
     const connection = openRaw(port);
+    await Promise.race([once(connection.socket, "data"), once(connection.socket, "close")]);
     for (let stream = 1; !connection.hasEnded() && !state.isOver;) {
       const calls: Uint8Array[] = [];
-      for (let index = 0; index < callsInBatch; index++, stream += 2) {
+      for (let index = 0; index < callsInWrite; index++, stream += 2) {
         const block = stream === 1 ? head.first : head.further;
         calls.push(frame("HEADERS", flags.endHeaders, stream, block), reset(stream));
       }
       await connection.write(Buffer.concat(calls));
-      done += callsInBatch;
+      done += callsInWrite;
     }
     connection.socket.destroy();
   }

@@ -14,6 +14,7 @@ import { createGrpcTransport } from "@connectrpc/connect-node";
 import { WasmExtensions } from "../gen/tetrateio/api/tsb/extension/v2/wasm_service_pb.ts";
 import { grpc } from "../test/support/dialects.ts";
 import { field } from "../test/support/wire.ts";
+import type { Attack } from "./attacks.ts";
 import { checkouts } from "./checkouts.ts";
 import { print } from "./measure.ts";
 import { startServerProcess } from "./server-process.ts";
@@ -25,13 +26,14 @@ const body = grpc.wrap(field(1, `${parent}/extensions/x`));
 for (const { root, label } of checkouts()) {
   for (const [attack, what] of [
     ["silence", "500 silent connections"],
-    ["resets", "calls that are opened and reset"],
+    [1_000, "calls that are opened and reset, 1,000 in a write"],
+    [100, "calls that are opened and reset, 100 in a write"],
   ] as const) {
     await measure(`${label}${what}`, root, attack);
   }
 }
 
-async function measure(what: string, root: string, attack: string): Promise<void> {
+async function measure(what: string, root: string, attack: Attack): Promise<void> {
   const server = await startServerProcess(root);
   const client = createClient(WasmExtensions, createGrpcTransport({ baseUrl: server.url }));
   await client.createWasmExtension({ parent, name: "x", wasmExtension: { url: "oci://x" } });
@@ -41,7 +43,7 @@ async function measure(what: string, root: string, attack: string): Promise<void
   const worker = new Worker(new URL("attacks.ts", import.meta.url), {
     workerData: { attack, port: server.port },
   });
-  await once(worker, "online");
+  await once(worker, "message");
   const during = await waits(session);
   const newcomer = connect(server.url);
   const connecting = await waits(newcomer);

@@ -266,7 +266,8 @@ export function exportTooLarge(parent: string, maxBytes: number): CatalogError {
 /** The caller has as many watches open as one may have. */
 export function tooManyWatches(caller: string, limit: number): CatalogError {
   const problem = `${caller} has ${limit} watches open on this server, as many as one caller may have`;
-  const remedy = "end some, let readers share one, or start the server with a greater --max-watches";
+  const remedy =
+    "end some, let readers share one, or start the server with a greater --max-watches";
   return new CatalogError({
     kind: "too-many",
     reason: "TOO_MANY_WATCHES",

@@ -59,7 +59,12 @@ import { setTimeoutOf, timeoutOf } from "./request/deadline.ts";
 import { readRequest } from "./request/read-request.ts";
 import type { Uploads } from "./request/uploads.ts";
 import { deadlineExceeded } from "./request/read-errors.ts";
-import { invalidHost, RefusedRequest, tooManyConnections, unknownMethod } from "./request/refusals.ts";
+import {
+  invalidHost,
+  RefusedRequest,
+  tooManyConnections,
+  unknownMethod,
+} from "./request/refusals.ts";
 
 /** What a listener needs. */
 export interface ListenerOptions {

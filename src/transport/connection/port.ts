@@ -12,11 +12,7 @@
  *    with the answer (HTTP/1.1) or with GOAWAY (HTTP/2) that the connection ends.
  */
 import { createServer as createHttpServer, type Server as HttpServer } from "node:http";
-import {
-  constants,
-  createServer as createHttp2Server,
-  type ServerHttp2Session,
-} from "node:http2";
+import { constants, createServer as createHttp2Server, type ServerHttp2Session } from "node:http2";
 import { createServer as createHttpsServer, Server as HttpsServer } from "node:https";
 import { type AddressInfo, Server as NetServer, type Socket } from "node:net";
 import type { Duplex } from "node:stream";

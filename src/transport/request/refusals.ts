@@ -34,7 +34,8 @@ export function invalidHost(): RefusedRequest {
 /** The server has as many connections as it may have, all in use. */
 export function tooManyConnections(): RefusedRequest {
   const problem = "the server has as many connections as it may have, and all are in use";
-  const remedy = "connect again later, share connections, or start it with a greater --max-connections";
+  const remedy =
+    "connect again later, share connections, or start it with a greater --max-connections";
   return new RefusedRequest(
     rpcError(Code.ResourceExhausted, "TOO_MANY_CONNECTIONS", `${problem}; ${remedy}`),
   );
