@@ -13,8 +13,10 @@ export type Attack = "silence" | number;
 
 const { attack, port } = workerData as { attack: Attack; port: number };
 
-const state = { isOver: false };
-parentPort?.once("message", () => (state.isOver = true));
+const over = new AbortController();
+parentPort?.once("message", () => {
+  over.abort();
+});
 let done = 0;
 setTimeout(() => parentPort?.postMessage("begun"), 500);
 if (attack === "silence") {
@@ -34,7 +36,7 @@ async function keepSilent(count: number): Promise<void> {
     socket.on("error", () => undefined);
     socket.once("close", () => {
       sockets.delete(socket);
-      if (!state.isOver) {
+      if (!over.signal.aborted) {
         open();
       }
     });
@@ -42,7 +44,7 @@ async function keepSilent(count: number): Promise<void> {
   for (let index = 0; index < count; index++) {
     open();
   }
-  while (!state.isOver) {
+  while (!over.signal.aborted) {
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
   sockets.forEach((socket) => socket.destroy());
@@ -51,10 +53,10 @@ async function keepSilent(count: number): Promise<void> {
 /** Opens and resets calls as fast as the server reads, and connects again when it is cut off. */
 async function openAndReset(callsInWrite: number): Promise<void> {
   const head = callHead(`/${WasmExtensions.typeName}/GetWasmExtension`);
-  while (!state.isOver) {
+  while (!over.signal.aborted) {
     const connection = openRaw(port);
     await Promise.race([once(connection.socket, "data"), once(connection.socket, "close")]);
-    for (let stream = 1; !connection.hasEnded() && !state.isOver;) {
+    for (let stream = 1; !connection.hasEnded() && !over.signal.aborted;) {
       const calls: Uint8Array[] = [];
       for (let index = 0; index < callsInWrite; index++, stream += 2) {
         const block = stream === 1 ? head.first : head.further;

@@ -15,7 +15,6 @@ import { createServer as createHttpServer, type Server as HttpServer } from "nod
 import { constants, createServer as createHttp2Server, type ServerHttp2Session } from "node:http2";
 import { createServer as createHttpsServer, Server as HttpsServer } from "node:https";
 import { type AddressInfo, Server as NetServer, type Socket } from "node:net";
-import type { Duplex } from "node:stream";
 import type { SecureContextOptions } from "node:tls";
 import { createArrivals } from "./arrivals.ts";
 import { createBrokenRequests } from "./broken-requests.ts";
@@ -23,7 +22,7 @@ import { chooseProtocol } from "./choose-protocol.ts";
 import { type Connection, createConnections } from "./connections.ts";
 import { connectionOf, type NodeListener, type NodeResponse } from "../node-http.ts";
 import { createPipelined } from "./pipelined.ts";
-import { limitSession, maxSessionMemory, resets } from "./sessions.ts";
+import { endIdle, limitSession, maxSessionMemory, resets } from "./sessions.ts";
 
 /** A private key and its certificate chain, both in PEM. */
 export interface TlsOptions {
@@ -142,9 +141,9 @@ export function createPort(options: PortOptions): Port {
     if (isClosing || isOverLimit) {
       askToClose(response);
     }
-    if (isOverLimit && request.httpVersionMajor === 2) {
+    if (isOverLimit && "stream" in response) {
       // Ends when its requests have been answered.
-      connection.end();
+      response.stream.session?.close();
     }
     arrivals.add(key, response, () => {
       listener(request, response, isOverLimit);
@@ -167,7 +166,7 @@ export function createPort(options: PortOptions): Port {
     if (connection !== undefined) {
       connectionOfRequest.set(session, connection);
       connection.end = () => {
-        session.close();
+        endIdle(session);
       };
     }
     if (isClosing) {
@@ -204,8 +203,13 @@ export function createPort(options: PortOptions): Port {
           tracked,
         );
   serveExpectations(http1, tracked);
-  http1.on("clientError", (error: NodeJS.ErrnoException, socket: Duplex) => {
-    broken.answer(error, socket, pipelined.of(socket));
+  http1.on("clientError", (error: NodeJS.ErrnoException, socket: Socket) => {
+    if (http1Sockets.has(socket)) {
+      broken.answer(error, socket, pipelined.of(socket));
+    } else {
+      // A handshake of TLS that fails, or never comes; nothing can be said over it.
+      socket.destroy();
+    }
   });
   const serveHttp1 = takeOverConnections(
     http1,

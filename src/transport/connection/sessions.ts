@@ -46,7 +46,18 @@ export function limitSession(session: ServerHttp2Session, idleMs: number): void 
   });
   session.setTimeout(idleMs, () => {
     if (open === 0) {
-      session.close();
+      endIdle(session);
     }
   });
+}
+
+/** How long a client may take to end a connection that we have ended, in ms. */
+const lingerMs = 500;
+
+/** Ends a connection without a stream. One with half a head would wait for the rest of it. */
+export function endIdle(session: ServerHttp2Session): void {
+  session.close();
+  setTimeout(() => {
+    session.destroy();
+  }, lingerMs).unref();
 }
