@@ -14,6 +14,7 @@ export type Attack = "silence" | number;
 const { attack, port } = workerData as { attack: Attack; port: number };
 
 const over = new AbortController();
+const isOver = (): boolean => over.signal.aborted;
 parentPort?.once("message", () => {
   over.abort();
 });
@@ -36,7 +37,7 @@ async function keepSilent(count: number): Promise<void> {
     socket.on("error", () => undefined);
     socket.once("close", () => {
       sockets.delete(socket);
-      if (!over.signal.aborted) {
+      if (!isOver()) {
         open();
       }
     });
@@ -44,7 +45,7 @@ async function keepSilent(count: number): Promise<void> {
   for (let index = 0; index < count; index++) {
     open();
   }
-  while (!over.signal.aborted) {
+  while (!isOver()) {
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
   sockets.forEach((socket) => socket.destroy());
@@ -53,10 +54,10 @@ async function keepSilent(count: number): Promise<void> {
 /** Opens and resets calls as fast as the server reads, and connects again when it is cut off. */
 async function openAndReset(callsInWrite: number): Promise<void> {
   const head = callHead(`/${WasmExtensions.typeName}/GetWasmExtension`);
-  while (!over.signal.aborted) {
+  while (!isOver()) {
     const connection = openRaw(port);
     await Promise.race([once(connection.socket, "data"), once(connection.socket, "close")]);
-    for (let stream = 1; !connection.hasEnded() && !over.signal.aborted;) {
+    for (let stream = 1; !connection.hasEnded() && !isOver();) {
       const calls: Uint8Array[] = [];
       for (let index = 0; index < callsInWrite; index++, stream += 2) {
         const block = stream === 1 ? head.first : head.further;

@@ -4,8 +4,16 @@
  */
 import { once } from "node:events";
 import { describe, expect, test } from "vitest";
-import { overHttp1 } from "../support/exchange.ts";
-import { callHead, flags, frame, openRaw, remembered, reset } from "../support/frames.ts";
+import { overHttp1, overTcp } from "../support/exchange.ts";
+import {
+  callHead,
+  connectionStart,
+  flags,
+  frame,
+  openRaw,
+  remembered,
+  reset,
+} from "../support/frames.ts";
 import { getPath, useTarget } from "../support/target.ts";
 
 const target = useTarget();
@@ -98,6 +106,14 @@ test("streams that are opened and reset in one write are not worked for", async 
   // GOAWAY with ENHANCE_YOUR_CALM is the last that comes back.
   expect(sentBack.readUInt8(sentBack.length - 14)).toBe(7);
   expect(sentBack.readUInt32BE(sentBack.length - 4)).toBe(11);
+});
+
+test("streams that are opened and reset with the preface begin no session", async () => {
+  const streams = Array.from(
+    { length: 1_000 },
+    (_, index) => floods["streams that are opened and reset"]?.(index) ?? expect.fail(),
+  );
+  expect(await overTcp(target.port, Buffer.concat([connectionStart, ...streams]))).toHaveLength(0);
 });
 
 test("a client that gives up a hundred calls at once keeps its connection", async () => {
