@@ -7,7 +7,11 @@ import {
   createUnreadAnswers,
   defaultUnreadLimits,
 } from "../../src/transport/answer/unread-answers.ts";
-import { createPort, defaultPortLimits, type TlsOptions } from "../../src/transport/connection/port.ts";
+import {
+  createPort,
+  defaultPortLimits,
+  type TlsOptions,
+} from "../../src/transport/connection/port.ts";
 import { createUploads, defaultUploadLimits } from "../../src/transport/request/uploads.ts";
 import { createHostPolicy } from "../../src/transport/request/host-policy.ts";
 import { createOriginPolicy } from "../../src/transport/request/origin-policy.ts";
