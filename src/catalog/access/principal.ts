@@ -44,6 +44,11 @@ export const anyone: Principal = {
 /** A caller of what is open to all, which may do nothing else. */
 export const nobody: Principal = { ...anyone, name: "", grants: [] };
 
+/** Tells whether a caller is told apart from others. */
+export function isKnown(principal: Principal): boolean {
+  return principal !== anyone && principal !== nobody;
+}
+
 /** Tells whether a grant of a caller covers a resource with a permission. */
 export function may(
   { grants }: Pick<Principal, "grants">,
