@@ -6,6 +6,7 @@ import type { Catalog } from "./journal/catalog.ts";
 import type { Authenticate } from "./auth/authenticate.ts";
 import { anyone, nobody } from "./catalog/access/principal.ts";
 import type { Audit } from "./methods/audit.ts";
+import { createOpenWatches, defaultMaxWatches } from "./methods/open-watches.ts";
 import { compileRequestRules, createMethodTable } from "./methods/table.ts";
 import { rpcError } from "./rpc/errors.ts";
 import { createRoutes } from "./rpc/routes.ts";
@@ -23,7 +24,12 @@ import {
 } from "./transport/answer/unread-answers.ts";
 import { credentialsOf } from "./transport/request/credentials.ts";
 import { createListener } from "./transport/listener.ts";
-import { createPort, type TlsOptions } from "./transport/connection/port.ts";
+import {
+  createPort,
+  defaultPortLimits,
+  type PortLimits,
+  type TlsOptions,
+} from "./transport/connection/port.ts";
 
 /** What a server needs to know. */
 export interface ServerOptions {
@@ -46,8 +52,10 @@ export interface ServerOptions {
   readonly unread?: Partial<UnreadLimits>;
   /** How much of requests may be held before it is read. Default: `defaultUploadLimits`. */
   readonly uploads?: Partial<UploadLimits>;
-  /** How long a connection may take to show its protocol, in ms. Default: 10 s. */
-  readonly prefaceTimeoutMs?: number;
+  /** The limits of connections. Default: `defaultPortLimits`. */
+  readonly connections?: Partial<PortLimits>;
+  /** How many watches a caller may have open. Default: `defaultMaxWatches`. */
+  readonly maxWatches?: number;
   /** After how long without a message a watch sends a bookmark, in ms. Default: 25 s. */
   readonly bookmarkIntervalMs?: number;
   /** Serves usual calls without Connect, or all calls by it, to compare the two. Default: `all`. */
@@ -76,8 +84,8 @@ export interface Server {
   close(): Promise<void>;
 }
 
-/** How long a server waits for those that connect, unless it is told otherwise, in ms. */
-export const defaultTimeouts = { requestTimeoutMs: 30_000, prefaceTimeoutMs: 10_000 };
+/** How long a request may take to arrive, unless a server is told otherwise, in ms. */
+export const defaultRequestTimeoutMs = 30_000;
 
 /**
  * The greatest message that asks for a stream, or is sent in one, in bytes: a stream may stay open, and
@@ -104,7 +112,12 @@ export function createServer(options: ServerOptions): Server {
     table.filter(({ method }) => method.access === "open").map(({ desc }) => desc),
   );
   const { authenticate = () => anyone } = options;
-  const environment = { ...options.catalog, bookmarkIntervalMs, audit: options.audit };
+  const environment = {
+    ...options.catalog,
+    bookmarkIntervalMs,
+    audit: options.audit,
+    watches: createOpenWatches(options.maxWatches ?? defaultMaxWatches),
+  };
   const listener = createListener({
     routes: createRoutes(table, environment),
     direct: options.frontEnds === "connect" ? undefined : { table, environment },
@@ -112,7 +125,7 @@ export function createServer(options: ServerOptions): Server {
       open.has(method) ? nobody : authenticate(credentialsOf(exchange)),
     maxMessageBytes: options.maxMessageBytes,
     maxStreamRequestBytes,
-    requestTimeoutMs: options.requestTimeoutMs ?? defaultTimeouts.requestTimeoutMs,
+    requestTimeoutMs: options.requestTimeoutMs ?? defaultRequestTimeoutMs,
     unread,
     uploads: createUploads({ ...defaultUploadLimits, ...options.uploads }),
     hostPolicy: createHostPolicy({
@@ -129,8 +142,8 @@ export function createServer(options: ServerOptions): Server {
   const port = createPort({
     listener,
     tls: options.tls,
-    prefaceTimeoutMs: options.prefaceTimeoutMs ?? defaultTimeouts.prefaceTimeoutMs,
-    headTimeoutMs: options.requestTimeoutMs ?? defaultTimeouts.requestTimeoutMs,
+    limits: { ...defaultPortLimits, ...options.connections },
+    now,
   });
   let closed: Promise<void> | undefined;
   const closeOnce = async (): Promise<void> => {

@@ -1,4 +1,5 @@
 import { nextTick } from "node:process";
+import { createFairQueue } from "./fair-queue.ts";
 
 /**
  * Lets calls through to be read and handed over: one by one, with turns given back in between, and no more
@@ -27,15 +28,14 @@ const turnMs = 5;
  * @param now - milliseconds since any fixed time
  */
 export function createAdmission(now: () => number): Admission {
-  /** Those who wait, by connection; the connection whose turn is next comes first. */
-  const waiting = new Map<object, (() => void)[]>();
+  const waiting = createFairQueue<() => void>();
   let underWay = 0;
   let isScheduled = false;
   /** When others have to run, for work that is done at once; undefined if they have run since the last. */
   let turnEnds: number | undefined;
 
   function schedule(): void {
-    if (!isScheduled && underWay < maxUnderWay && waiting.size > 0) {
+    if (!isScheduled && underWay < maxUnderWay && !waiting.isEmpty) {
       isScheduled = true;
       setImmediate(() => {
         admitUntil(now() + turnMs);
@@ -46,7 +46,7 @@ export function createAdmission(now: () => number): Admission {
   function admitUntil(end: number): void {
     admitNext();
     whenPromisesAreServed(() => {
-      if (underWay < maxUnderWay && waiting.size > 0 && now() < end) {
+      if (underWay < maxUnderWay && !waiting.isEmpty && now() < end) {
         admitUntil(end);
       } else {
         isScheduled = false;
@@ -56,22 +56,13 @@ export function createAdmission(now: () => number): Admission {
   }
 
   function admitNext(): void {
-    for (const [connection, calls] of waiting) {
-      const admit = calls.shift();
-      waiting.delete(connection);
-      if (calls.length > 0) {
-        // A map is walked in the order of insertion, so the others come first.
-        waiting.set(connection, calls);
-      }
-      underWay++;
-      admit?.();
-      return;
-    }
+    underWay++;
+    waiting.next()?.();
   }
 
   return {
     hasTime() {
-      if (waiting.size > 0) {
+      if (!waiting.isEmpty) {
         return false;
       }
       const at = now();
@@ -85,9 +76,7 @@ export function createAdmission(now: () => number): Admission {
     },
     async run(connection, work) {
       const { promise, resolve } = Promise.withResolvers<undefined>();
-      const calls = waiting.get(connection) ?? [];
-      waiting.set(connection, calls);
-      calls.push(() => {
+      waiting.add(connection, () => {
         resolve(undefined);
       });
       schedule();

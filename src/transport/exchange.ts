@@ -100,11 +100,15 @@ export function exchangeOf(request: NodeRequest, response: NodeResponse): Exchan
 }
 
 /** The head of a request of HTTP/2. */
-export function headOfStream(headers: IncomingHttpHeaders): RequestHead {
+export function headOfStream(
+  headers: IncomingHttpHeaders,
+  rawHeaders: readonly string[],
+): RequestHead {
   return {
     method: headers[":method"],
     url: headers[":path"],
     headers,
+    rawHeaders,
     httpVersion: "2.0",
     httpVersionMajor: 2,
     authority: headers[":authority"],

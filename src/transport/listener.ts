@@ -26,7 +26,7 @@ import { createDirectFrontEnd, type DirectOptions } from "./front-ends/direct.ts
 import { type Listener, pathOf } from "./node-http.ts";
 import { refusalOfHead } from "./request/head-policy.ts";
 import type { HostPolicy } from "./request/host-policy.ts";
-import { RefusedRequest } from "./request/refusals.ts";
+import { RefusedRequest, tooManyConnections } from "./request/refusals.ts";
 
 /** What a listener needs. */
 export interface ListenerOptions extends Omit<ConnectOptions, "admission" | "compressions"> {
@@ -55,27 +55,33 @@ export function createListener(options: ListenerOptions): Listener {
     serve(report).catch((error: unknown) => endCall(error, exchange, report));
   };
   return {
-    stream(stream, headers) {
-      const head = headOfStream(headers);
+    stream(stream, headers, rawHeaders) {
+      const head = headOfStream(headers, rawHeaders);
       const call = direct?.find(head);
       const { session } = stream;
       if (direct === undefined || call === undefined || session === undefined) {
-        return false;
+        return undefined;
       }
-      const exchange = streamExchange(stream, session, head);
-      const barred = hostPolicy(head);
-      follow(exchange, (report) =>
-        barred === undefined ? direct.serve(call, exchange, report) : Promise.reject(barred),
-      );
-      return true;
+      return () => {
+        const exchange = streamExchange(stream, session, head);
+        const barred = hostPolicy(head);
+        follow(exchange, (report) =>
+          barred === undefined ? direct.serve(call, exchange, report) : Promise.reject(barred),
+        );
+      };
     },
-    request(request, response) {
+    request(request, response, isOverLimit = false) {
       const exchange = exchangeOf(request, response);
-      const barred = hostPolicy(request) ?? refusalOfHead(request);
-      const call = barred === undefined ? direct?.find(request) : undefined;
-      if (direct !== undefined && call !== undefined) {
-        follow(exchange, (report) => direct.serve(call, exchange, report));
-      } else if (barred !== undefined || !servesPage(exchange, options)) {
+      if (request.method === "GET" || request.method === "HEAD") {
+        // An answer is for its caller, of whose credentials caches know only some, and changes with the next write.
+        response.setHeader("Cache-Control", "no-store");
+      }
+      const invalid = hostPolicy(request) ?? refusalOfHead(request);
+      const usual = invalid === undefined && !isOverLimit ? direct?.find(request) : undefined;
+      if (direct !== undefined && usual !== undefined) {
+        follow(exchange, (report) => direct.serve(usual, exchange, report));
+      } else if (invalid !== undefined || !servesPage(exchange, options)) {
+        const barred = invalid ?? (isOverLimit ? tooManyConnections() : undefined);
         follow(exchange, (report) =>
           barred === undefined ? connect(request, exchange, report) : Promise.reject(barred),
         );

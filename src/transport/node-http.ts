@@ -19,6 +19,8 @@ export interface RequestHead {
   /** Its target. */
   readonly url?: string | undefined;
   readonly headers: IncomingHttpHeaders;
+  /** Names and values by turns, as they were sent. */
+  readonly rawHeaders: readonly string[];
   readonly httpVersion: string;
   readonly httpVersionMajor: number;
   /** The host of HTTP/2. */
@@ -28,15 +30,23 @@ export interface RequestHead {
 /** A connection, in either version. */
 export type Connection = Socket | Http2Session;
 
-/** Handles requests of both versions. */
-export type NodeListener = (request: NodeRequest, response: NodeResponse) => void;
+/** Handles requests of both versions. Those of a connection over the limit are to be refused. */
+export type NodeListener = (
+  request: NodeRequest,
+  response: NodeResponse,
+  isOverLimit?: boolean,
+) => void;
 
 /** Handles what comes to a port. */
 export interface Listener {
   /** Handles a request of either version of HTTP. */
   readonly request: NodeListener;
-  /** Handles an HTTP/2 stream as it is; returns false if it has to be made a request. */
-  readonly stream: (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => boolean;
+  /** What handles an HTTP/2 stream as it is; undefined if it has to be made a request. */
+  readonly stream: (
+    stream: ServerHttp2Stream,
+    headers: IncomingHttpHeaders,
+    rawHeaders: readonly string[],
+  ) => (() => void) | undefined;
 }
 
 /** The path of a request, without its query. */

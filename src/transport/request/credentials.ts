@@ -3,20 +3,27 @@ import type { TLSSocket } from "node:tls";
 import type { X509Certificate } from "node:crypto";
 import type { ClientCertificate, Credentials } from "../../auth/authenticate.ts";
 import type { Exchange } from "../exchange.ts";
-import { socketOf } from "../node-http.ts";
+import { type RequestHead, socketOf } from "../node-http.ts";
 
 /** What a request says of its caller: in its headers, and by the certificate of its connection. */
 export function credentialsOf(exchange: Exchange): Credentials {
-  const { headers } = exchange.head;
   return {
-    header(name) {
-      const value = headers[name];
-      return Array.isArray(value) ? value.join(",") : value;
-    },
+    header: (name) => valueOf(exchange.head, name),
     get certificate() {
       return certificateOf(exchange);
     },
   };
+}
+
+/**
+ * The value of a header; those of several, with commas between them. Node keeps the first of some headers
+ * alone, and a proxy may have checked another one.
+ */
+function valueOf({ rawHeaders }: RequestHead, name: string): string | undefined {
+  const values = rawHeaders.filter(
+    (_value, index) => index % 2 === 1 && rawHeaders[index - 1]?.toLowerCase() === name,
+  );
+  return values.length === 0 ? undefined : values.join(",");
 }
 
 /** What is known of connections: a certificate is read once. */
