@@ -18,6 +18,10 @@ import type { StartedServer } from "./start-server/start-server.ts";
 /** Within what time of a signal the process ends, in ms. */
 const exitWithinMs = 9_500;
 
+/** How much of a log is written at once, in characters, and after what time it is written at the latest, in ms. */
+const bufferedLog = 32 * 1024;
+const flushEveryMs = 100;
+
 /** How much of a log may wait for its reader, in characters, and for how long at the end, in ms. */
 const maxUnreadLog = 8 * 1024 * 1024;
 const lastFlushMs = 500;
@@ -63,6 +67,10 @@ function logDestination(): ReturnType<typeof destination> {
   const stderr = destination({
     dest: 2,
     sync: false,
+    // A write for each line would cost as much as the rest of a small call.
+    minLength: bufferedLog,
+    maxWrite: 2 * bufferedLog,
+    periodicFlush: flushEveryMs,
     maxLength: maxUnreadLog,
     retryEAGAIN: () => performance.now() < isLateAt,
   });

@@ -33,7 +33,7 @@ async function answerRecorded<Request, Response>(
   request: Request,
   call: Call,
 ): Promise<Answer<Response>> {
-  const { principal, origin } = call;
+  const { principal, origin, signal } = call;
   let revision: bigint | undefined;
   let error: unknown;
   const onCommit = (made: bigint): void => {
@@ -42,7 +42,8 @@ async function answerRecorded<Request, Response>(
   await audit.ready();
   let answer: Answer<Response> | undefined;
   try {
-    answer = await answerOf(method, request, { ...call, onCommit });
+    // A call may have getters, which are not spread.
+    answer = await answerOf(method, request, { ...call, origin, signal, onCommit });
   } catch (raised) {
     error = raised;
   }

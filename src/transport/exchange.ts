@@ -63,8 +63,7 @@ export interface Exchange {
 
 /** The exchange of a request as Node hands it over. */
 export function exchangeOf(request: NodeRequest, response: NodeResponse): Exchange {
-  // A peer that closes the connection during an answer is not a server error.
-  response.on("error", () => undefined);
+  response.on("error", ignore);
   return {
     head: request,
     connection: connectionOf(request),
@@ -121,40 +120,72 @@ export function streamExchange(
   session: Http2Session,
   head: RequestHead,
 ): Exchange {
-  stream.on("error", () => undefined);
-  let response: NodeResponse | undefined;
-  return {
-    head,
-    connection: session,
-    body: stream,
-    sink: stream,
-    get isGone() {
-      return stream.destroyed || stream.closed;
-    },
-    get hasBegun() {
-      return stream.headersSent;
-    },
-    onClose(callBack) {
-      stream.once("close", callBack);
-    },
-    begin(status, fields, hasTrailers) {
-      stream.respond({ ":status": status, ...fields }, hasTrailers ? waitForTrailers : undefined);
-    },
-    end(last, trailers) {
-      if (trailers !== undefined) {
-        stream.once("wantTrailers", () => {
-          stream.sendTrailers(trailers);
-        });
-      }
-      stream.end(last);
-    },
-    abandon(http2Code) {
-      stream.close(http2Code);
-    },
-    get response() {
-      return (response ??= new Http2ServerResponse(stream));
-    },
+  return new StreamExchange(stream, session, head);
+}
+
+/** A class, because one is made for each call, and functions of its own would cost more than it does. */
+class StreamExchange implements Exchange {
+  readonly head: RequestHead;
+  readonly connection: Http2Session;
+  readonly #stream: ServerHttp2Stream;
+  #response: NodeResponse | undefined;
+  #trailers: Fields = {};
+
+  constructor(stream: ServerHttp2Stream, session: Http2Session, head: RequestHead) {
+    this.head = head;
+    this.connection = session;
+    this.#stream = stream;
+    stream.on("error", ignore);
+  }
+
+  get body(): Readable {
+    return this.#stream;
+  }
+
+  get sink(): Sink {
+    return this.#stream;
+  }
+
+  get isGone(): boolean {
+    return this.#stream.destroyed || this.#stream.closed;
+  }
+
+  get hasBegun(): boolean {
+    return this.#stream.headersSent;
+  }
+
+  onClose(callBack: () => void): void {
+    this.#stream.on("close", callBack);
+  }
+
+  begin(status: number, fields: Fields, hasTrailers: boolean): void {
+    const options = hasTrailers ? waitForTrailers : undefined;
+    this.#stream.respond({ ":status": status, ...fields }, options);
+  }
+
+  end(last?: Uint8Array, trailers?: Fields): void {
+    if (trailers !== undefined) {
+      this.#trailers = trailers;
+      this.#stream.on("wantTrailers", this.#sendTrailers);
+    }
+    this.#stream.end(last);
+  }
+
+  readonly #sendTrailers = (): void => {
+    this.#stream.sendTrailers(this.#trailers);
   };
+
+  abandon(http2Code: number): void {
+    this.#stream.close(http2Code);
+  }
+
+  get response(): NodeResponse {
+    return (this.#response ??= new Http2ServerResponse(this.#stream));
+  }
+}
+
+function ignore(): void {
+  // A peer that closes the connection during an answer is not a server error.
 }
 
 const waitForTrailers = { waitForTrailers: true };

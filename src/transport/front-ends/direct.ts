@@ -10,6 +10,7 @@ import { createDeadlineSignal, createLinkedAbortController } from "@connectrpc/c
 import type { Principal } from "../../catalog/access/principal.ts";
 import type { Answer } from "../../methods/answer.ts";
 import { answerUnary } from "../../methods/answer-call.ts";
+import type { Origin } from "../../methods/audit.ts";
 import type { Call, UnaryMethod } from "../../methods/method.ts";
 import type { MethodRow } from "../../methods/table.ts";
 import type { CallReport } from "../../rpc/call-report.ts";
@@ -26,7 +27,10 @@ import { type ReadLimits, readOne } from "../request/read-request.ts";
 import type { FrontEndOptions } from "./front-end.ts";
 
 /** What all calls have at hand. */
-export type Environment = Pick<Call, "reader" | "journal" | "bookmarkIntervalMs" | "audit">;
+export type Environment = Pick<
+  Call,
+  "reader" | "journal" | "bookmarkIntervalMs" | "audit" | "watches"
+>;
 
 /** What the direct front end needs. */
 export interface DirectOptions extends FrontEndOptions {
@@ -101,41 +105,73 @@ async function serve(
     if (leftMs !== undefined && leftMs <= 0) {
       throw deadlineExceeded();
     }
-    const ending = lazySignal(exchange, leftMs);
+    const context = new DirectCall(options.environment, principal, desc.name, exchange, leftMs);
     try {
-      const context = contextOf(call, principal, exchange, ending, options.environment);
       const answering = answerUnary(method, message, context);
       const answer = answering instanceof Promise ? await answering : answering;
       const compression = acceptedCompression(shape.protocol, head, options.compressions);
       const whole = wholeAnswer(shape, encoded(call, answer), compression);
       await write(whole instanceof Promise ? await whole : whole, exchange, report, options);
     } finally {
-      ending.stop();
+      context.stop();
     }
   });
 }
 
-function contextOf(
-  { desc }: UsualCall,
-  principal: Principal,
-  exchange: Exchange,
-  ending: LazySignal,
-  { reader, journal, bookmarkIntervalMs, audit }: Environment,
-): Call {
-  return {
-    reader,
-    journal,
-    bookmarkIntervalMs,
-    audit,
-    principal,
-    method: desc.name,
-    get signal() {
-      return ending.signal;
-    },
-    get origin() {
-      return originOf(exchange);
-    },
-  };
+/** What a method gets of a call. A class, because one is made for each call. */
+class DirectCall implements Call {
+  readonly reader: Call["reader"];
+  readonly journal: Call["journal"];
+  readonly bookmarkIntervalMs: number;
+  readonly audit: Call["audit"];
+  readonly watches: Call["watches"];
+  readonly principal: Principal;
+  readonly method: string;
+  readonly #exchange: Exchange;
+  readonly #timeoutMs: number | undefined;
+  #signal: AbortSignal | undefined;
+  #stopTimer: (() => void) | undefined;
+
+  constructor(
+    { reader, journal, bookmarkIntervalMs, audit, watches }: Environment,
+    principal: Principal,
+    method: string,
+    exchange: Exchange,
+    timeoutMs: number | undefined,
+  ) {
+    this.reader = reader;
+    this.journal = journal;
+    this.bookmarkIntervalMs = bookmarkIntervalMs;
+    this.audit = audit;
+    this.watches = watches;
+    this.principal = principal;
+    this.method = method;
+    this.#exchange = exchange;
+    this.#timeoutMs = timeoutMs;
+  }
+
+  get origin(): Origin {
+    return originOf(this.#exchange);
+  }
+
+  /** Most calls end without being asked for it. */
+  get signal(): AbortSignal {
+    if (this.#signal === undefined) {
+      const deadline = createDeadlineSignal(this.#timeoutMs);
+      const controller = createLinkedAbortController(deadline.signal);
+      this.#exchange.onClose(() => {
+        controller.abort();
+      });
+      this.#stopTimer = deadline.cleanup;
+      this.#signal = controller.signal;
+    }
+    return this.#signal;
+  }
+
+  /** Ends what the signal waits for, when there is an answer. */
+  stop(): void {
+    this.#stopTimer?.();
+  }
 }
 
 function encoded({ desc, shape }: UsualCall, answer: Answer<Message>): Uint8Array {
@@ -164,34 +200,4 @@ async function write(
   }
   await writeChunk(body, exchange, { unread, isWhole: true, report }, begin);
   exchange.end(undefined, trailers);
-}
-
-/** Tells when nobody waits for an answer any more. Most calls end without being asked. */
-interface LazySignal {
-  readonly signal: AbortSignal;
-  /** Ends it, when there is an answer. */
-  stop(): void;
-}
-
-function lazySignal(exchange: Exchange, timeoutMs: number | undefined): LazySignal {
-  let signal: AbortSignal | undefined;
-  let stop = (): void => undefined;
-  return {
-    get signal() {
-      if (signal === undefined) {
-        const deadline = createDeadlineSignal(timeoutMs);
-        const controller = createLinkedAbortController(deadline.signal);
-        const giveUp = (): void => {
-          controller.abort();
-        };
-        exchange.onClose(giveUp);
-        stop = deadline.cleanup;
-        ({ signal } = controller);
-      }
-      return signal;
-    },
-    stop: () => {
-      stop();
-    },
-  };
 }

@@ -2,7 +2,7 @@ import type { Readable } from "node:stream";
 import { Code, type ConnectError } from "@connectrpc/connect";
 import { rpcError } from "../../rpc/errors.ts";
 import type { Exchange } from "../exchange.ts";
-import { createReceived } from "./received.ts";
+import { createReceived, type Received } from "./received.ts";
 import { startTimeLimit, type TimeLimit } from "./time-limit.ts";
 import type { Upload } from "./uploads.ts";
 
@@ -31,73 +31,106 @@ export interface ReceiveOptions {
  */
 export function receiveBody(
   { head, body }: Pick<Exchange, "head" | "body">,
-  { timeoutMs, late, maxBytes, tooLarge, upload, askForBody }: ReceiveOptions,
+  options: ReceiveOptions,
 ): Promise<Buffer> {
-  if (Number(head.headers["content-length"] ?? 0) > maxBytes) {
-    return Promise.reject(tooLarge());
-  }
-  askForBody();
   return new Promise((resolve, reject) => {
-    let whole: Buffer = none;
-    const received = createReceived();
-    let isCopied = false;
-    let timer: NodeJS.Timeout | undefined;
-
-    const stop = (): void => {
-      clearTimeout(timer);
-      clearImmediate(soon);
-      body.off("data", take);
-      body.off("end", finish);
-      body.off("close", giveUp);
-    };
-    const fail = (error: Error): void => {
-      stop();
-      body.pause();
-      reject(error);
-    };
-    /** A chunk is a part of a larger buffer, which it would keep. */
-    const copy = (): void => {
-      if (!isCopied) {
-        isCopied = true;
-        whole = received.add(whole);
-      }
-    };
-    const take = (chunk: Buffer): void => {
-      const length = whole.byteLength + chunk.byteLength;
-      if (length > maxBytes) {
-        fail(tooLarge());
-        return;
-      }
-      try {
-        upload.hold(length);
-      } catch (error) {
-        fail(error as Error);
-        return;
-      }
-      if (whole.byteLength === 0 && !isCopied) {
-        whole = chunk;
-      } else {
-        copy();
-        whole = received.add(chunk);
-      }
-    };
-    const finish = (): void => {
-      stop();
-      resolve(whole);
-    };
-    const giveUp = (): void => {
-      fail(gaveUp());
-    };
-    const soon = setImmediate(() => {
-      copy();
-      timer = setTimeout(() => {
-        fail(late());
-      }, timeoutMs);
-    });
-    body.on("data", take);
-    body.on("end", finish);
-    body.on("close", giveUp);
+    if (Number(head.headers["content-length"] ?? 0) > options.maxBytes) {
+      reject(options.tooLarge());
+      return;
+    }
+    options.askForBody();
+    new Receiver(body, options, resolve, reject).start();
   });
+}
+
+/** A body on its way. A class, because there is one for each call. */
+class Receiver {
+  readonly #body: Readable;
+  readonly #options: ReceiveOptions;
+  readonly #resolve: (whole: Buffer) => void;
+  readonly #reject: (error: Error) => void;
+  #whole: Buffer = none;
+  /** What the whole is in, once it is copied: a chunk is a part of a larger buffer, which it would keep. */
+  #received: Received | undefined;
+  #soon: NodeJS.Immediate | undefined;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(
+    body: Readable,
+    options: ReceiveOptions,
+    resolve: (whole: Buffer) => void,
+    reject: (error: Error) => void,
+  ) {
+    this.#body = body;
+    this.#options = options;
+    this.#resolve = resolve;
+    this.#reject = reject;
+  }
+
+  start(): void {
+    this.#soon = setImmediate(this.#wait);
+    this.#body.on("data", this.#take);
+    this.#body.on("end", this.#finish);
+    this.#body.on("close", this.#giveUp);
+  }
+
+  readonly #take = (chunk: Buffer): void => {
+    const { maxBytes, tooLarge, upload } = this.#options;
+    const length = this.#whole.byteLength + chunk.byteLength;
+    if (length > maxBytes) {
+      this.#fail(tooLarge());
+      return;
+    }
+    try {
+      upload.hold(length);
+    } catch (error) {
+      this.#fail(error as Error);
+      return;
+    }
+    if (this.#received === undefined && this.#whole.byteLength === 0) {
+      this.#whole = chunk;
+    } else {
+      this.#whole = this.#copied().add(chunk);
+    }
+  };
+
+  readonly #finish = (): void => {
+    this.#stop();
+    this.#resolve(this.#whole);
+  };
+
+  readonly #giveUp = (): void => {
+    this.#fail(gaveUp());
+  };
+
+  readonly #wait = (): void => {
+    this.#copied();
+    this.#timer = setTimeout(() => {
+      this.#fail(this.#options.late());
+    }, this.#options.timeoutMs);
+  };
+
+  #copied(): Received {
+    if (this.#received === undefined) {
+      this.#received = createReceived();
+      this.#whole = this.#received.add(this.#whole);
+    }
+    return this.#received;
+  }
+
+  #fail(error: Error): void {
+    this.#stop();
+    this.#body.pause();
+    this.#reject(error);
+  }
+
+  #stop(): void {
+    clearTimeout(this.#timer);
+    clearImmediate(this.#soon);
+    this.#body.off("data", this.#take);
+    this.#body.off("end", this.#finish);
+    this.#body.off("close", this.#giveUp);
+  }
 }
 
 const none = Buffer.alloc(0);
