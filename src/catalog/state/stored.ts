@@ -1,4 +1,5 @@
-import { type DescMessage, fromBinary, type MessageShape, toBinary } from "@bufbuild/protobuf";
+import { type DescMessage, fromBinary, type MessageShape } from "@bufbuild/protobuf";
+import { createEncoder } from "../../wire/encoder.ts";
 import { deepFreeze } from "./freeze.ts";
 import { newEtag } from "./new-etag.ts";
 import { weigh, weighBytes } from "./weight.ts";
@@ -16,13 +17,15 @@ export interface Stored<Message> {
 
 type WithEtag<Desc extends DescMessage> = MessageShape<Desc> & { readonly etag: string };
 
+const encode = createEncoder();
+
 /** Makes an object to be stored, with a new etag. */
 export function storedOf<Desc extends DescMessage>(
   schema: Desc,
   object: WithEtag<Desc>,
 ): Stored<WithEtag<Desc>> {
   const message = deepFreeze({ ...object, etag: newEtag() });
-  return stored(message, toBinary(schema, message));
+  return stored(message, encode(schema, message));
 }
 
 /** Reads an object that was stored, from its bytes. */
