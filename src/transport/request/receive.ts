@@ -68,6 +68,11 @@ class Receiver {
   }
 
   start(): void {
+    if (this.#body.readableEnded) {
+      // An empty body of HTTP/2 ends whether it is read or not.
+      this.#resolve(none);
+      return;
+    }
     this.#soon = setImmediate(this.#wait);
     this.#body.on("data", this.#take);
     this.#body.on("end", this.#finish);
