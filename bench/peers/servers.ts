@@ -45,12 +45,15 @@ const peers = {
 /** The name of a peer. */
 export type PeerName = keyof typeof peers;
 
+/** Variables of a process. */
+type Environment = Readonly<Record<string, string>>;
+
 /** Starts servers. */
 export interface Servers {
   /** A folder for files, which is deleted at the end. */
   readonly folder: string;
-  startWasmext(kind?: Kind): Promise<LoadedServer>;
-  startPeer(name: PeerName): Promise<LoadedServer>;
+  startWasmext(kind?: Kind, environment?: Environment): Promise<LoadedServer>;
+  startPeer(name: PeerName, environment?: Environment): Promise<LoadedServer>;
 }
 
 /** Records what wasmext answers, so that the peers can answer the same. */
@@ -65,10 +68,14 @@ export async function openServers(folder: string): Promise<Servers> {
     jwt: jwtOptions,
   };
   let logs = 0;
-  const startWasmext = async (kind: Kind = "default"): Promise<LoadedServer> => {
+  const startWasmext = async (
+    kind: Kind = "default",
+    environment: Environment = {},
+  ): Promise<LoadedServer> => {
     const log = openSync(join(folder, `wasmext-${logs++}.log`), "w");
     const main = `${thisCheckout}/src/main.ts`;
-    const server = await startProcess([main, "serve", "--port", "0", ...options[kind]], log);
+    const serve = [main, "serve", "--port", "0", ...options[kind]];
+    const server = await startProcess(serve, log, environment);
     closeSync(log);
     const headers: Record<string, string> =
       kind === "jwt" ? { authorization: `Bearer ${token}` } : {};
@@ -82,10 +89,13 @@ export async function openServers(folder: string): Promise<Servers> {
   return {
     folder,
     startWasmext,
-    async startPeer(name) {
+    async startPeer(name, environment = {}) {
       const [program, ...more] = peers[name];
+      const log = openSync(join(folder, "peers.log"), "a");
       const path = new URL(program, import.meta.url).pathname;
-      return { process: await startProcess([path, answers, ...more]), headers: {}, commits: 0 };
+      const started = await startProcess([path, answers, ...more], log, environment);
+      closeSync(log);
+      return { process: started, headers: {}, commits: 0 };
     },
   };
 }

@@ -1,7 +1,7 @@
 /* Rows of watches: what reaches their readers, and what each of them takes. */
-import { setTimeout } from "node:timers/promises";
 import { watchCall } from "./calls.ts";
 import { makeCommits } from "./commits.ts";
+import { createInspected, type Inspected } from "./inspector.ts";
 import { openReaders } from "./readers.ts";
 import { type Contender, contenders, type Row } from "./row.ts";
 import type { LoadedServer, Servers } from "./servers.ts";
@@ -42,17 +42,14 @@ export const watch: Row = {
 const idle = { streams: 2_000, connections: 20 };
 const warmUp = { streams: 200, connections: 2 };
 
-/** How long a server is left alone before its memory is read, in ms. */
-const settleMs = 1_000;
-
-/** Resident memory that each open watch takes in a server that has just been started, in kB. */
-async function memoryOfWatch(server: LoadedServer): Promise<number> {
+/** Resident memory that each open watch takes in a server, in kB. */
+async function memoryOfWatch(server: LoadedServer, inspected: Inspected): Promise<number> {
   const open = async ({ streams, connections }: typeof idle, prefix: string) => {
     const call = watchCall(BigInt(server.commits + 1));
     const opened = await openReaders(server.process.port, call, { streams, connections });
     await makeCommits(server, 1, prefix);
     await opened.received(streams);
-    await setTimeout(settleMs);
+    await inspected.collectGarbage();
     return opened;
   };
   const first = await open(warmUp, "warm-up-");
@@ -73,14 +70,23 @@ export const memory: Row = {
   comparedBy: "difference",
   aim: "<= 15",
   open(servers: Servers) {
-    const contender = (name: string, start: () => Promise<LoadedServer>): Contender => ({
+    const contender = (
+      name: string,
+      start: (environment: Inspected["environment"]) => Promise<LoadedServer>,
+    ): Contender => ({
       name,
-      measure: async () => ({ figure: await memoryOfWatch(await start()) }),
+      async measure() {
+        const inspected = await createInspected();
+        const server = await start(inspected.environment);
+        return { figure: await memoryOfWatch(server, inspected) };
+      },
       stop: () => Promise.resolve(),
     });
     return Promise.resolve([
-      contender("raw node:http2", () => servers.startPeer("raw node:http2")),
-      contender("wasmext", () => servers.startWasmext()),
+      contender("raw node:http2", (environment) =>
+        servers.startPeer("raw node:http2", environment),
+      ),
+      contender("wasmext", (environment) => servers.startWasmext("default", environment)),
     ]);
   },
 };
