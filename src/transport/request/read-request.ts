@@ -64,7 +64,8 @@ export async function readRequest(
   if (method.methodKind === "bidi_streaming" || method.methodKind === "client_streaming") {
     return readStream(call, limits);
   }
-  const { content } = await readOne(call, limits, (read) => read);
+  // Connect answers later, so what it takes for that would not count as a part of the turn.
+  const { content } = await readOne(call, limits, (read) => read, { waits: true });
   if (content.byteLength > longBytes) {
     // It is read once more by the protocol's handler, which is a turn of its own.
     await setImmediate();
@@ -89,11 +90,13 @@ export interface ReadMessage {
  *
  * @param use - is called as soon as a short message is read, before others are read, so that the time that
  *   it takes counts as well
+ * @param waits - whether short messages wait for their turns, too
  */
 export async function readOne<Result>(
   call: ReadableCall,
   limits: ReadLimits,
   use: (read: ReadMessage) => Result | Promise<Result>,
+  { waits = false } = {},
 ): Promise<Result> {
   const { shape, connection } = call;
   const compression = compressionOf(call.head, shape.protocol, limits.compressions);
@@ -108,8 +111,9 @@ export async function readOne<Result>(
       ? openOne(sent, limits.maxMessageBytes)
       : { isCompressed: compression !== undefined, bytes: sent };
     const { isCompressed, bytes } = enveloped;
+    const isShort = !isCompressed && bytes.byteLength <= shortBytes;
     message =
-      !isCompressed && bytes.byteLength <= shortBytes && limits.admission.hasTime()
+      isShort && !waits && limits.admission.hasTime()
         ? readContent(bytes, call, limits)
         : await read(enveloped, call, compression, limits);
   } finally {
