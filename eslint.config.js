@@ -57,7 +57,7 @@ const oneWay = layers.slice(0, -1).map((layer) => ({
 /** Rooms inside of layers, in the same way; what stands beside them holds them together. */
 const rooms = {
   catalog: ["names", "rules", "state", "access", "reads", "writes", "watch"],
-  transport: ["connection", "request", "answer"],
+  transport: ["connection", "request", "answer", "front-ends"],
 };
 
 const oneWayInside = Object.entries(rooms).flatMap(([layer, names]) =>

@@ -28,6 +28,20 @@ export default defineConfig({
           testTimeout: 20_000,
         },
       },
+      // `npm run test:reference`: what crosses the wire, with Connect as the only front end.
+      {
+        test: {
+          name: "reference",
+          include: [
+            "test/auth/{calls,isolation,matrix}.test.ts",
+            "test/clients/**/*.test.ts",
+            "test/transport/**/*.test.ts",
+          ],
+          env: { WASMEXT_TEST_FRONT_ENDS: "connect" },
+          deps,
+          testTimeout: 20_000,
+        },
+      },
       // `npm run test:browser`: needs Chromium.
       {
         test: {

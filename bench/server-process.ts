@@ -31,8 +31,27 @@ export async function startServerProcess(
   options: readonly string[] = [],
 ): Promise<ServerProcess> {
   const serve = ["serve", "--port", "0", "--log-level", "silent", ...options];
-  const args = [...nodeOptions, `${root}/src/main.ts`, ...serve];
-  const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
+  return startProcess([...nodeOptions, `${root}/src/main.ts`, ...serve]);
+}
+
+/** What becomes of the standard error of a process: a number is a file descriptor that it is written to. */
+type Stderr = "inherit" | "ignore" | number;
+
+/**
+ * Starts a server in a process of Node, which is ready when it has printed a line that ends with its port.
+ */
+export async function startProcess(
+  args: readonly string[],
+  stderr: Stderr = "inherit",
+  environment: Readonly<Record<string, string>> = {},
+): Promise<ServerProcess> {
+  const child = spawn(process.execPath, args, {
+    stdio: ["ignore", "pipe", stderr],
+    env: { ...process.env, ...environment },
+  });
+  if (child.stdout === null) {
+    throw new TypeError("the process has no standard output");
+  }
   const status = (name: string): number => {
     try {
       const text = readFileSync(`/proc/${child.pid ?? 0}/status`, "utf8");

@@ -13,10 +13,14 @@ import { destination, pino } from "pino";
 import { createProcessShell } from "./cli/process-shell.ts";
 import { exitCodes, runProgram } from "./cli/program.ts";
 import type { ServeOptions } from "./cli/serve-options.ts";
-import { type StartedServer, startServer } from "./start-server/start-server.ts";
+import type { StartedServer } from "./start-server/start-server.ts";
 
 /** Within what time of a signal the process ends, in ms. */
 const exitWithinMs = 9_500;
+
+/** How much of a log is written at once, in characters, and after what time it is written at the latest, in ms. */
+const bufferedLog = 32 * 1024;
+const flushEveryMs = 100;
 
 /** How much of a log may wait for its reader, in characters, and for how long at the end, in ms. */
 const maxUnreadLog = 8 * 1024 * 1024;
@@ -50,6 +54,7 @@ function readVersion(): string {
 }
 
 async function serve(options: ServeOptions, onSignal: OnSignal): Promise<void> {
+  const { startServer } = await import("./start-server/start-server.ts");
   const logger = pino({ level: options.logLevel, base: null }, logDestination());
   const server = await startServer(options, logger);
   onSignal(createStop(server));
@@ -62,6 +67,10 @@ function logDestination(): ReturnType<typeof destination> {
   const stderr = destination({
     dest: 2,
     sync: false,
+    // A write for each line would cost as much as the rest of a small call.
+    minLength: bufferedLog,
+    maxWrite: 2 * bufferedLog,
+    periodicFlush: flushEveryMs,
     maxLength: maxUnreadLog,
     retryEAGAIN: () => performance.now() < isLateAt,
   });

@@ -7,7 +7,7 @@ import type { Authenticate } from "./auth/authenticate.ts";
 import { anyone, nobody } from "./catalog/access/principal.ts";
 import type { Audit } from "./methods/audit.ts";
 import { createOpenWatches, defaultMaxWatches } from "./methods/open-watches.ts";
-import { createMethodTable } from "./methods/table.ts";
+import { compileRequestRules, createMethodTable } from "./methods/table.ts";
 import { rpcError } from "./rpc/errors.ts";
 import { createRoutes } from "./rpc/routes.ts";
 import {
@@ -58,6 +58,8 @@ export interface ServerOptions {
   readonly maxWatches?: number;
   /** After how long without a message a watch sends a bookmark, in ms. Default: 25 s. */
   readonly bookmarkIntervalMs?: number;
+  /** Serves usual calls without Connect, or all calls by it, to compare the two. Default: `all`. */
+  readonly frontEnds?: "all" | "connect";
   /** Finds who calls. Default: everyone may do everything. */
   readonly authenticate?: Authenticate;
   /** Where writes are recorded. Default: nowhere. It stays open when the server is closed. */
@@ -110,15 +112,17 @@ export function createServer(options: ServerOptions): Server {
     table.filter(({ method }) => method.access === "open").map(({ desc }) => desc),
   );
   const { authenticate = () => anyone } = options;
+  const environment = {
+    ...options.catalog,
+    bookmarkIntervalMs,
+    audit: options.audit,
+    watches: createOpenWatches(options.maxWatches ?? defaultMaxWatches),
+  };
   const listener = createListener({
-    routes: createRoutes(table, {
-      ...options.catalog,
-      bookmarkIntervalMs,
-      audit: options.audit,
-      watches: createOpenWatches(options.maxWatches ?? defaultMaxWatches),
-    }),
-    authenticate: (method, request) =>
-      open.has(method) ? nobody : authenticate(credentialsOf(request)),
+    routes: createRoutes(table, environment),
+    direct: options.frontEnds === "connect" ? undefined : { table, environment },
+    authenticate: (method, exchange) =>
+      open.has(method) ? nobody : authenticate(credentialsOf(exchange)),
     maxMessageBytes: options.maxMessageBytes,
     maxStreamRequestBytes,
     requestTimeoutMs: options.requestTimeoutMs ?? defaultRequestTimeoutMs,
@@ -152,7 +156,12 @@ export function createServer(options: ServerOptions): Server {
     clearTimeout(timer);
   };
   return {
-    listen: () => port.listen(options.port, options.host),
+    async listen() {
+      const address = await port.listen(options.port, options.host);
+      // A server that serves already says so first.
+      setImmediate(() => void compileRequestRules());
+      return address;
+    },
     setTls: (tls) => {
       port.setTls(tls);
     },

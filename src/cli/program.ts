@@ -1,20 +1,37 @@
 import { Command, CommanderError } from "commander";
-import { applyCommand } from "./commands/apply.ts";
-import { attachCommand } from "./commands/attach.ts";
-import { chainCommand } from "./commands/chain.ts";
-import { deleteCommand } from "./commands/delete.ts";
-import { detachCommand } from "./commands/detach.ts";
-import { exportCommand } from "./commands/export.ts";
 import { Failure } from "./failure.ts";
-import { getCommand } from "./commands/get.ts";
-import { listCommand } from "./commands/list.ts";
-import { serveCommand } from "./commands/serve.ts";
 import type { ServeOptions } from "./serve-options.ts";
 import type { Shell } from "./shell.ts";
 import { complain } from "./text.ts";
-import { tokenCommand } from "./commands/token.ts";
-import { watchCommand } from "./commands/watch.ts";
-import { whoamiCommand } from "./commands/whoami.ts";
+
+/** Serves until the process is told to end. */
+type Serve = (options: ServeOptions) => Promise<void>;
+
+/** Loads each command with what it needs, which takes longer than most commands do. */
+const loaders = {
+  serve: async (_: Shell, serve: Serve) =>
+    (await import("./commands/serve.ts")).serveCommand(serve),
+  apply: async (shell: Shell) => (await import("./commands/apply.ts")).applyCommand(shell),
+  get: async (shell: Shell) => (await import("./commands/get.ts")).getCommand(shell),
+  list: async (shell: Shell) => (await import("./commands/list.ts")).listCommand(shell),
+  delete: async (shell: Shell) => (await import("./commands/delete.ts")).deleteCommand(shell),
+  attach: async (shell: Shell) => (await import("./commands/attach.ts")).attachCommand(shell),
+  detach: async (shell: Shell) => (await import("./commands/detach.ts")).detachCommand(shell),
+  chain: async (shell: Shell) => (await import("./commands/chain.ts")).chainCommand(shell),
+  watch: async (shell: Shell) => (await import("./commands/watch.ts")).watchCommand(shell),
+  export: async (shell: Shell) => (await import("./commands/export.ts")).exportCommand(shell),
+  whoami: async (shell: Shell) => (await import("./commands/whoami.ts")).whoamiCommand(shell),
+  token: async (shell: Shell) => (await import("./commands/token.ts")).tokenCommand(shell),
+} as const satisfies Record<string, (shell: Shell, serve: Serve) => Promise<Command>>;
+
+type CommandName = keyof typeof loaders;
+
+/** The names of the commands that arguments may be for: the one that they begin with, or all. */
+function namesIn([first]: readonly string[]): CommandName[] {
+  const names = Object.keys(loaders) as CommandName[];
+  const named = names.filter((name) => name === first);
+  return named.length > 0 ? named : names;
+}
 
 /** An exit code. */
 export const exitCodes = { done: 0, failed: 1, usage: 2 } as const;
@@ -26,17 +43,16 @@ type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
  * Runs a command to its end and resolves with the exit code: 0, 1 if something was refused or failed,
  * 2 if the command line is wrong.
  *
- * @param serve - serves until the process is told to end
  * @param parameters - the arguments, without the program's name
  */
 export async function runProgram(
   shell: Shell,
-  serve: (options: ServeOptions) => Promise<void>,
+  serve: Serve,
   parameters: readonly string[],
 ): Promise<ExitCode> {
   const printed: Promise<void>[] = [];
   const print = (text: string): unknown => printed.push(shell.print(text));
-  const program = createProgram(shell, serve, print);
+  const program = await createProgram(shell, serve, print, parameters);
   try {
     await program.parseAsync(parameters, { from: "user" });
     return exitCodes.done;
@@ -54,11 +70,12 @@ export async function runProgram(
   }
 }
 
-function createProgram(
+async function createProgram(
   shell: Shell,
-  serve: (options: ServeOptions) => Promise<void>,
+  serve: Serve,
   print: (text: string) => void,
-): Command {
+  parameters: readonly string[],
+): Promise<Command> {
   const program = new Command("wasmext")
     .description("The catalog of WebAssembly extensions for service meshes.")
     .version(shell.version, "--version", "print the version")
@@ -71,21 +88,8 @@ function createProgram(
       },
     })
     .addHelpText("after", examples);
-  const commands = [
-    serveCommand(serve),
-    applyCommand(shell),
-    getCommand(shell),
-    listCommand(shell),
-    deleteCommand(shell),
-    attachCommand(shell),
-    detachCommand(shell),
-    chainCommand(shell),
-    watchCommand(shell),
-    exportCommand(shell),
-    whoamiCommand(shell),
-    tokenCommand(shell),
-  ];
-  for (const command of commands) {
+  for (const name of namesIn(parameters)) {
+    const command = await loaders[name](shell, serve);
     inherit(command, program);
     program.addCommand(command);
   }

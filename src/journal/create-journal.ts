@@ -1,8 +1,7 @@
 import { resolve } from "node:path";
-import { createEtcdJournal, type EtcdJournalOptions } from "./etcd/journal.ts";
+import type { EtcdJournalOptions } from "./etcd/journal.ts";
 import type { Journal } from "./journal.ts";
 import { createMemoryJournal } from "./memory.ts";
-import { createSqliteJournal } from "./sqlite/journal.ts";
 import type { StoreOption } from "./store-option.ts";
 
 /** Who is told of the troubles of a store while it is open. */
@@ -16,12 +15,12 @@ export interface StoreObserver {
 /** Options of etcd that its URLs do not hold. */
 export type EtcdOptions = Pick<EtcdJournalOptions, "prefix" | "tls" | "user">;
 
-/** Creates the journal of a store. A relative path is one from the working directory. */
-export function createJournal(
+/** Loads what a store needs, and creates its journal. A relative path is one from the working directory. */
+export async function createJournal(
   store: StoreOption,
   observer: StoreObserver,
   etcd: EtcdOptions = {},
-): Journal {
+): Promise<Journal> {
   const onProblem = (problem: string | undefined): void => {
     if (problem === undefined) {
       observer.onRecovery();
@@ -32,9 +31,13 @@ export function createJournal(
   switch (store.kind) {
     case "memory":
       return createMemoryJournal();
-    case "sqlite":
+    case "sqlite": {
+      const { createSqliteJournal } = await import("./sqlite/journal.ts");
       return createSqliteJournal(resolve(store.path), { onProblem });
-    case "etcd":
+    }
+    case "etcd": {
+      const { createEtcdJournal } = await import("./etcd/journal.ts");
       return createEtcdJournal({ ...etcd, endpoints: store.endpoints, onProblem });
+    }
   }
 }

@@ -4,32 +4,49 @@
  */
 import { credentialsExpired, grantsChanged } from "../catalog/errors.ts";
 import type { Answer } from "./answer.ts";
+import type { Audit } from "./audit.ts";
 import { authorize } from "./authorize.ts";
 import { Interrupted } from "./interrupted.ts";
 import type { Access, Call, ConversationMethod, StreamMethod, UnaryMethod } from "./method.ts";
 import { mapped } from "./mapped.ts";
 import { timer } from "./timer.ts";
 
-/** Answers a call that has one answer. A write is answered when it has been recorded. */
-export async function answerUnary<Request, Response>(
+/**
+ * Answers a call that has one answer. A read is answered at once, where nothing has to be waited for; a write
+ * when it has been recorded.
+ */
+export function answerUnary<Request, Response>(
+  method: UnaryMethod<Request, Response>,
+  request: Request,
+  call: Call,
+): Answer<Response> | Promise<Answer<Response>> {
+  const fqn = writtenBy(method.access, request);
+  return call.audit === undefined || fqn === undefined
+    ? answerOf(method, request, call)
+    : answerRecorded(call.audit, fqn, method, request, call);
+}
+
+async function answerRecorded<Request, Response>(
+  audit: Audit,
+  fqn: string,
   method: UnaryMethod<Request, Response>,
   request: Request,
   call: Call,
 ): Promise<Answer<Response>> {
-  const { audit, principal, origin } = call;
-  const fqn = writtenBy(method.access, request);
-  if (audit === undefined || fqn === undefined) {
-    return answerOf(method, request, call);
-  }
+  const { principal, origin, signal } = call;
   let revision: bigint | undefined;
   let error: unknown;
   const onCommit = (made: bigint): void => {
     revision = made;
   };
   await audit.ready();
-  const answer = await answerOf(method, request, { ...call, onCommit }).catch((raised: unknown) => {
+  let answer: Answer<Response> | undefined;
+  try {
+    // A call may have getters, which are not spread.
+    answer = await answerOf(method, request, { ...call, origin, signal, onCommit });
+  } catch (raised) {
     error = raised;
-  });
+  }
   await audit.record({ principal, method: call.method, fqn, revision, error, origin });
   if (answer === undefined) {
     throw error;
@@ -44,11 +61,11 @@ function writtenBy<Request>(access: Access<Request>, request: Request): string |
     : (access.written ?? access.resource)(request);
 }
 
-async function answerOf<Request, Response>(
+function answerOf<Request, Response>(
   { accept, access, handle }: UnaryMethod<Request, Response>,
   request: Request,
   call: Call,
-): Promise<Answer<Response>> {
+): Answer<Response> | Promise<Answer<Response>> {
   const accepted = accept(request);
   authorize(access, accepted, call.principal, call.reader.state);
   return handle(accepted, call);

@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import type { DescMethod, DescService, Message } from "@bufbuild/protobuf";
 import { ServerReflection } from "../../gen/grpc/reflection/v1/reflection_pb.ts";
 import { ServerReflection as ServerReflectionAlpha } from "../../gen/grpc/reflection/v1alpha/reflection_pb.ts";
@@ -49,6 +50,17 @@ export const services: readonly DescService[] = [
 ];
 
 /**
+ * Compiles the rules of all requests, one after the other, so that what has arrived meanwhile waits for one of
+ * them alone.
+ */
+export async function compileRequestRules(): Promise<void> {
+  for (const { input } of api.flatMap(({ methods }) => methods)) {
+    compileRules([input]);
+    await setImmediate();
+  }
+}
+
+/**
  * All RPCs of the server.
  *
  * @param readiness - of the journal
@@ -58,7 +70,6 @@ export function createMethodTable(
   readiness: Readiness,
   shutdown: AbortSignal,
 ): readonly MethodRow[] {
-  compileRules(api.flatMap(({ methods }) => methods.map(({ input }) => input)));
   const names = services.map(({ typeName }) => typeName);
   const reflect = reflection(services);
   return [

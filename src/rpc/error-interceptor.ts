@@ -2,6 +2,7 @@ import { Code, ConnectError, type Interceptor } from "@connectrpc/connect";
 import { mapped } from "../methods/mapped.ts";
 import { type CallReport, callReportKey } from "./call-report.ts";
 import { toRpcError } from "./to-rpc-error.ts";
+import { unaryErrorKey } from "./unary-error.ts";
 
 /** Turns whatever a service raises into an RPC error with details, and reports it. Goes outermost. */
 export const errorInterceptor: Interceptor = (next) => async (request) => {
@@ -20,8 +21,12 @@ export const errorInterceptor: Interceptor = (next) => async (request) => {
           }),
         }
       : response;
-  } catch (error) {
-    throw outgoing(error, report);
+  } catch (raised) {
+    const error = outgoing(raised, report);
+    if (!request.stream) {
+      request.contextValues.get(unaryErrorKey)(error);
+    }
+    throw error;
   }
 };
 

@@ -1,5 +1,5 @@
 import type { Logger } from "pino";
-import { type Authentication, openAuthentication } from "../auth/open.ts";
+import type { Authentication } from "../auth/open.ts";
 import { messageOf } from "../catalog/message-of.ts";
 import { Failure } from "../cli/failure.ts";
 import type { ServeOptions } from "../cli/serve-options.ts";
@@ -22,6 +22,11 @@ export async function openAuth(
       logger.warn(text);
     },
   };
+  if (auth === "none" && tlsClientCa === undefined) {
+    return undefined;
+  }
+  // Loaded where it is needed, since it takes as long as the rest of a start.
+  const { openAuthentication } = await import("../auth/open.ts");
   try {
     switch (auth) {
       case "jwt": {
@@ -30,9 +35,7 @@ export async function openAuth(
         return await openAuthentication({ kind: "jwt", ...rules, grantsFile }, notices);
       }
       case "none":
-        return tlsClientCa === undefined
-          ? undefined
-          : await openAuthentication({ kind: "certificate", grantsFile }, notices);
+        return await openAuthentication({ kind: "certificate", grantsFile }, notices);
     }
   } catch (error) {
     throw new Failure(messageOf(error));

@@ -22,7 +22,7 @@ export async function openStore(options: ServeOptions, logger: Logger): Promise<
       logger.info("commits are stored again");
     },
   };
-  const journal = createJournal(
+  const journal = await createJournal(
     parseStoreOption(options.store),
     observer,
     await etcdOptions(options),

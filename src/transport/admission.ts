@@ -9,6 +9,11 @@ import { createFairQueue } from "./fair-queue.ts";
 export interface Admission {
   /** Does the work of a call of a connection when it is its turn. */
   run<Result>(connection: object, work: () => Promise<Result>): Promise<Result>;
+  /**
+   * Tells whether short work, in which nothing is waited for, may be done at once: nobody waits for a turn,
+   * and others have had one some ms ago.
+   */
+  hasTime(): boolean;
 }
 
 /** How many are let through at once. Each can hold a message several times over while it is read. */
@@ -26,6 +31,8 @@ export function createAdmission(now: () => number): Admission {
   const waiting = createFairQueue<() => void>();
   let underWay = 0;
   let isScheduled = false;
+  /** When others have to run, for work that is done at once; undefined if they have run since the last. */
+  let turnEnds: number | undefined;
 
   function schedule(): void {
     if (!isScheduled && underWay < maxUnderWay && !waiting.isEmpty) {
@@ -36,11 +43,11 @@ export function createAdmission(now: () => number): Admission {
     }
   }
 
-  function admitUntil(turnEnds: number): void {
+  function admitUntil(end: number): void {
     admitNext();
     whenPromisesAreServed(() => {
-      if (underWay < maxUnderWay && !waiting.isEmpty && now() < turnEnds) {
-        admitUntil(turnEnds);
+      if (underWay < maxUnderWay && !waiting.isEmpty && now() < end) {
+        admitUntil(end);
       } else {
         isScheduled = false;
         schedule();
@@ -54,6 +61,19 @@ export function createAdmission(now: () => number): Admission {
   }
 
   return {
+    hasTime() {
+      if (!waiting.isEmpty) {
+        return false;
+      }
+      const at = now();
+      if (turnEnds === undefined) {
+        turnEnds = at + turnMs;
+        setImmediate(() => {
+          turnEnds = undefined;
+        });
+      }
+      return at < turnEnds;
+    },
     async run(connection, work) {
       const { promise, resolve } = Promise.withResolvers<undefined>();
       waiting.add(connection, () => {

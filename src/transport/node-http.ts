@@ -1,5 +1,11 @@
-import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http";
+import type {
+  Http2ServerRequest,
+  Http2ServerResponse,
+  Http2Session,
+  ServerHttp2Stream,
+} from "node:http2";
+import type { Socket } from "node:net";
 
 /** A request as Node hands it over, from HTTP/1.1 or HTTP/2. */
 export type NodeRequest = IncomingMessage | Http2ServerRequest;
@@ -7,12 +13,41 @@ export type NodeRequest = IncomingMessage | Http2ServerRequest;
 /** A response as Node takes it, for HTTP/1.1 or HTTP/2. */
 export type NodeResponse = ServerResponse | Http2ServerResponse;
 
+/** What a request says before its body, in either version. */
+export interface RequestHead {
+  readonly method?: string | undefined;
+  /** Its target. */
+  readonly url?: string | undefined;
+  readonly headers: IncomingHttpHeaders;
+  /** Names and values by turns, as they were sent. */
+  readonly rawHeaders: readonly string[];
+  readonly httpVersion: string;
+  readonly httpVersionMajor: number;
+  /** The host of HTTP/2. */
+  readonly authority?: string | undefined;
+}
+
+/** A connection, in either version. */
+export type Connection = Socket | Http2Session;
+
 /** Handles requests of both versions. Those of a connection over the limit are to be refused. */
 export type NodeListener = (
   request: NodeRequest,
   response: NodeResponse,
   isOverLimit?: boolean,
 ) => void;
+
+/** Handles what comes to a port. */
+export interface Listener {
+  /** Handles a request of either version of HTTP. */
+  readonly request: NodeListener;
+  /** What handles an HTTP/2 stream as it is; undefined if it has to be made a request. */
+  readonly stream: (
+    stream: ServerHttp2Stream,
+    headers: IncomingHttpHeaders,
+    rawHeaders: readonly string[],
+  ) => (() => void) | undefined;
+}
 
 /** The path of a request, without its query. */
 export function pathOf(request: { readonly url?: string | undefined }): string {
@@ -26,9 +61,8 @@ export function queryOf({ url = "" }: { readonly url?: string | undefined }): UR
 }
 
 /** The hosts that a request says it is for: in its target, its authority and its Host header. */
-export function hostsOf(request: NodeRequest): string[] {
-  const authority = "stream" in request ? request.authority : undefined;
-  const hosts = [splitTarget(request.url).authority, authority, request.headers.host];
+export function hostsOf({ url, authority, headers }: RequestHead): string[] {
+  const hosts = [splitTarget(url).authority, authority, headers.host];
   return hosts.filter((host) => host !== undefined);
 }
 
@@ -42,10 +76,23 @@ function splitTarget(url = ""): { authority?: string; path: string } {
   return { authority, path: path.startsWith("/") ? path : `/${path}` };
 }
 
-/** The address and the port of the other side of a request's connection. */
-export function peerOf({ socket }: NodeRequest): string {
-  const { remoteAddress = "unknown", remotePort = 0 } = socket;
-  return `${remoteAddress}:${remotePort}`;
+/** The socket of a connection; undefined once an HTTP/2 connection has ended. */
+export function socketOf(connection: Connection): Socket | undefined {
+  return "goaway" in connection ? connection.socket : connection;
+}
+
+/** What is known of connections: reading an address takes long for each of many calls. */
+const peers = new WeakMap<Connection, string>();
+
+/** The address and the port of the other side of a connection. */
+export function peerOf(connection: Connection): string {
+  let peer = peers.get(connection);
+  if (peer === undefined) {
+    const { remoteAddress = "unknown", remotePort = 0 } = socketOf(connection) ?? {};
+    peer = `${remoteAddress}:${remotePort}`;
+    peers.set(connection, peer);
+  }
+  return peer;
 }
 
 /** Tells whether nothing can be written to a response any more. */
@@ -55,9 +102,10 @@ export function isGone(response: NodeResponse): boolean {
     : response.destroyed;
 }
 
-/** The connection that a response goes to, to tell it from others. */
-export function connectionOf({ req }: NodeResponse): object {
-  return "stream" in req ? (req.stream.session ?? req) : req.socket;
+/** The connection that a request has come on. An HTTP/2 stream that has ended has none any more. */
+export function connectionOf(request: NodeRequest): Connection {
+  // The socket of an HTTP/2 request is made for it, and so stands for it alone.
+  return "stream" in request ? (request.stream.session ?? request.socket) : request.socket;
 }
 
 /** Ends a response at once, with a code of HTTP/2; HTTP/1.1 has none, and loses its connection. */
@@ -96,13 +144,13 @@ export function flushHead(response: NodeResponse): void {
 }
 
 /** What a client expects before it sends its body, in lower case; empty for nothing. */
-export function expectationOf({ headers }: NodeRequest): string {
+export function expectationOf({ headers }: RequestHead): string {
   return (headers.expect ?? "").toLowerCase();
 }
 
 /** Tells whether a client waits with its body until it is told to send it (RFC 9110, section 10.1.1). */
-export function expectsContinue(request: NodeRequest): boolean {
-  return expectationOf(request) === "100-continue";
+export function expectsContinue(head: RequestHead): boolean {
+  return expectationOf(head) === "100-continue";
 }
 
 /** Tells a client that waits with its body to send it. */

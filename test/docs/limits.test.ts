@@ -13,12 +13,8 @@ import { maxReferenceLength } from "../../src/catalog/names/oci-reference.ts";
 import { maxPageSize } from "../../src/catalog/reads/pages.ts";
 import { defaultHistory, defaultSnapshots } from "../../src/catalog/store.ts";
 import { maxBacklog } from "../../src/catalog/watch/reader.ts";
-import {
-  maxItems,
-  maxRuledString,
-  maxStructLevels,
-  maxStructValues,
-} from "../../src/catalog/rules/well-formed.ts";
+import { maxItems, maxRuledString } from "../../src/catalog/rules/well-formed.ts";
+import { maxStructLevels, maxStructValues } from "../../src/catalog/rules/json-form.ts";
 import { serveCommand } from "../../src/cli/commands/serve.ts";
 import type { ServeOptions } from "../../src/cli/serve-options.ts";
 import { maxFileBytes } from "../../src/cli/sources.ts";

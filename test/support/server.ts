@@ -17,6 +17,9 @@ export interface RunningServer extends AsyncDisposable {
   close(): Promise<void>;
 }
 
+/** `connect` where tests run for the front end of Connect alone. */
+const frontEnds = process.env["WASMEXT_TEST_FRONT_ENDS"] === "connect" ? "connect" : "all";
+
 /** Starts a server; it is closed at the end of the `await using` block, or by `close`. */
 export async function startServer({
   catalog = createMemoryCatalog(),
@@ -31,6 +34,7 @@ export async function startServer({
     allowedOrigins: [],
     maxMessageBytes: 4 * 1024 * 1024,
     logger: pino({ level: "debug" }, { write }),
+    frontEnds,
     ...options,
   });
   const { port } = await server.listen();

@@ -1,17 +1,16 @@
-import { Writable } from "node:stream";
 import { beforeEach, describe, expect, test } from "vitest";
 import {
   createUnreadAnswers,
   type Hold,
   type UnreadAnswers,
 } from "../../src/transport/answer/unread-answers.ts";
-import type { NodeResponse } from "../../src/transport/node-http.ts";
+import type { Exchange } from "../../src/transport/exchange.ts";
 
 const limits = { connectionBytes: 100, totalBytes: 250, stallMs: 1_000, answerMs: 5_000 };
 
-/** A response as far as it is looked at: which connection it is on, and whether it is gone. */
-function responseOn(connection: object): NodeResponse & Writable {
-  return Object.assign(new Writable(), { req: { socket: connection } }) as never;
+/** An exchange as far as it is looked at: which connection it is on, and whether it is gone. */
+function exchangeOn(connection: object): Omit<Exchange, "isGone"> & { isGone: boolean } {
+  return { connection, isGone: false } as never;
 }
 
 describe("what waits to be read", () => {
@@ -27,10 +26,10 @@ describe("what waits to be read", () => {
   });
 
   function hold(name: string, connection: object, bytes: number, isWhole = true): Hold | undefined {
-    const response = responseOn(connection);
+    const exchange = exchangeOn(connection);
     const end = (): void => void ended.push(name);
     const shutDown = (): void => void ended.push(`${name} shut down`);
-    return unread.hold({ response, bytes, isWhole, end, shutDown });
+    return unread.hold({ exchange, bytes, isWhole, end, shutDown });
   }
 
   test("is bounded for a connection", () => {
@@ -88,11 +87,11 @@ describe("what waits to be read", () => {
   });
 
   test("of a client that is gone does not count against its connection", () => {
-    const response = responseOn(a);
+    const exchange = exchangeOn(a);
     const none = (): void => undefined;
-    unread.hold({ response, bytes: 100, isWhole: true, end: none, shutDown: none });
+    unread.hold({ exchange, bytes: 100, isWhole: true, end: none, shutDown: none });
     expect(hold("next", a, 50)).toBeUndefined();
-    response.destroy();
+    exchange.isGone = true;
     expect(hold("next", a, 50)).toBeDefined();
     expect(unread.bytes).toBe(50);
   });

@@ -1,4 +1,4 @@
-import { buildPath, type PathBuilder } from "@bufbuild/protobuf/reflect";
+import { buildPath, type Path, type PathBuilder } from "@bufbuild/protobuf/reflect";
 import {
   type WasmExtensionAttachment,
   WasmExtensionAttachmentSchema,
@@ -16,7 +16,7 @@ import {
 import type { FieldViolation } from "../errors.ts";
 import { problemOfEtag } from "./etag.ts";
 import { excerpt } from "../names/excerpt.ts";
-import { fieldViolation } from "./field-violation.ts";
+import { fieldViolation, type PathMaker } from "./field-violation.ts";
 import { isExtension, organizationOfExtension } from "../names/fqn.ts";
 import { validated } from "./validate.ts";
 import { isTarget, type Target, targetOf } from "../names/target.ts";
@@ -40,11 +40,10 @@ function problemsOfAttachments({ attachmentSet }: SetAttachmentsRequest): FieldV
   if (attachmentSet === undefined) {
     return [];
   }
-  const at = buildPath(SetAttachmentsRequestSchema).field(
-    SetAttachmentsRequestSchema.field.attachmentSet,
-  );
+  const at = (): PathBuilder =>
+    buildPath(SetAttachmentsRequestSchema).field(SetAttachmentsRequestSchema.field.attachmentSet);
   const { workloadSelector } = attachmentSet;
-  const workloads = at.clone().field(AttachmentSetSchema.field.workloadSelector);
+  const workloads = (): PathBuilder => at().field(AttachmentSetSchema.field.workloadSelector);
   return [
     ...problemsOfEtag(attachmentSet, at),
     ...(workloadSelector ? problemsOfWorkloads(workloadSelector, workloads) : []),
@@ -52,21 +51,21 @@ function problemsOfAttachments({ attachmentSet }: SetAttachmentsRequest): FieldV
   ];
 }
 
-function problemsOfEtag({ etag }: AttachmentSet, at: PathBuilder): FieldViolation[] {
+function problemsOfEtag({ etag }: AttachmentSet, at: PathMaker): FieldViolation[] {
   // Without an etag a set is created.
   const problem = etag === "" ? undefined : problemOfEtag(etag);
-  const path = at.clone().field(AttachmentSetSchema.field.etag).toPath();
-  return problem === undefined ? [] : [fieldViolation(path, "etag", problem)];
+  return problem === undefined
+    ? []
+    : [fieldViolation(at().field(AttachmentSetSchema.field.etag).toPath(), "etag", problem)];
 }
 
-function problemsOfList({ fqn, extension }: AttachmentSet, set: PathBuilder): FieldViolation[] {
+function problemsOfList({ fqn, extension }: AttachmentSet, set: PathMaker): FieldViolation[] {
   if (!isTarget(fqn)) {
     return [];
   }
   const target = targetOf(fqn);
-  const list = set.clone().field(AttachmentSetSchema.field.extension);
   return extension.flatMap((attachment, index) => {
-    const at = list.clone().list(index);
+    const at = (): PathBuilder => set().field(AttachmentSetSchema.field.extension).list(index);
     return [...problemsOfName(attachment, target, at), ...problemsOfMatch(attachment, target, at)];
   });
 }
@@ -74,16 +73,16 @@ function problemsOfList({ fqn, extension }: AttachmentSet, set: PathBuilder): Fi
 function problemsOfName(
   { fqn }: WasmExtensionAttachment,
   { organization }: Target,
-  at: PathBuilder,
+  at: PathMaker,
 ): FieldViolation[] {
-  const path = at.clone().field(WasmExtensionAttachmentSchema.field.fqn).toPath();
+  const path = (): Path => at().field(WasmExtensionAttachmentSchema.field.fqn).toPath();
   if (!isExtension(fqn)) {
     const text = `${excerpt(fqn)} is not the fqn of an extension; write ${organization}/extensions/{name}`;
-    return [fieldViolation(path, "attachment_fqn", text)];
+    return [fieldViolation(path(), "attachment_fqn", text)];
   }
   if (organizationOfExtension(fqn) !== organization) {
     const text = `${fqn} belongs to another organization; attach one of ${organization}`;
-    return [fieldViolation(path, "attachment_organization", text)];
+    return [fieldViolation(path(), "attachment_organization", text)];
   }
   return [];
 }
@@ -91,14 +90,13 @@ function problemsOfName(
 function problemsOfMatch(
   { match }: WasmExtensionAttachment,
   { isGateway }: Target,
-  at: PathBuilder,
+  at: PathMaker,
 ): FieldViolation[] {
   return match.flatMap(({ mode }, index) => {
     if (!isGateway || mode !== Mode.SERVER) {
       return [];
     }
-    const path = at
-      .clone()
+    const path = at()
       .field(WasmExtensionAttachmentSchema.field.match)
       .list(index)
       .field(TrafficSelectorSchema.field.mode)

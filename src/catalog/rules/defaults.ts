@@ -1,8 +1,4 @@
-import { create } from "@bufbuild/protobuf";
-import {
-  type WasmExtension,
-  WasmExtensionSchema,
-} from "../../../gen/tetrateio/api/tsb/extension/v2/wasm_extension_pb.ts";
+import type { WasmExtension } from "../../../gen/tetrateio/api/tsb/extension/v2/wasm_extension_pb.ts";
 import { withScheme } from "../names/module-url.ts";
 
 /**
@@ -13,7 +9,5 @@ import { withScheme } from "../names/module-url.ts";
 export function withDefaults(extension: WasmExtension): WasmExtension {
   // eslint-disable-next-line @typescript-eslint/no-deprecated -- honouring it is the point
   const { url, image } = extension;
-  return Object.assign(create(WasmExtensionSchema), extension, {
-    url: withScheme(url === "" ? image : url),
-  });
+  return { ...extension, url: withScheme(url === "" ? image : url) };
 }

@@ -1,7 +1,7 @@
 import { excerpt } from "../names/excerpt.ts";
 
 /** How many bytes an etag holds. */
-const etagBytes = 8;
+export const etagBytes = 8;
 
 /**
  * Says why an etag cannot be one of this server, and what one looks like; undefined if it can be.

@@ -1,6 +1,5 @@
 /* Requests to write extensions: defaults first, then every rule that needs no state. */
-import { create } from "@bufbuild/protobuf";
-import { buildPath } from "@bufbuild/protobuf/reflect";
+import { buildPath, type PathBuilder } from "@bufbuild/protobuf/reflect";
 import {
   type WasmExtension,
   WasmExtensionSchema,
@@ -25,10 +24,12 @@ import { validated } from "./validate.ts";
  * Raises a CatalogError of the kind invalid.
  */
 export function acceptedCreate(request: CreateWasmExtensionRequest): CreateWasmExtensionRequest {
-  const wasmExtension = request.wasmExtension && withDefaults(request.wasmExtension);
-  const accepted = Object.assign(create(CreateSchema), request, { wasmExtension });
-  return validated(CreateSchema, accepted, () =>
-    wasmExtension === undefined ? [] : problemsOfCreate(request, wasmExtension),
+  if (request.wasmExtension === undefined) {
+    return validated(CreateSchema, request);
+  }
+  const wasmExtension = withDefaults(request.wasmExtension);
+  return validated(CreateSchema, { ...request, wasmExtension }, () =>
+    problemsOfCreate(request, wasmExtension),
   );
 }
 
@@ -47,10 +48,10 @@ function problemsOfCreate(
   extension: WasmExtension,
 ): FieldViolation[] {
   const fqn = extensionFqn(parent, name);
-  const at = buildPath(CreateSchema).field(CreateSchema.field.wasmExtension);
+  const at = (): PathBuilder => buildPath(CreateSchema).field(CreateSchema.field.wasmExtension);
   const problems = problemsOfExtension(extension, at);
   if (extension.fqn !== "" && extension.fqn !== fqn) {
-    const path = at.clone().field(WasmExtensionSchema.field.fqn).toPath();
+    const path = at().field(WasmExtensionSchema.field.fqn).toPath();
     const text = `${excerpt(extension.fqn)} is not the fqn that parent and name make; leave it empty`;
     problems.push(fieldViolation(path, "fqn", text));
   }
@@ -58,10 +59,10 @@ function problemsOfCreate(
 }
 
 function problemsOfUpdate(extension: WasmExtension): FieldViolation[] {
-  const at = buildPath(WasmExtensionSchema);
+  const at = (): PathBuilder => buildPath(WasmExtensionSchema);
   const problems = problemsOfExtension(extension, at);
   if (!isExtension(extension.fqn)) {
-    const path = at.clone().field(WasmExtensionSchema.field.fqn).toPath();
+    const path = at().field(WasmExtensionSchema.field.fqn).toPath();
     const text = `${excerpt(extension.fqn)} is not the fqn of an extension; write ${nameForms.extension.wording}`;
     problems.push(fieldViolation(path, "fqn", text));
   }
@@ -70,7 +71,7 @@ function problemsOfUpdate(extension: WasmExtension): FieldViolation[] {
       ? "is required; read the extension and send its current etag"
       : problemOfEtag(extension.etag);
   if (etagProblem !== undefined) {
-    const path = at.clone().field(WasmExtensionSchema.field.etag).toPath();
+    const path = at().field(WasmExtensionSchema.field.etag).toPath();
     problems.push(fieldViolation(path, "etag", etagProblem));
   }
   return problems;

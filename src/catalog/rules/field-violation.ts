@@ -1,9 +1,12 @@
 import type { DescMessage, Message } from "@bufbuild/protobuf";
-import { type Path, pathToString } from "@bufbuild/protobuf/reflect";
+import { type Path, type PathBuilder, pathToString } from "@bufbuild/protobuf/reflect";
 import { Violation } from "@bufbuild/protovalidate";
 import type { FieldViolation } from "../errors.ts";
 import { excerpt, maxExcerpt } from "../names/excerpt.ts";
 import { remedyOf } from "./remedies.ts";
+
+/** Makes a path: that takes long, and is needed for violations alone. */
+export type PathMaker = () => PathBuilder;
 
 /** A violation of a rule that the proto cannot express. */
 export function fieldViolation(path: Path, ruleId: string, description: string): FieldViolation {

@@ -2,6 +2,7 @@ import { create, type DescMessage, type MessageShape } from "@bufbuild/protobuf"
 import { createValidator } from "@bufbuild/protovalidate";
 import { type FieldViolation, invalid } from "../errors.ts";
 import { fieldViolationOf } from "./field-violation.ts";
+import { isKnownValid } from "./quick-check.ts";
 import { problemsOfForm } from "./well-formed.ts";
 
 const validator = createValidator();
@@ -40,6 +41,9 @@ function problemsOfRules<Desc extends DescMessage>(
   schema: Desc,
   message: MessageShape<Desc>,
 ): FieldViolation[] {
+  if (isKnownValid(schema, message)) {
+    return [];
+  }
   const result = validator.validate(schema, message);
   switch (result.kind) {
     case "valid":

@@ -1,11 +1,11 @@
-import { buildPath, type PathBuilder } from "@bufbuild/protobuf/reflect";
+import { buildPath } from "@bufbuild/protobuf/reflect";
 import { createValidator } from "@bufbuild/protovalidate";
 import {
   type WorkloadSelector,
   WorkloadSelectorSchema,
 } from "../../../gen/wasmext/v1/attachment_set_pb.ts";
 import type { FieldViolation } from "../errors.ts";
-import { fieldViolation } from "./field-violation.ts";
+import { fieldViolation, type PathMaker } from "./field-violation.ts";
 
 const validator = createValidator();
 
@@ -17,16 +17,16 @@ export const maxSubdomain = 253;
  *
  * @param at - where the selector is in the request
  */
-export function problemsOfWorkloads(
-  { labels }: WorkloadSelector,
-  at: PathBuilder,
-): FieldViolation[] {
-  const field = at.clone().field(WorkloadSelectorSchema.field.labels);
+export function problemsOfWorkloads({ labels }: WorkloadSelector, at: PathMaker): FieldViolation[] {
   return Object.keys(labels)
     .filter((key) => key.lastIndexOf("/") > maxSubdomain)
     .map((key) => {
       const text = `has a key with a prefix of ${key.lastIndexOf("/")} characters, and Kubernetes allows ${maxSubdomain}; use a shorter one`;
-      return fieldViolation(field.clone().map(key).toPath(), "label_prefix", text);
+      return fieldViolation(
+        at().field(WorkloadSelectorSchema.field.labels).map(key).toPath(),
+        "label_prefix",
+        text,
+      );
     });
 }
 
@@ -34,6 +34,6 @@ export function problemsOfWorkloads(
 export function isWorkloadSelector(selector: WorkloadSelector): boolean {
   return (
     validator.validate(WorkloadSelectorSchema, selector).kind === "valid" &&
-    problemsOfWorkloads(selector, buildPath(WorkloadSelectorSchema)).length === 0
+    problemsOfWorkloads(selector, () => buildPath(WorkloadSelectorSchema)).length === 0
   );
 }

@@ -8,6 +8,7 @@
  *    that is no longer kept is reported as missing, never skipped.
  */
 import type { Commit } from "./commit.ts";
+import { createDeque, type Deque, lowerBound } from "./deque.ts";
 import type { Usability } from "./scope.ts";
 import { createShares } from "./shares.ts";
 import { SortedMap } from "./sorted-map.ts";
@@ -75,8 +76,8 @@ interface Known {
   /** The revision of its latest commit; 0 if it has none. */
   latest: bigint;
   total: Amount;
-  /** Its commits that are kept. */
-  readonly commits: SortedMap<bigint, HistoryEntry>;
+  /** Its commits that are kept, by revision. */
+  readonly commits: Deque<HistoryEntry>;
 }
 
 /**
@@ -90,8 +91,12 @@ export function createHistory(
   now: () => number,
   onEmptied: (organization: string) => void = () => undefined,
 ): History {
-  const byRevision = new SortedMap<bigint, HistoryEntry>(undefined, compareRevisions);
   const known = new Map<string, Known>();
+  /** Those with commits, by the revision of their oldest one. */
+  const byOldest = new SortedMap<bigint, Known>(undefined, compareRevisions);
+  let length = 0;
+  /** The latest revision of all. */
+  let latest = 0n;
   const shares = createShares();
   /** The floor of the organizations that are not remembered. */
   let floor = 1n;
@@ -99,22 +104,26 @@ export function createHistory(
   const knownOf = (organization: string): Known => {
     let found = known.get(organization);
     if (found === undefined) {
-      const commits = new SortedMap<bigint, HistoryEntry>(undefined, compareRevisions);
+      const commits = createDeque<HistoryEntry>();
       found = { oldest: floor, latest: 0n, total: { commits: 0, weight: 0 }, commits };
       known.set(organization, found);
     }
     return found;
   };
 
-  const drop = (entry: HistoryEntry): void => {
-    const { organization, revision, weight } = entry;
-    byRevision.delete(revision);
-    shares.set(organization, shares.of(organization) - weight);
+  /** Drops the oldest commit of an organization. */
+  const drop = ({ organization, revision, weight }: HistoryEntry): void => {
     const of = knownOf(organization);
+    byOldest.delete(revision);
+    of.commits.shift();
     of.oldest = revision + 1n;
-    of.commits.delete(revision);
-    if (of.commits.size === 0) {
+    length--;
+    shares.set(organization, shares.of(organization) - weight);
+    const next = of.commits.at(0);
+    if (next === undefined) {
       onEmptied(organization);
+    } else {
+      byOldest.set(next.revision, of);
     }
   };
 
@@ -123,14 +132,13 @@ export function createHistory(
     // Readers that have read everything ask for what comes next.
     return of === undefined || revision > of.latest
       ? undefined
-      : of.commits.getPairOrNextHigher(revision)?.[1];
+      : of.commits.at(lowerBound(of.commits, (entry) => entry.revision < revision));
   };
 
   /** The oldest commit of the organization with the largest history, but never the latest of all. */
   const dispensable = (): HistoryEntry | undefined => {
-    const latest = byRevision.maxKey();
     for (const organization of shares.byAmount()) {
-      const entry = first(organization, 0n);
+      const entry = known.get(organization)?.commits.at(0);
       if (entry !== undefined && entry.revision !== latest) {
         return entry;
       }
@@ -141,14 +149,14 @@ export function createHistory(
   const dropWhatIsTooMuch = (): void => {
     const oldestKept = now() - maxAgeMs;
     for (;;) {
-      const revision = byRevision.minKey();
-      const entry = revision === undefined ? undefined : byRevision.get(revision);
+      const oldest = byOldest.minKey();
+      const entry = oldest === undefined ? undefined : byOldest.get(oldest)?.commits.at(0);
       if (entry === undefined || entry.recordedAt >= oldestKept) {
         break;
       }
       drop(entry);
     }
-    while (byRevision.size > maxCommits || shares.total > maxWeight) {
+    while (length > maxCommits || shares.total > maxWeight) {
       const entry = dispensable();
       if (entry === undefined) {
         return;
@@ -162,7 +170,7 @@ export function createHistory(
       return shares.total;
     },
     get length() {
-      return byRevision.size;
+      return length;
     },
     get organizations() {
       return known.size;
@@ -176,8 +184,12 @@ export function createHistory(
       const { total } = of;
       const recordedAt = now() - ageMs;
       const entry: HistoryEntry = { ...commit, replaced, weight, total, recordedAt };
-      of.commits.set(revision, entry);
-      byRevision.set(revision, entry);
+      if (of.commits.length === 0) {
+        byOldest.set(revision, of);
+      }
+      of.commits.push(entry);
+      length++;
+      latest = revision;
       shares.set(organization, shares.of(organization) + weight);
       dropWhatIsTooMuch();
     },
@@ -192,7 +204,7 @@ export function createHistory(
     },
     forget(organization) {
       const of = known.get(organization);
-      if (of?.commits.size === 0) {
+      if (of?.commits.length === 0) {
         known.delete(organization);
         floor = of.oldest > floor ? of.oldest : floor;
       }
@@ -202,7 +214,8 @@ export function createHistory(
         shares.set(organization, 0);
       }
       known.clear();
-      byRevision.clear();
+      byOldest.clear();
+      length = 0;
       floor = newFloor;
     },
   };

@@ -1,6 +1,7 @@
-import { randomBytes } from "node:crypto";
-import { type DescMessage, fromBinary, type MessageShape, toBinary } from "@bufbuild/protobuf";
+import { type DescMessage, fromBinary, type MessageShape } from "@bufbuild/protobuf";
+import { createEncoder } from "../../wire/encoder.ts";
 import { deepFreeze } from "./freeze.ts";
+import { newEtag } from "./new-etag.ts";
 import { weigh, weighBytes } from "./weight.ts";
 
 /** An object as the catalog holds it. It is made once, at the write, and never changes. */
@@ -16,18 +17,15 @@ export interface Stored<Message> {
 
 type WithEtag<Desc extends DescMessage> = MessageShape<Desc> & { readonly etag: string };
 
-/**
- * Makes an object to be stored, with a new etag: 8 bytes in base64 in double quotes.
- *
- * The bytes are random: a digest would let callers test guesses at what they may not see of the object.
- */
+const encode = createEncoder();
+
+/** Makes an object to be stored, with a new etag. */
 export function storedOf<Desc extends DescMessage>(
   schema: Desc,
   object: WithEtag<Desc>,
 ): Stored<WithEtag<Desc>> {
-  const etag = `"${randomBytes(8).toString("base64")}"`;
-  const message = deepFreeze({ ...object, etag });
-  return stored(message, toBinary(schema, message));
+  const message = deepFreeze({ ...object, etag: newEtag() });
+  return stored(message, encode(schema, message));
 }
 
 /** Reads an object that was stored, from its bytes. */

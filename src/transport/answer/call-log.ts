@@ -2,29 +2,26 @@ import { Code } from "@connectrpc/connect";
 import { codeToString } from "@connectrpc/connect/protocol-connect";
 import type { Logger } from "pino";
 import type { CallReport } from "../../rpc/call-report.ts";
-import { type NodeRequest, type NodeResponse, pathOf, peerOf } from "../node-http.ts";
+import type { Exchange } from "../exchange.ts";
+import { pathOf, peerOf } from "../node-http.ts";
 
 /**
  * Writes one line when a call has ended: which, how, how long it took, and who called. Returns what to
  * call with the error that it ends with; the first one counts.
  */
-export function logWhenEnded(
-  logger: Logger,
-  request: NodeRequest,
-  response: NodeResponse,
-  now: () => number,
-): CallReport {
+export function logWhenEnded(logger: Logger, exchange: Exchange, now: () => number): CallReport {
   const startedAt = now();
-  const peer = peerOf(request);
+  const { head, connection, sink } = exchange;
+  const peer = peerOf(connection);
   let ended: { code: Code; failure: unknown } | undefined;
-  response.once("close", () => {
-    const code = ended?.code ?? (response.writableFinished ? undefined : Code.Canceled);
+  exchange.onClose(() => {
+    const code = ended?.code ?? (sink.writableFinished ? undefined : Code.Canceled);
     const line = {
-      method: pathOf(request).slice(0, maxMethodLength),
+      method: pathOf(head).slice(0, maxMethodLength),
       code: code === undefined ? "ok" : codeToString(code),
       durationMs: Math.round((now() - startedAt) * 1000) / 1000,
       peer,
-      http: request.httpVersion,
+      http: head.httpVersion,
     };
     if (ended?.failure === undefined) {
       logger.info(line, "call");

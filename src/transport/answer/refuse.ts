@@ -9,12 +9,14 @@ import {
 } from "@connectrpc/connect/protocol-connect";
 import { setTrailerStatus } from "@connectrpc/connect/protocol-grpc";
 import { jsonOptions } from "../../wire/options.ts";
-import { isGone, type NodeRequest, type NodeResponse, setHead, writePart } from "../node-http.ts";
+import type { IncomingMessage } from "node:http";
+import type { Exchange } from "../exchange.ts";
+import { type RequestHead, setHead } from "../node-http.ts";
 import { protocolOf } from "../request/call-shape.ts";
 import type { RefusedRequest } from "../request/refusals.ts";
 import { grpcMessage } from "./grpc-message.ts";
 import { respond } from "./respond.ts";
-import { discardRest, refuseRest } from "./unfinished-request.ts";
+import { discardRest, endUnfinishedRequest, refuseRest } from "./unfinished-request.ts";
 
 const endStream = createEndStreamSerialization(jsonOptions);
 
@@ -23,26 +25,26 @@ const endStream = createEndStreamSerialization(jsonOptions);
  * answer: a gRPC status for gRPC and gRPC-Web, else the JSON error of Connect, which people can read
  * as well.
  */
-export async function refuse(
-  request: NodeRequest,
-  response: NodeResponse,
-  refusal: RefusedRequest,
-): Promise<void> {
-  const { body, ...answer } = answerOf(request, refusal);
+export async function refuse(exchange: Exchange, refusal: RefusedRequest): Promise<void> {
+  const { head, response } = exchange;
+  const { body, ...answer } = answerOf(head, refusal);
   const own = {
     ...Object.fromEntries(refusal.error.metadata),
     ...refusal.headers,
     ...answer.headers,
   };
-  const isUnfinished = request.httpVersionMajor === 1 && !(await hasArrived(request));
-  if (isGone(response)) {
-    return;
-  }
-  if (!isUnfinished) {
+  if ("stream" in response || (await hasArrived(response.req))) {
+    if (exchange.isGone) {
+      return;
+    }
+    endUnfinishedRequest(response);
     respond(response, answer.status, own, body);
     if (body.length === 0) {
-      refuseRest(request, response);
+      refuseRest(response);
     }
+    return;
+  }
+  if (exchange.isGone) {
     return;
   }
   // What is left of the request would be taken for the next one. The answer is whole by its length,
@@ -52,8 +54,8 @@ export async function refuse(
     "Content-Length": String(body.length),
     Connection: "close",
   });
-  writePart(response, body);
-  await discardRest(request);
+  response.write(body);
+  await discardRest(response.req);
   response.end();
 }
 
@@ -63,7 +65,7 @@ interface RefusedAnswer {
   readonly body: Uint8Array;
 }
 
-function answerOf(request: NodeRequest, { error, httpStatus }: RefusedRequest): RefusedAnswer {
+function answerOf(request: RequestHead, { error, httpStatus }: RefusedRequest): RefusedAnswer {
   const contentType = request.headers["content-type"] ?? "";
   const protocol = protocolOf(request);
   // A request that is not a Connect call is refused with an HTTP status, whatever its content type.
@@ -98,7 +100,7 @@ function grpcStatus(error: ConnectError): Record<string, string> {
 }
 
 /** Tells whether a request has arrived as a whole; what has, may still wait to be parsed. */
-async function hasArrived(request: NodeRequest): Promise<boolean> {
+async function hasArrived(request: IncomingMessage): Promise<boolean> {
   if (!request.complete) {
     await setImmediate();
   }

@@ -13,6 +13,7 @@ export function respond(
   if (body === undefined || body.length === 0) {
     response.end();
   } else {
+    response.setHeader("Content-Length", Buffer.byteLength(body));
     response.end(body);
   }
 }

@@ -7,18 +7,18 @@ import type { NodeRequest, NodeResponse } from "../node-http.ts";
  * that no more is wanted (RFC 9113, section 8.1). Node would leave the stream open until the client
  * ends it, and count it against the connection.
  */
-export function endUnfinishedRequest(request: NodeRequest, response: NodeResponse): void {
+export function endUnfinishedRequest(response: NodeResponse): void {
   if ("stream" in response) {
     // The trailers are the last of an answer. Node sends them in another listener of this event.
     response.stream.once("wantTrailers", () => {
-      refuseRest(request, response);
+      refuseRest(response);
     });
   }
 }
 
 /** The same for an answer whose end has been written, and that has no trailers. */
-export function refuseRest(request: NodeRequest, response: NodeResponse): void {
-  if (!("stream" in response) || !("stream" in request)) {
+export function refuseRest(response: NodeResponse): void {
+  if (!("stream" in response)) {
     return;
   }
   const { stream } = response;

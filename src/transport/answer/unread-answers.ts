@@ -7,8 +7,7 @@
  * 3. What is not read any further for `stallMs` is given up, and an answer of one message as a whole
  *    after `answerMs`.
  */
-import type { NodeResponse } from "../node-http.ts";
-import { connectionOf, isGone } from "../node-http.ts";
+import type { Exchange } from "../exchange.ts";
 
 /** How much may wait to be read, and for how long. */
 export interface UnreadLimits {
@@ -32,7 +31,7 @@ export const defaultUnreadLimits: UnreadLimits = {
 
 /** Something that waits to be read. */
 export interface Waiting {
-  readonly response: NodeResponse;
+  readonly exchange: Pick<Exchange, "connection" | "isGone">;
   readonly bytes: number;
   /** Whether this is an answer of one message, which can still be refused with an error. */
   readonly isWhole: boolean;
@@ -152,7 +151,7 @@ export function createUnreadAnswers(limits: UnreadLimits, now: () => number): Un
     if (pile === undefined || pile.bytes <= limits.connectionBytes / 2) {
       return pile?.bytes ?? 0;
     }
-    [...pile.entries].filter(({ response }) => isGone(response)).forEach(remove);
+    [...pile.entries].filter(({ exchange }) => exchange.isGone).forEach(remove);
     return pile.bytes;
   }
 
@@ -172,7 +171,7 @@ export function createUnreadAnswers(limits: UnreadLimits, now: () => number): Un
       }
     },
     hold(waiting) {
-      const connection = connectionOf(waiting.response);
+      const { connection } = waiting.exchange;
       if (!makeRoom(waiting, connection)) {
         return undefined;
       }

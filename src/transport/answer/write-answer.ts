@@ -3,7 +3,8 @@ import { Code, type ConnectError } from "@connectrpc/connect";
 import type { UniversalServerResponse } from "@connectrpc/connect/protocol";
 import type { CallReport } from "../../rpc/call-report.ts";
 import { rpcError } from "../../rpc/errors.ts";
-import { abandon, flushHead, isGone, type NodeResponse, setHead, writePart } from "../node-http.ts";
+import type { Exchange, Sink } from "../exchange.ts";
+import { flushHead } from "../node-http.ts";
 import { grpcMessage } from "./grpc-message.ts";
 import { discardRest } from "./unfinished-request.ts";
 import type { Hold, UnreadAnswers } from "./unread-answers.ts";
@@ -21,19 +22,20 @@ export interface WriteOptions {
 }
 
 /**
- * Writes an answer, as fast as its client reads it.
+ * Writes an answer of Connect, as fast as its client reads it.
  *
  * Raises AnswerCut, or RESOURCE_EXHAUSTED before anything is written if too much waits to be read
  * already, or whatever the body raises.
  */
 export async function writeAnswer(
   { status, header, trailer, body }: UniversalServerResponse,
-  response: NodeResponse,
+  exchange: Exchange,
   options: WriteOptions,
 ): Promise<void> {
+  const { response } = exchange;
   const writeHead = (): void => {
-    setHead(response, status, toNodeHeaders(header));
-    if (isUnfinished(response)) {
+    exchange.begin(status, toNodeHeaders(header), trailer !== undefined);
+    if (isUnfinished(exchange)) {
       // What is left of the request would be taken for the next one.
       response.setHeader("Connection", "close");
     }
@@ -41,28 +43,25 @@ export async function writeAnswer(
   const chunks = (body ?? noBody)[Symbol.asyncIterator]();
   try {
     for (let next = await chunks.next(); next.done !== true; next = await chunks.next()) {
-      if (isGone(response)) {
+      if (exchange.isGone) {
         throw new AnswerCut();
       }
-      if (!isWrittenAtOnce(next.value, response, options)) {
-        await writeChunk(next.value, response, options, writeHead);
+      if (!isWrittenAtOnce(next.value, exchange, options)) {
+        await writeChunk(next.value, exchange, options, writeHead);
       }
     }
-    if (isGone(response)) {
+    if (exchange.isGone) {
       throw new AnswerCut();
     }
-    if (!response.headersSent) {
+    if (!exchange.hasBegun) {
       writeHead();
       // Without that, Node would end the answer with its head, and leave out the trailers.
       flushHead(response);
     }
-    if (trailer !== undefined) {
-      response.addTrailers(toNodeHeaders(inGrpcForm(trailer)));
-    }
-    if (isUnfinished(response)) {
+    if (isUnfinished(exchange) && !("stream" in response)) {
       await discardRest(response.req);
     }
-    response.end();
+    exchange.end(undefined, trailer && toNodeHeaders(inGrpcForm(trailer)));
   } finally {
     // Tells the service that nothing more is wanted, wherever it is.
     await chunks.return?.();
@@ -70,12 +69,12 @@ export async function writeAnswer(
 }
 
 /** Tells whether a client is still sending what has been answered already; HTTP/2 can say so. */
-function isUnfinished({ req }: NodeResponse): boolean {
-  return req.httpVersionMajor === 1 && !req.complete;
+function isUnfinished({ response }: Exchange): boolean {
+  return !("stream" in response) && !response.req.complete;
 }
 
 /** How much is handed to a connection at once, in bytes: a frame of HTTP/2. */
-const sliceBytes = 16 * 1024;
+export const sliceBytes = 16 * 1024;
 
 /**
  * Writes a small message of a stream, if the stream has room for it and more; returns whether it has. What
@@ -83,15 +82,15 @@ const sliceBytes = 16 * 1024;
  */
 function isWrittenAtOnce(
   chunk: Uint8Array,
-  response: NodeResponse,
+  { sink, hasBegun }: Exchange,
   { isWhole }: WriteOptions,
 ): boolean {
   const { byteLength } = chunk;
-  const room = response.writableHighWaterMark - response.writableLength;
-  if (isWhole || byteLength > sliceBytes || byteLength >= room || !response.headersSent) {
+  const room = sink.writableHighWaterMark - sink.writableLength;
+  if (isWhole || byteLength > sliceBytes || byteLength >= room || !hasBegun) {
     return false;
   }
-  writePart(response, chunk);
+  sink.write(chunk);
   return true;
 }
 
@@ -99,36 +98,40 @@ function isWrittenAtOnce(
  * Writes a chunk in slices, and waits between them for the client. What is handed to an HTTP/2 stream
  * at once counts against the memory of its session until it is sent, also when the client has refused
  * it; with megabytes of that, Node refuses every further stream of the connection.
+ *
+ * Raises AnswerCut, or RESOURCE_EXHAUSTED if nothing has been written and too much waits to be read.
+ *
+ * @param writeHead - is called before the first byte of the answer
  */
-async function writeChunk(
+export async function writeChunk(
   chunk: Uint8Array,
-  response: NodeResponse,
+  exchange: Exchange,
   { unread, isWhole, report }: WriteOptions,
   writeHead: () => void,
 ): Promise<void> {
   const end = (): void => {
     report(Code.ResourceExhausted);
-    abandon(response, constants.NGHTTP2_ENHANCE_YOUR_CALM);
+    exchange.abandon(constants.NGHTTP2_ENHANCE_YOUR_CALM);
   };
   const shutDown = (): void => {
     report(Code.Unavailable);
     // What gRPC takes for UNAVAILABLE; no status can pass a client that does not read.
-    abandon(response, constants.NGHTTP2_REFUSED_STREAM);
+    exchange.abandon(constants.NGHTTP2_REFUSED_STREAM);
   };
-  const hold = unread.hold({ response, bytes: chunk.byteLength, isWhole, end, shutDown });
+  const hold = unread.hold({ exchange, bytes: chunk.byteLength, isWhole, end, shutDown });
   if (hold === undefined) {
-    if (!response.headersSent) {
+    if (!exchange.hasBegun) {
       throw unreadAnswers();
     }
     end();
     throw new AnswerCut();
   }
   try {
-    if (!response.headersSent) {
+    if (!exchange.hasBegun) {
       writeHead();
     }
-    await writeSlices(chunk, response, hold);
-    if (isGone(response)) {
+    await writeSlices(chunk, exchange, hold);
+    if (exchange.isGone) {
       throw new AnswerCut();
     }
   } finally {
@@ -136,28 +139,29 @@ async function writeChunk(
   }
 }
 
-async function writeSlices(chunk: Uint8Array, response: NodeResponse, hold: Hold): Promise<void> {
+async function writeSlices(chunk: Uint8Array, exchange: Exchange, hold: Hold): Promise<void> {
+  const { sink } = exchange;
   for (let start = 0; start < chunk.byteLength; start += sliceBytes) {
-    if (isGone(response)) {
+    if (exchange.isGone) {
       return;
     }
-    if (!writePart(response, chunk.subarray(start, start + sliceBytes))) {
-      await drained(response);
+    if (!sink.write(chunk.subarray(start, start + sliceBytes))) {
+      await drained(sink);
       hold.progress();
     }
   }
 }
 
 /** Resolves when more can be written, or nothing any more. */
-function drained(response: NodeResponse): Promise<void> {
+function drained(sink: Sink): Promise<void> {
   return new Promise((resolve) => {
     const done = (): void => {
-      response.off("drain", done);
-      response.off("close", done);
+      sink.off("drain", done);
+      sink.off("close", done);
       resolve();
     };
-    response.on("drain", done);
-    response.on("close", done);
+    sink.on("drain", done);
+    sink.on("close", done);
   });
 }
 

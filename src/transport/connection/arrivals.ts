@@ -1,10 +1,9 @@
 import { createFairQueue } from "../fair-queue.ts";
-import { isGone, type NodeResponse } from "../node-http.ts";
 
 /** Requests that have begun and have not been handed over yet. */
 export interface Arrivals {
   /** Hands a request over when it is the turn of its connection, unless it has been given up by then. */
-  add(connection: object, response: NodeResponse, handOver: () => void): void;
+  add(connection: object, isGone: () => boolean, handOver: () => void): void;
 }
 
 /** How long requests are handed over before others run, in ms. */
@@ -17,7 +16,7 @@ const turnMs = 5;
  * @param now - milliseconds since any fixed time
  */
 export function createArrivals(now: () => number): Arrivals {
-  const waiting = createFairQueue<{ response: NodeResponse; handOver: () => void }>();
+  const waiting = createFairQueue<{ isGone: () => boolean; handOver: () => void }>();
   let isScheduled = false;
 
   function schedule(): void {
@@ -30,7 +29,7 @@ export function createArrivals(now: () => number): Arrivals {
   function takeTurn(): void {
     const turnEnds = now() + turnMs;
     for (let next = waiting.next(); next !== undefined; next = waiting.next()) {
-      if (!isGone(next.response)) {
+      if (!next.isGone()) {
         next.handOver();
       }
       if (now() >= turnEnds) {
@@ -42,8 +41,8 @@ export function createArrivals(now: () => number): Arrivals {
   }
 
   return {
-    add(connection, response, handOver) {
-      waiting.add(connection, { response, handOver });
+    add(connection, isGone, handOver) {
+      waiting.add(connection, { isGone, handOver });
       schedule();
     },
   };

@@ -12,15 +12,28 @@
  *    with the answer (HTTP/1.1) or with GOAWAY (HTTP/2) that the connection ends.
  */
 import { createServer as createHttpServer, type Server as HttpServer } from "node:http";
-import { constants, createServer as createHttp2Server, type ServerHttp2Session } from "node:http2";
+import {
+  constants,
+  createServer as createHttp2Server,
+  type IncomingHttpHeaders,
+  type Http2Server,
+  type ServerHttp2Session,
+  type ServerHttp2Stream,
+} from "node:http2";
 import { createServer as createHttpsServer, Server as HttpsServer } from "node:https";
 import { type AddressInfo, Server as NetServer, type Socket } from "node:net";
 import type { SecureContextOptions } from "node:tls";
 import { createArrivals } from "./arrivals.ts";
 import { createBrokenRequests } from "./broken-requests.ts";
 import { chooseProtocol } from "./choose-protocol.ts";
-import { type Connection, createConnections } from "./connections.ts";
-import { connectionOf, type NodeListener, type NodeResponse } from "../node-http.ts";
+import { type Connection as LimitedConnection, createConnections } from "./connections.ts";
+import {
+  connectionOf,
+  isGone,
+  type Listener,
+  type NodeListener,
+  type NodeResponse,
+} from "../node-http.ts";
 import { createPipelined } from "./pipelined.ts";
 import { endIdle, limitSession, maxSessionMemory, resets } from "./sessions.ts";
 
@@ -54,7 +67,7 @@ export const defaultPortLimits: PortLimits = {
 
 /** What a port needs. */
 export interface PortOptions {
-  readonly listener: NodeListener;
+  readonly listener: Listener;
   /** Speaks TLS only, if given. */
   readonly tls?: TlsOptions | undefined;
   readonly limits: PortLimits;
@@ -114,7 +127,7 @@ export function createPort(options: PortOptions): Port {
       }
     }
   };
-  const connectionOfRequest = new WeakMap<object, Connection>();
+  const connectionOfRequest = new WeakMap<object, LimitedConnection>();
   const arrivals = createArrivals(now);
   const tracked: NodeListener = (request, response) => {
     if (request.httpVersionMajor === 1) {
@@ -127,7 +140,7 @@ export function createPort(options: PortOptions): Port {
       }
     }
     responses.add(response);
-    const key = connectionOf(response);
+    const key = connectionOf(request);
     const connection = connectionOfRequest.get(key);
     connection?.begin();
     response.once("close", () => {
@@ -145,9 +158,13 @@ export function createPort(options: PortOptions): Port {
       // Ends when its requests have been answered.
       response.stream.session?.close();
     }
-    arrivals.add(key, response, () => {
-      listener(request, response, isOverLimit);
-    });
+    arrivals.add(
+      key,
+      () => isGone(response),
+      () => {
+        listener.request(request, response, isOverLimit);
+      },
+    );
   };
 
   const http2 = createHttp2Server(
@@ -172,6 +189,18 @@ export function createPort(options: PortOptions): Port {
     if (isClosing) {
       announceEnd(session);
     }
+  });
+  serveStreams(http2, (stream, headers, rawHeaders) => {
+    const { session } = stream;
+    const connection = session && connectionOfRequest.get(session);
+    const handOver = listener.stream(stream, headers, rawHeaders);
+    if (session === undefined || handOver === undefined || connection?.isOverLimit === true) {
+      return false;
+    }
+    connection?.begin();
+    stream.once("close", () => connection?.finish());
+    arrivals.add(session, () => stream.destroyed || stream.closed, handOver);
+    return true;
   });
   serveExpectations(http2, tracked);
   // Node would answer, and leave the stream open.
@@ -320,6 +349,30 @@ function askToClose(response: NodeResponse): void {
   if (response.req.httpVersionMajor === 1 && !response.headersSent) {
     response.setHeader("Connection", "close");
   }
+}
+
+/** Serves streams as they are, and leaves those that are not taken to what Node makes of them. */
+function serveStreams(
+  server: Http2Server,
+  takes: (
+    stream: ServerHttp2Stream,
+    headers: IncomingHttpHeaders,
+    rawHeaders: readonly string[],
+  ) => boolean,
+): void {
+  const [own] = server.listeners("stream") as ((
+    stream: ServerHttp2Stream,
+    ...rest: unknown[]
+  ) => void)[];
+  if (own === undefined) {
+    throw new Error("this version of Node serves HTTP/2 without a listener for stream");
+  }
+  server.off("stream", own);
+  server.on("stream", (stream, headers, flags, rawHeaders) => {
+    if (!takes(stream, headers, rawHeaders)) {
+      own.call(server, stream, headers, flags, rawHeaders);
+    }
+  });
 }
 
 /** Serves requests that wait with their bodies; Node would ask for each body, however large it is to be. */

@@ -1,6 +1,6 @@
 import type { DescMethod } from "@bufbuild/protobuf";
 import type { UniversalHandler } from "@connectrpc/connect/protocol";
-import { type NodeRequest, queryOf } from "../node-http.ts";
+import { queryOf, type RequestHead } from "../node-http.ts";
 import { parseMediaType } from "./media-type.ts";
 import {
   unsupportedContentType,
@@ -37,11 +37,34 @@ const shapes: ReadonlyMap<string, readonly [Protocol, Format]> = new Map([
   ["application/grpc-web+json", ["grpc-web", "json"]],
 ]);
 
+/** The shapes of calls with one answer, by their content types as clients write them. */
+const usualShapes: ReadonlyMap<string, CallShape> = new Map(
+  [...shapes]
+    .filter(([, [protocol]]) => protocol !== "connect-stream")
+    .map(([contentType, [protocol, format]]) => [contentType, { protocol, format, contentType }]),
+);
+
+/**
+ * The shape of a call with one answer, if its request says nothing that needs a closer look, as most do;
+ * else undefined.
+ */
+export function usualShape(head: RequestHead): CallShape | undefined {
+  const { method, headers, httpVersionMajor } = head;
+  const shape = usualShapes.get(headers["content-type"] ?? "");
+  return method === "POST" &&
+    headers.expect === undefined &&
+    (headers.host ?? head.authority) !== undefined &&
+    (headers["transfer-encoding"] ?? "chunked") === "chunked" &&
+    (shape?.protocol !== "grpc" || httpVersionMajor === 2)
+    ? shape
+    : undefined;
+}
+
 /** The content types that are answered in gRPC or gRPC-Web, whether they are supported or not. */
 const grpcType = /^application\/(grpc(?:-web)?)(?:$|\+)/;
 
 /** The protocol that a request is answered in when it is refused. */
-export function protocolOf({ headers, method }: NodeRequest): Protocol {
+export function protocolOf({ headers, method }: RequestHead): Protocol {
   const { type = "" } = parseMediaType(headers["content-type"] ?? "") ?? {};
   const known = shapes.get(type)?.[0] ?? (grpcType.exec(type)?.[1] as Protocol | undefined);
   return known ?? (method === "GET" ? "connect-get" : "connect");
@@ -61,7 +84,7 @@ export function isEnveloped(protocol: Protocol): boolean {
  */
 export function callShape(
   { method, allowedMethods }: UniversalHandler,
-  request: NodeRequest,
+  request: RequestHead,
 ): CallShape {
   if (method.methodKind === "bidi_streaming" && request.httpVersionMajor === 1) {
     throw unsupportedHttpVersion(method);
@@ -78,7 +101,7 @@ export function callShape(
   return isGet ? getShape(request, contentType) : postShape(method, contentType);
 }
 
-function getShape(request: NodeRequest, contentType: string): CallShape {
+function getShape(request: RequestHead, contentType: string): CallShape {
   const encoding = queryOf(request).get("encoding");
   if ((encoding !== "json" && encoding !== "proto") || !isUnaryConnect(contentType)) {
     throw unsupportedQuery();

@@ -1,14 +1,16 @@
+import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 import type { X509Certificate } from "node:crypto";
 import type { ClientCertificate, Credentials } from "../../auth/authenticate.ts";
-import type { NodeRequest } from "../node-http.ts";
+import type { Exchange } from "../exchange.ts";
+import { type RequestHead, socketOf } from "../node-http.ts";
 
 /** What a request says of its caller: in its headers, and by the certificate of its connection. */
-export function credentialsOf(request: NodeRequest): Credentials {
+export function credentialsOf(exchange: Exchange): Credentials {
   return {
-    header: (name) => valueOf(request, name),
+    header: (name) => valueOf(exchange.head, name),
     get certificate() {
-      return certificateOf(request);
+      return certificateOf(exchange);
     },
   };
 }
@@ -17,7 +19,7 @@ export function credentialsOf(request: NodeRequest): Credentials {
  * The value of a header; those of several, with commas between them. Node keeps the first of some headers
  * alone, and a proxy may have checked another one.
  */
-function valueOf({ rawHeaders }: NodeRequest, name: string): string | undefined {
+function valueOf({ rawHeaders }: RequestHead, name: string): string | undefined {
   const values = rawHeaders.filter(
     (_value, index) => index % 2 === 1 && rawHeaders[index - 1]?.toLowerCase() === name,
   );
@@ -27,25 +29,24 @@ function valueOf({ rawHeaders }: NodeRequest, name: string): string | undefined 
 /** What is known of connections: a certificate is read once. */
 const known = new WeakMap<object, ClientCertificate | undefined>();
 
-function certificateOf(request: NodeRequest): ClientCertificate | undefined {
-  // HTTP/2 makes a new wrapper of the socket for each request, and has none once the session is gone.
-  const connection = "stream" in request ? request.stream.session : request.socket;
-  if (connection === undefined) {
-    return undefined;
-  }
+function certificateOf({ connection }: Exchange): ClientCertificate | undefined {
   if (!known.has(connection)) {
-    known.set(connection, readCertificate(request.socket as TLSSocket));
+    const socket = socketOf(connection);
+    known.set(connection, socket && readCertificate(socket));
   }
   return known.get(connection);
 }
 
-function readCertificate(socket: TLSSocket): ClientCertificate | undefined {
-  // A socket without TLS has no such method.
-  const certificate = (socket as Partial<TLSSocket>).getPeerX509Certificate?.();
+type TlsPart = "getPeerX509Certificate" | "authorized" | "authorizationError";
+
+function readCertificate(socket: Socket): ClientCertificate | undefined {
+  // A socket without TLS has none of these.
+  const tls = socket as Socket & Partial<Pick<TLSSocket, TlsPart>>;
+  const certificate = tls.getPeerX509Certificate?.();
   if (certificate === undefined) {
     return undefined;
   }
-  const { authorized, authorizationError } = socket;
+  const { authorized, authorizationError } = tls;
   return {
     subject: subjectOf(certificate),
     expiresAt: certificate.validToDate.getTime(),

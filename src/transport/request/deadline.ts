@@ -1,3 +1,4 @@
+import type { RequestHead } from "../node-http.ts";
 import { invalidTimeout } from "./read-errors.ts";
 import type { Protocol } from "./call-shape.ts";
 
@@ -27,11 +28,14 @@ function timeoutHeader(protocol: Protocol): "grpc-timeout" | "connect-timeout-ms
  *
  * Raises a ConnectError if the header is not a timeout.
  */
-export function timeoutOf(protocol: Protocol, header: Headers): number | undefined {
+export function timeoutOf(protocol: Protocol, { headers }: RequestHead): number | undefined {
   const name = timeoutHeader(protocol);
-  const value = header.get(name);
-  if (value === null) {
+  const value = headers[name];
+  if (value === undefined) {
     return undefined;
+  }
+  if (typeof value !== "string") {
+    throw invalidTimeout(name, value.join(), "one timeout");
   }
   const timeoutMs = name === "grpc-timeout" ? grpcTimeout(value) : connectTimeout(value);
   if (timeoutMs === undefined) {

@@ -50,7 +50,7 @@ export async function* openEnvelopes(
     }
   }
   if (received.length > 0) {
-    throw unreadable("an envelope is not complete", "send as many bytes as it announces");
+    throw incomplete();
   }
 }
 
@@ -59,24 +59,32 @@ export async function* openEnvelopes(
  *
  * Raises a ConnectError if there is none, or more than one.
  */
-export async function openOne(body: Uint8Array, maxBytes: number): Promise<Enveloped> {
-  let only: Enveloped | undefined;
-  for await (const message of openEnvelopes([body], maxBytes)) {
-    if (only !== undefined) {
-      throw wrongNumber("more than one message");
-    }
-    only = message;
-  }
-  if (only === undefined) {
+export function openOne(body: Uint8Array, maxBytes: number): Enveloped {
+  if (body.byteLength === 0) {
     throw wrongNumber("no message");
+  }
+  const only = first(view(body), maxBytes);
+  const rest = view(body).subarray(envelopeBytes + only.bytes.byteLength);
+  if (rest.byteLength > 0) {
+    first(rest, maxBytes);
+    throw wrongNumber("more than one message");
   }
   return only;
 }
 
-/** Puts a message in an envelope, uncompressed. */
-export function envelop(message: Uint8Array): Buffer {
+/** Opens the first envelope. Raises a ConnectError if it is not complete. */
+function first(bytes: Buffer, maxBytes: number): Enveloped {
+  const end = endOfEnvelope(bytes, maxBytes);
+  if (bytes.byteLength < end) {
+    throw incomplete();
+  }
+  return open(bytes.subarray(0, end));
+}
+
+/** Puts a message in an envelope, which says with its flags what it holds. */
+export function envelop(message: Uint8Array, flags = 0): Buffer {
   const envelope = Buffer.allocUnsafe(envelopeBytes + message.byteLength);
-  envelope.writeUInt8(0);
+  envelope.writeUInt8(flags);
   envelope.writeUInt32BE(message.byteLength, 1);
   envelope.set(message, envelopeBytes);
   return envelope;
@@ -88,6 +96,10 @@ function open(envelope: Buffer): Enveloped {
     throw unreadable(`an envelope has the flags ${flags}`, "send 0, or 1 for a compressed message");
   }
   return { isCompressed: flags === compressedFlag, bytes: envelope.subarray(envelopeBytes) };
+}
+
+function incomplete(): ConnectError {
+  return unreadable("an envelope is not complete", "send as many bytes as it announces");
 }
 
 /** What gRPC itself answers a call with the wrong number of messages. */

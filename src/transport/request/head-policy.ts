@@ -1,4 +1,4 @@
-import { expectationOf, expectsContinue, type NodeRequest } from "../node-http.ts";
+import { expectationOf, expectsContinue, type RequestHead } from "../node-http.ts";
 import {
   type RefusedRequest,
   unsupportedExpectation,
@@ -7,7 +7,7 @@ import {
 } from "./refusals.ts";
 
 /** Why a request is not served for what HTTP itself says in its head; undefined if it may be. */
-export function refusalOfHead(request: NodeRequest): RefusedRequest | undefined {
+export function refusalOfHead(request: RequestHead): RefusedRequest | undefined {
   if (request.method === "CONNECT") {
     return unsupportedTunnel();
   }

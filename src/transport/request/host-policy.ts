@@ -2,12 +2,12 @@ import { Code } from "@connectrpc/connect";
 import { excerpt } from "../../catalog/names/excerpt.ts";
 import { rpcError } from "../../rpc/errors.ts";
 import { isLoopback } from "../connection/loopback.ts";
-import { hostsOf, type NodeRequest } from "../node-http.ts";
+import { hostsOf, type RequestHead } from "../node-http.ts";
 import type { OriginPolicy } from "./origin-policy.ts";
 import { invalidHost, RefusedRequest } from "./refusals.ts";
 
 /** Says why a request is not answered, whatever it asks for; undefined if it may be. */
-export type HostPolicy = (request: NodeRequest) => RefusedRequest | undefined;
+export type HostPolicy = (request: RequestHead) => RefusedRequest | undefined;
 
 /** What an access policy goes by. */
 export interface HostPolicyOptions {
@@ -24,19 +24,47 @@ export interface HostPolicyOptions {
  * other addresses a server cannot know its names, and every request may pass.
  */
 export function createHostPolicy(options: HostPolicyOptions): HostPolicy {
-  if (!isLoopback(options.host)) {
-    return () => undefined;
-  }
+  return remembered(isLoopback(options.host) ? loopbackPolicy(options) : refusalOfHosts);
+}
+
+/** How many answers of a policy are known. */
+const maxRemembered = 1_000;
+
+/** The same policy, which knows its latest answers. Most requests come from a few clients, for one host. */
+function remembered(policy: HostPolicy): HostPolicy {
+  const known = new Map<string, RefusedRequest | undefined>();
+  return (request) => {
+    const { origin } = request.headers;
+    const question = JSON.stringify([hostsOf(request), origin]);
+    if (known.has(question)) {
+      return known.get(question);
+    }
+    if (known.size >= maxRemembered) {
+      known.clear();
+    }
+    const refusal = policy(request);
+    known.set(question, refusal);
+    return refusal;
+  };
+}
+
+function refusalOfHosts(request: RequestHead): RefusedRequest | undefined {
+  const hosts = hostsOf(request);
+  return hosts.every((host) => URL.canParse(`http://${host}`)) ? undefined : invalidHost();
+}
+
+function loopbackPolicy(options: HostPolicyOptions): HostPolicy {
   const allowed = new Set(options.allowedHosts.map((host) => bareHost(host)));
   const isAllowedHost = (host: string): boolean => {
     const bare = bareHost(host);
     return isLoopback(bare) || allowed.has(bare);
   };
   return (request) => {
-    const hosts = hostsOf(request);
-    if (!hosts.every((host) => URL.canParse(`http://${host}`))) {
-      return invalidHost();
+    const invalid = refusalOfHosts(request);
+    if (invalid !== undefined) {
+      return invalid;
     }
+    const hosts = hostsOf(request);
     const foreign = hosts.find((host) => !isAllowedHost(host));
     if (foreign !== undefined) {
       return notAllowed("HOST_NOT_ALLOWED", `the host ${excerpt(foreign)}`, "--allow-host");

@@ -5,12 +5,14 @@
  */
 import { setImmediate } from "node:timers/promises";
 import { base64Decode } from "@bufbuild/protobuf/wire";
-import type { DescMethod } from "@bufbuild/protobuf";
+import type { DescMethod, Message } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
 import type { Compression } from "@connectrpc/connect/protocol";
 import type { Admission } from "../admission.ts";
-import { type NodeRequest, queryOf } from "../node-http.ts";
+import type { Exchange } from "../exchange.ts";
+import { queryOf, type RequestHead } from "../node-http.ts";
 import { type CallShape, isEnveloped, type Protocol } from "./call-shape.ts";
+import { encodingHeaders } from "./encoding-headers.ts";
 import { type Enveloped, envelop, envelopeBytes, openEnvelopes, openOne } from "./envelopes.ts";
 import {
   damagedCompression,
@@ -36,78 +38,115 @@ export interface ReadLimits {
   readonly uploads: Uploads;
   /** How long a request of one message may take to arrive, in ms. */
   readonly requestTimeoutMs: number;
-  /** The connection that the request has come on. */
-  readonly connection: object;
   readonly admission: Admission;
   /** Is called when nothing that the request has said so far is refused, and its body is wanted. */
   readonly askForBody: () => void;
 }
 
-/** The headers that a protocol says the compression of messages in, and what it accepts. */
-const encodingHeaders: Readonly<Record<Protocol, readonly [encoding: string, accept: string]>> = {
-  connect: ["content-encoding", "accept-encoding"],
-  "connect-get": ["content-encoding", "accept-encoding"],
-  "connect-stream": ["connect-content-encoding", "connect-accept-encoding"],
-  grpc: ["grpc-encoding", "grpc-accept-encoding"],
-  "grpc-web": ["grpc-encoding", "grpc-accept-encoding"],
-};
+/** A call whose request is read. */
+export interface ReadableCall extends Pick<Exchange, "head" | "body" | "connection"> {
+  readonly method: DescMethod;
+  readonly shape: CallShape;
+  /** How long the client waits, in ms; undefined if it does not say. */
+  readonly timeoutMs: number | undefined;
+}
 
 /**
- * The body of a request, uncompressed; takes the compression out of the header.
+ * The body of a request, uncompressed, for the handlers of Connect.
  *
  * Raises a ConnectError that says what is wrong with it. Of a stream, the body does so.
- *
- * @param timeoutMs - how long the client waits; undefined if it does not say
  */
 export async function readRequest(
-  request: NodeRequest,
-  header: Headers,
-  method: DescMethod,
-  shape: CallShape,
-  timeoutMs: number | undefined,
+  call: ReadableCall,
   limits: ReadLimits,
 ): Promise<AsyncIterable<Uint8Array>> {
-  const compression = compressionOf(request, header, shape.protocol, limits.compressions);
-  header.delete(encodingHeaders[shape.protocol][0]);
-  header.delete("content-length");
-  const read = (message: Enveloped): Promise<Uint8Array> =>
-    limits.admission.run(limits.connection, async () => {
-      const content = await readEnveloped(message, method, shape, compression, limits);
-      if (content.byteLength > longBytes) {
-        // It is read once more by the protocol's handler, which is a turn of its own.
-        await setImmediate();
-      }
-      return content;
-    });
-  const upload = limits.uploads.begin(limits.connection);
+  const { method, shape } = call;
   if (method.methodKind === "bidi_streaming" || method.methodKind === "client_streaming") {
-    return readStream(request, read, upload, limits);
+    return readStream(call, limits);
+  }
+  // Connect answers later, so what it takes for that would not count as a part of the turn.
+  const { content } = await readOne(call, limits, (read) => read, { waits: true });
+  if (content.byteLength > longBytes) {
+    // It is read once more by the protocol's handler, which is a turn of its own.
+    await setImmediate();
   }
   if (shape.protocol === "connect-get") {
-    const bytes = messageOfQuery(request);
-    await read({ isCompressed: compression !== undefined, bytes });
     return handOver(Buffer.alloc(0));
   }
+  return handOver(isEnveloped(shape.protocol) ? envelop(content) : content);
+}
+
+/** A message that has been read. */
+export interface ReadMessage {
+  readonly message: Message;
+  /** The message as it was sent, uncompressed; of a call that lasts, as it was read. */
+  readonly content: Uint8Array;
+}
+
+/**
+ * Reads the one message of a request, and uses it.
+ *
+ * Raises a ConnectError that says what is wrong with it.
+ *
+ * @param use - is called as soon as a short message is read, before others are read, so that the time that
+ *   it takes counts as well
+ * @param waits - whether short messages wait for their turns, too
+ */
+export async function readOne<Result>(
+  call: ReadableCall,
+  limits: ReadLimits,
+  use: (read: ReadMessage) => Result | Promise<Result>,
+  { waits = false } = {},
+): Promise<Result> {
+  const { shape, connection } = call;
+  const compression = compressionOf(call.head, shape.protocol, limits.compressions);
+  const upload = limits.uploads.begin(connection);
+  let message: ReadMessage;
   try {
-    const body = await receive(request, timeoutMs, upload, limits);
-    const message = isEnveloped(shape.protocol)
-      ? await openOne(body, limits.maxMessageBytes)
-      : { isCompressed: compression !== undefined, bytes: body };
-    const content = await read(message);
-    return handOver(isEnveloped(shape.protocol) ? envelop(content) : content);
+    const sent =
+      shape.protocol === "connect-get"
+        ? messageOfQuery(call.head)
+        : await receive(call, upload, limits);
+    const enveloped = isEnveloped(shape.protocol)
+      ? openOne(sent, limits.maxMessageBytes)
+      : { isCompressed: compression !== undefined, bytes: sent };
+    const { isCompressed, bytes } = enveloped;
+    const isShort = !isCompressed && bytes.byteLength <= shortBytes;
+    message =
+      isShort && !waits && limits.admission.hasTime()
+        ? readContent(bytes, call, limits)
+        : await read(enveloped, call, compression, limits);
   } finally {
     upload.hold(0);
   }
+  return use(message);
 }
 
-async function receive(
-  request: NodeRequest,
-  timeoutMs: number | undefined,
+/** Up to how many bytes a message is read at once, without waiting for a turn. */
+const shortBytes = 4 * 1024;
+
+function read(
+  { isCompressed, bytes }: Enveloped,
+  call: ReadableCall,
+  compression: Compression | undefined,
+  limits: ReadLimits,
+): Promise<ReadMessage> {
+  return limits.admission.run(call.connection, async () => {
+    const content = isCompressed
+      ? await decompress(bytes, compression, limits.maxMessageBytes)
+      : bytes;
+    return readLong(content, call, limits);
+  });
+}
+
+function receive(
+  call: ReadableCall,
   upload: Upload,
   { requestTimeoutMs, maxMessageBytes, askForBody }: ReadLimits,
 ): Promise<Buffer> {
+  const { timeoutMs } = call;
   const isShort = timeoutMs !== undefined && timeoutMs < requestTimeoutMs;
-  return receiveBody(request, {
+  return receiveBody(call, {
     timeoutMs: isShort ? timeoutMs : requestTimeoutMs,
     late: () => (isShort ? deadlineExceeded() : requestTimeout(requestTimeoutMs)),
     maxBytes: maxMessageBytes + envelopeBytes,
@@ -119,12 +158,13 @@ async function receive(
 
 /** The messages of a stream, each in an envelope of its own, as they come. */
 async function* readStream(
-  request: NodeRequest,
-  read: (message: Enveloped) => Promise<Uint8Array>,
-  upload: Upload,
-  { requestTimeoutMs, maxMessageBytes, askForBody }: ReadLimits,
+  call: ReadableCall,
+  limits: ReadLimits,
 ): AsyncGenerator<Uint8Array, void> {
-  askForBody();
+  const { requestTimeoutMs, maxMessageBytes } = limits;
+  const compression = compressionOf(call.head, call.shape.protocol, limits.compressions);
+  const upload = limits.uploads.begin(call.connection);
+  limits.askForBody();
   let held = 0;
   const hold = (bytes: number): void => {
     upload.hold(bytes);
@@ -132,10 +172,11 @@ async function* readStream(
   };
   const late = (): ConnectError => requestTimeout(requestTimeoutMs);
   const options = { timeoutMs: requestTimeoutMs, late };
-  const chunks = receiveStream(request, () => held > 0, options);
+  const chunks = receiveStream(call.body, () => held > 0, options);
   try {
     for await (const message of openEnvelopes(chunks, maxMessageBytes, hold)) {
-      yield envelop(await read(message));
+      const { content } = await read(message, call, compression, limits);
+      yield envelop(content);
     }
   } finally {
     upload.hold(0);
@@ -145,31 +186,46 @@ async function* readStream(
 /** From how many bytes on reading a message takes long enough for others to notice. */
 const longBytes = 64 * 1024;
 
-async function readEnveloped(
-  { isCompressed, bytes }: Enveloped,
-  { input, methodKind }: DescMethod,
-  { format }: CallShape,
-  compression: Compression | undefined,
-  { maxMessageBytes, maxStreamRequestBytes }: ReadLimits,
-): Promise<Uint8Array> {
-  const content = isCompressed ? await decompress(bytes, compression, maxMessageBytes) : bytes;
+async function readLong(
+  content: Uint8Array,
+  call: ReadableCall,
+  limits: ReadLimits,
+): Promise<ReadMessage> {
+  const { method, shape } = call;
+  const { maxMessageBytes } = limits;
   if (content.byteLength > maxMessageBytes) {
     throw messageTooLarge(`it has ${content.byteLength} bytes`, maxMessageBytes);
   }
-  checkBytes(input, format, content);
-  if (content.byteLength > longBytes) {
-    await setImmediate();
+  if (content.byteLength <= longBytes) {
+    return readContent(content, call, limits);
   }
-  const message = readMessage(input, format, content);
+  checkBytes(method.input, shape.format, content);
+  await setImmediate();
+  return kept(readMessage(method.input, shape.format, content), content, call, limits);
+}
+
+function readContent(content: Uint8Array, call: ReadableCall, limits: ReadLimits): ReadMessage {
+  const { method, shape } = call;
+  checkBytes(method.input, shape.format, content);
+  return kept(readMessage(method.input, shape.format, content), content, call, limits);
+}
+
+/** A stream lasts, and what it was asked last lasts with it, so little of that is kept. */
+function kept(
+  message: Message,
+  sent: Uint8Array,
+  { method: { input, methodKind }, shape }: ReadableCall,
+  { maxStreamRequestBytes }: ReadLimits,
+): ReadMessage {
   if (methodKind === "unary") {
-    return content;
+    return { message, content: sent };
   }
-  // A stream lasts, and what it was asked last lasts with it, so little of that is kept.
-  const kept = methodKind === "server_streaming" ? writeMessage(input, format, message) : content;
-  if (kept.byteLength > maxStreamRequestBytes) {
-    throw streamRequestTooLarge(kept.byteLength, maxStreamRequestBytes);
+  const content =
+    methodKind === "server_streaming" ? writeMessage(input, shape.format, message) : sent;
+  if (content.byteLength > maxStreamRequestBytes) {
+    throw streamRequestTooLarge(content.byteLength, maxStreamRequestBytes);
   }
-  return kept;
+  return { message, content };
 }
 
 async function decompress(
@@ -191,15 +247,16 @@ async function decompress(
 }
 
 function compressionOf(
-  request: NodeRequest,
-  header: Headers,
+  head: RequestHead,
   protocol: Protocol,
   compressions: readonly Compression[],
 ): Compression | undefined {
-  const [encodingHeader, acceptHeader] = encodingHeaders[protocol];
+  const { encoding, accept: acceptHeader } = encodingHeaders[protocol];
   const name =
-    protocol === "connect-get" ? queryOf(request).get("compression") : header.get(encodingHeader);
-  if (name === null || name === "identity" || name === "") {
+    protocol === "connect-get"
+      ? (queryOf(head).get("compression") ?? "")
+      : String(head.headers[encoding] ?? "");
+  if (name === "identity" || name === "") {
     return undefined;
   }
   const compression = compressions.find((candidate) => candidate.name === name);
@@ -210,8 +267,8 @@ function compressionOf(
   return compression;
 }
 
-function messageOfQuery(request: NodeRequest): Uint8Array {
-  const query = queryOf(request);
+function messageOfQuery(head: RequestHead): Uint8Array {
+  const query = queryOf(head);
   const message = query.get("message") ?? "";
   if (query.get("base64") !== "1") {
     return Buffer.from(message);

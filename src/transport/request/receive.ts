@@ -1,7 +1,8 @@
+import type { Readable } from "node:stream";
 import { Code, type ConnectError } from "@connectrpc/connect";
 import { rpcError } from "../../rpc/errors.ts";
-import type { NodeRequest } from "../node-http.ts";
-import { createReceived } from "./received.ts";
+import type { Exchange } from "../exchange.ts";
+import { createReceived, type Received } from "./received.ts";
 import { startTimeLimit, type TimeLimit } from "./time-limit.ts";
 import type { Upload } from "./uploads.ts";
 
@@ -22,46 +23,133 @@ export interface ReceiveOptions {
 }
 
 /**
- * Receives a body as a whole. Reading no further leaves the connection alone, so that an answer can
- * still be written; Node would destroy it.
+ * Receives a body as a whole. What is not complete after a turn of the event loop is copied, and has its time
+ * limit from then on; most bodies come in one piece with their heads. After an error the rest is left
+ * unread, so that an answer can still be written.
  *
- * Raises what `late`, `tooLarge` and `upload` make, and CANCELED if the client gives up.
+ * Rejects with what `late`, `tooLarge` and `upload` make, and with CANCELED if the client gives up.
  */
-export async function receiveBody(
-  request: NodeRequest,
-  { timeoutMs, late, maxBytes, tooLarge, upload, askForBody }: ReceiveOptions,
+export function receiveBody(
+  { head, body }: Pick<Exchange, "head" | "body">,
+  options: ReceiveOptions,
 ): Promise<Buffer> {
-  if (Number(request.headers["content-length"] ?? 0) > maxBytes) {
-    throw tooLarge();
-  }
-  askForBody();
-  const limit = startTimeLimit(timeoutMs, late);
-  const chunks = receiveChunks(request);
-  const received = createReceived();
-  let body: Buffer = Buffer.alloc(0);
-  try {
-    for (;;) {
-      const next = await limit.wait(chunks.next());
-      if (next.done === true) {
-        return body;
-      }
-      if (received.length + next.value.byteLength > maxBytes) {
-        throw tooLarge();
-      }
-      upload.hold(received.length + next.value.byteLength);
-      body = received.add(next.value);
+  return new Promise((resolve, reject) => {
+    if (Number(head.headers["content-length"] ?? 0) > options.maxBytes) {
+      reject(options.tooLarge());
+      return;
     }
-  } finally {
-    limit.lift();
+    options.askForBody();
+    new Receiver(body, options, resolve, reject).start();
+  });
+}
+
+/** A body on its way. A class, because there is one for each call. */
+class Receiver {
+  readonly #body: Readable;
+  readonly #options: ReceiveOptions;
+  readonly #resolve: (whole: Buffer) => void;
+  readonly #reject: (error: Error) => void;
+  #whole: Buffer = none;
+  /** What the whole is in, once it is copied: a chunk is a part of a larger buffer, which it would keep. */
+  #received: Received | undefined;
+  #soon: NodeJS.Immediate | undefined;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(
+    body: Readable,
+    options: ReceiveOptions,
+    resolve: (whole: Buffer) => void,
+    reject: (error: Error) => void,
+  ) {
+    this.#body = body;
+    this.#options = options;
+    this.#resolve = resolve;
+    this.#reject = reject;
+  }
+
+  start(): void {
+    if (this.#body.readableEnded) {
+      // An empty body of HTTP/2 ends whether it is read or not.
+      this.#resolve(none);
+      return;
+    }
+    this.#soon = setImmediate(this.#wait);
+    this.#body.on("data", this.#take);
+    this.#body.on("end", this.#finish);
+    this.#body.on("close", this.#giveUp);
+  }
+
+  readonly #take = (chunk: Buffer): void => {
+    const { maxBytes, tooLarge, upload } = this.#options;
+    const length = this.#whole.byteLength + chunk.byteLength;
+    if (length > maxBytes) {
+      this.#fail(tooLarge());
+      return;
+    }
+    try {
+      upload.hold(length);
+    } catch (error) {
+      this.#fail(error as Error);
+      return;
+    }
+    if (this.#received === undefined && this.#whole.byteLength === 0) {
+      this.#whole = chunk;
+    } else {
+      this.#whole = this.#copied().add(chunk);
+    }
+  };
+
+  readonly #finish = (): void => {
+    this.#stop();
+    this.#resolve(this.#whole);
+  };
+
+  readonly #giveUp = (): void => {
+    this.#fail(gaveUp());
+  };
+
+  readonly #wait = (): void => {
+    this.#copied();
+    this.#timer = setTimeout(() => {
+      this.#fail(this.#options.late());
+    }, this.#options.timeoutMs);
+  };
+
+  #copied(): Received {
+    if (this.#received === undefined) {
+      this.#received = createReceived();
+      this.#whole = this.#received.add(this.#whole);
+    }
+    return this.#received;
+  }
+
+  #fail(error: Error): void {
+    this.#stop();
+    this.#body.pause();
+    this.#reject(error);
+  }
+
+  #stop(): void {
+    clearTimeout(this.#timer);
+    clearImmediate(this.#soon);
+    this.#body.off("data", this.#take);
+    this.#body.off("end", this.#finish);
+    this.#body.off("close", this.#giveUp);
   }
 }
 
+const none = Buffer.alloc(0);
+
+function gaveUp(): ConnectError {
+  return rpcError(Code.Canceled, "CANCELED", "the client ended the call before it was complete");
+}
+
 /** Receives a body as it comes, for as long as it takes. */
-export async function* receiveChunks(request: NodeRequest): AsyncGenerator<Uint8Array, void> {
+async function* receiveChunks(body: Readable): AsyncGenerator<Uint8Array, void> {
   try {
-    yield* request.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>;
+    yield* body.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>;
   } catch {
-    throw rpcError(Code.Canceled, "CANCELED", "the client ended the call before it was complete");
+    throw gaveUp();
   }
 }
 
@@ -72,11 +160,11 @@ export async function* receiveChunks(request: NodeRequest): AsyncGenerator<Uint8
  * @param isInMessage - tells whether a message has begun and has not ended
  */
 export async function* receiveStream(
-  request: NodeRequest,
+  body: Readable,
   isInMessage: () => boolean,
   { timeoutMs, late }: Pick<ReceiveOptions, "timeoutMs" | "late">,
 ): AsyncGenerator<Uint8Array, void> {
-  const chunks = receiveChunks(request);
+  const chunks = receiveChunks(body);
   let limit: TimeLimit | undefined;
   try {
     for (;;) {

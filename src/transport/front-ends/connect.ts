@@ -1,0 +1,139 @@
+/*
+ * The front end for all that can be called: Connect, which knows every protocol, codec, compression and
+ * kind of stream. It gets requests that have been read already, and nothing is left for it to refuse.
+ */
+import { type ConnectError, type ConnectRouter, createConnectRouter } from "@connectrpc/connect";
+import { createContextValues, type Interceptor } from "@connectrpc/connect";
+import { universalRequestFromNodeRequest } from "@connectrpc/connect-node";
+import type { UniversalHandler, UniversalServerRequest } from "@connectrpc/connect/protocol";
+import type { Principal } from "../../catalog/access/principal.ts";
+import { type CallReport, callReportKey } from "../../rpc/call-report.ts";
+import { errorInterceptor } from "../../rpc/error-interceptor.ts";
+import { originKey } from "../../rpc/origin.ts";
+import { principalKey } from "../../rpc/principal.ts";
+import { unaryErrorKey } from "../../rpc/unary-error.ts";
+import { binaryOptions, jsonOptions } from "../../wire/options.ts";
+import { endUnfinishedRequest } from "../answer/unfinished-request.ts";
+import { AnswerCut, writeAnswer } from "../answer/write-answer.ts";
+import { type Exchange, originOf } from "../exchange.ts";
+import { askForBody, type NodeRequest, pathOf } from "../node-http.ts";
+import { callShape } from "../request/call-shape.ts";
+import { setTimeoutOf, timeoutOf } from "../request/deadline.ts";
+import { encodingHeaders } from "../request/encoding-headers.ts";
+import { deadlineExceeded } from "../request/read-errors.ts";
+import { readRequest } from "../request/read-request.ts";
+import { invalidHost, unknownMethod } from "../request/refusals.ts";
+import type { FrontEndOptions } from "./front-end.ts";
+
+/** What the front end of Connect needs. */
+export interface ConnectOptions extends FrontEndOptions {
+  /** The services. */
+  readonly routes: (router: ConnectRouter) => void;
+  /** What stands around every service. Default: what gives all errors their details. */
+  readonly interceptors?: Interceptor[] | undefined;
+}
+
+/** Serves calls; rejects with what ends a call that has not been answered. */
+export type ConnectFrontEnd = (
+  request: NodeRequest,
+  exchange: Exchange,
+  report: CallReport,
+) => Promise<void>;
+
+/** Creates the front end. */
+export function createConnectFrontEnd(options: ConnectOptions): ConnectFrontEnd {
+  const handlers = handlersByPath(options);
+  return async (request, exchange, report) => {
+    endUnfinishedRequest(exchange.response);
+    const path = pathOf(exchange.head);
+    const handler = handlers.get(path);
+    if (handler === undefined) {
+      throw unknownMethod(path);
+    }
+    await serve(handler, request, exchange, report, options);
+  };
+}
+
+function handlersByPath(options: ConnectOptions): ReadonlyMap<string, UniversalHandler> {
+  const router = createConnectRouter({
+    interceptors: options.interceptors ?? [errorInterceptor],
+    acceptCompression: [...options.compressions],
+    readMaxBytes: options.maxMessageBytes,
+    jsonOptions,
+    binaryOptions,
+  });
+  options.routes(router);
+  return new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
+}
+
+async function serve(
+  handler: UniversalHandler,
+  request: NodeRequest,
+  exchange: Exchange,
+  report: CallReport,
+  options: ConnectOptions,
+): Promise<void> {
+  const { method } = handler;
+  const { head, response } = exchange;
+  const shape = callShape(handler, head);
+  const principal = await options.authenticate(method, exchange);
+  let error: ConnectError | undefined;
+  const onError = (raised: ConnectError): void => {
+    error = raised;
+  };
+  const universal = universalRequest(request, exchange, report, principal, onError);
+  const { header } = universal;
+  const startedAt = options.now();
+  const timeoutMs = timeoutOf(shape.protocol, head);
+  const ask = (): void => {
+    askForBody(request, response);
+  };
+  const { connection, body: sent } = exchange;
+  const call = { head, body: sent, connection, method, shape, timeoutMs };
+  const body = await readRequest(call, { ...options, askForBody: ask });
+  if (exchange.isGone) {
+    // Others wait, so nothing is done for a client that has given up.
+    throw new AnswerCut();
+  }
+  if (timeoutMs !== undefined) {
+    const leftMs = timeoutMs - (options.now() - startedAt);
+    if (leftMs <= 0) {
+      throw deadlineExceeded();
+    }
+    setTimeoutOf(shape.protocol, header, leftMs);
+  }
+  header.delete(encodingHeaders[shape.protocol].encoding);
+  header.delete("content-length");
+  if (shape.contentType === undefined) {
+    header.delete("content-type");
+  } else {
+    header.set("content-type", shape.contentType);
+  }
+  const isWhole = method.methodKind === "unary";
+  // What is under way when the server goes down is answered; streams would never end, and are ended.
+  const signal = isWhole ? universal.signal : AbortSignal.any([universal.signal, options.shutdown]);
+  const answer = await handler({ ...universal, signal, body });
+  if (error !== undefined) {
+    throw error;
+  }
+  await writeAnswer(answer, exchange, { unread: options.unread, isWhole, report });
+}
+
+function universalRequest(
+  request: NodeRequest,
+  exchange: Exchange,
+  report: CallReport,
+  principal: Principal,
+  onError: (error: ConnectError) => void,
+): UniversalServerRequest {
+  const contextValues = createContextValues()
+    .set(callReportKey, report)
+    .set(unaryErrorKey, onError)
+    .set(principalKey, principal)
+    .set(originKey, originOf(exchange));
+  try {
+    return universalRequestFromNodeRequest(request, exchange.response, undefined, contextValues);
+  } catch {
+    throw invalidHost();
+  }
+}

@@ -1,0 +1,36 @@
+import type { DescMethod } from "@bufbuild/protobuf";
+import type { Compression } from "@connectrpc/connect/protocol";
+import type { Principal } from "../../catalog/access/principal.ts";
+import type { Admission } from "../admission.ts";
+import type { UnreadAnswers } from "../answer/unread-answers.ts";
+import type { Exchange } from "../exchange.ts";
+import type { OriginPolicy } from "../request/origin-policy.ts";
+import type { Uploads } from "../request/uploads.ts";
+
+/** What bounds calls, and tells them apart, whichever front end serves them. */
+export interface FrontEndOptions {
+  /** The greatest message, before and after decompression, in bytes. */
+  readonly maxMessageBytes: number;
+  /** The greatest message of a request whose call may last, in bytes. */
+  readonly maxStreamRequestBytes: number;
+  /** How long the request of a unary call may take to arrive, in ms. */
+  readonly requestTimeoutMs: number;
+  /** What waits to be read. */
+  readonly unread: UnreadAnswers;
+  /** What has arrived of requests. */
+  readonly uploads: Uploads;
+  readonly admission: Admission;
+  readonly compressions: readonly Compression[];
+  /**
+   * Finds who calls a method.
+   *
+   * Rejects with a CatalogError of the kind unauthenticated.
+   */
+  readonly authenticate: (method: DescMethod, exchange: Exchange) => Principal | Promise<Principal>;
+  /** Which web pages may call. */
+  readonly isAllowedOrigin: OriginPolicy;
+  /** Is aborted when the server goes down; its reason ends open streams. */
+  readonly shutdown: AbortSignal;
+  /** Milliseconds since any fixed time, for durations. */
+  readonly now: () => number;
+}
