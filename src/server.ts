@@ -7,6 +7,7 @@ import type { Authenticate } from "./auth/authenticate.ts";
 import { anyone, nobody } from "./catalog/access/principal.ts";
 import type { Audit } from "./methods/audit.ts";
 import { compileRequestRules, createMethodTable } from "./methods/table.ts";
+import { createOpenWatches, defaultMaxWatches } from "./methods/open-watches.ts";
 import { rpcError } from "./rpc/errors.ts";
 import { createRoutes } from "./rpc/routes.ts";
 import {
@@ -23,7 +24,12 @@ import {
 } from "./transport/answer/unread-answers.ts";
 import { credentialsOf } from "./transport/request/credentials.ts";
 import { createListener } from "./transport/listener.ts";
-import { createPort, type TlsOptions } from "./transport/connection/port.ts";
+import {
+  createPort,
+  defaultPortLimits,
+  type PortLimits,
+  type TlsOptions,
+} from "./transport/connection/port.ts";
 
 /** What a server needs to know. */
 export interface ServerOptions {
@@ -46,8 +52,10 @@ export interface ServerOptions {
   readonly unread?: Partial<UnreadLimits>;
   /** How much of requests may be held before it is read. Default: `defaultUploadLimits`. */
   readonly uploads?: Partial<UploadLimits>;
-  /** How long a connection may take to show its protocol, in ms. Default: 10 s. */
-  readonly prefaceTimeoutMs?: number;
+  /** The limits of connections. Default: `defaultPortLimits`. */
+  readonly connections?: Partial<PortLimits>;
+  /** How many watches a caller may have open. Default: `defaultMaxWatches`. */
+  readonly maxWatches?: number;
   /** After how long without a message a watch sends a bookmark, in ms. Default: 25 s. */
   readonly bookmarkIntervalMs?: number;
   /** Finds who calls. Default: everyone may do everything. */
@@ -74,8 +82,8 @@ export interface Server {
   close(): Promise<void>;
 }
 
-/** How long a server waits for those that connect, unless it is told otherwise, in ms. */
-export const defaultTimeouts = { requestTimeoutMs: 30_000, prefaceTimeoutMs: 10_000 };
+/** How long a request may take to arrive, unless a server is told otherwise, in ms. */
+export const defaultRequestTimeoutMs = 30_000;
 
 /**
  * The greatest message that asks for a stream, or is sent in one, in bytes: a stream may stay open, and
@@ -107,12 +115,13 @@ export function createServer(options: ServerOptions): Server {
       ...options.catalog,
       bookmarkIntervalMs,
       audit: options.audit,
+      watches: createOpenWatches(options.maxWatches ?? defaultMaxWatches),
     }),
     authenticate: (method, request) =>
       open.has(method) ? nobody : authenticate(credentialsOf(request)),
     maxMessageBytes: options.maxMessageBytes,
     maxStreamRequestBytes,
-    requestTimeoutMs: options.requestTimeoutMs ?? defaultTimeouts.requestTimeoutMs,
+    requestTimeoutMs: options.requestTimeoutMs ?? defaultRequestTimeoutMs,
     unread,
     uploads: createUploads({ ...defaultUploadLimits, ...options.uploads }),
     hostPolicy: createHostPolicy({
@@ -129,8 +138,8 @@ export function createServer(options: ServerOptions): Server {
   const port = createPort({
     listener,
     tls: options.tls,
-    prefaceTimeoutMs: options.prefaceTimeoutMs ?? defaultTimeouts.prefaceTimeoutMs,
-    headTimeoutMs: options.requestTimeoutMs ?? defaultTimeouts.requestTimeoutMs,
+    limits: { ...defaultPortLimits, ...options.connections },
+    now,
   });
   let closed: Promise<void> | undefined;
   const closeOnce = async (): Promise<void> => {

@@ -1,7 +1,8 @@
 /*
  * A file that lines are appended to, by several at once.
  *
- * 1. A line is kept until all of it is written. After a failure it is tried again with the next one.
+ * 1. A line is kept until all of it is written. After a failure it is tried again with the next one; what
+ *    was written before the failure is not written again, unless it could not be flushed.
  * 2. A line that could be written in part alone is followed by a line break, and then by itself.
  * 3. Lines that come while others are written are written and flushed together.
  * 4. When the file has been moved away, as by a rotation, lines go to a new one at its path.
@@ -33,23 +34,32 @@ export interface LineFileOptions {
 /** Opens a file of lines; creates it if it does not exist. Rejects if it cannot be opened. */
 export async function openLineFile(options: LineFileOptions): Promise<LineFile> {
   let file = await openFile(options);
-  let unwritten: Buffer[] = [];
+  const unwritten: Buffer[] = [];
   let unwrittenBytes = 0;
   let current: Promise<void> = Promise.resolve();
   let next: Promise<void> | undefined;
 
   async function writeBatch(): Promise<void> {
-    const batch = unwritten;
-    unwritten = [];
+    const batch = [...unwritten];
+    if (batch.length === 0) {
+      return;
+    }
+    file = await reopened(file, options);
+    let written = 0;
     try {
-      if (batch.length > 0) {
-        file = await reopened(file, options);
-        await writeLines(file, batch);
-        unwrittenBytes -= batch.reduce((sum, { byteLength }) => sum + byteLength, 0);
-      }
+      await writeLines(file, batch, () => written++);
     } catch (error) {
-      unwritten = [...batch, ...unwritten];
+      forget(written);
       throw error;
+    }
+    await flushFile(file);
+    forget(batch.length);
+  }
+
+  /** Forgets the first lines, which have been written. */
+  function forget(count: number): void {
+    for (const { byteLength } of unwritten.splice(0, count)) {
+      unwrittenBytes -= byteLength;
     }
   }
 
@@ -108,7 +118,8 @@ async function openFile({ path, isSync }: LineFileOptions): Promise<OpenFile> {
   if (path === standardOutput) {
     return { path, isSync, descriptor: 1, device: 0, inode: 0, isCut: false };
   }
-  const flags = constants.O_APPEND | constants.O_CREAT | constants.O_RDWR;
+  // A pipe that is full must not hold the thread that writes: a process does not end before its threads do.
+  const flags = constants.O_APPEND | constants.O_CREAT | constants.O_RDWR | constants.O_NONBLOCK;
   const descriptor = await calls.open(path, flags, 0o600);
   try {
     const found = await calls.fstat(descriptor);
@@ -161,23 +172,48 @@ async function reopened(file: OpenFile, options: LineFileOptions): Promise<OpenF
   return opened;
 }
 
-async function writeLines(file: OpenFile, lines: readonly Buffer[]): Promise<void> {
-  let rest = Buffer.concat(file.isCut ? [Buffer.of(lineBreak), ...lines] : lines);
-  while (rest.byteLength > 0) {
-    const bytesWritten = await writePart(file.descriptor, rest);
+/** Calls `onWritten` for each line that has been written as a whole. */
+async function writeLines(
+  file: OpenFile,
+  lines: readonly Buffer[],
+  onWritten: () => void,
+): Promise<void> {
+  const head = file.isCut ? [Buffer.of(lineBreak)] : [];
+  const bytes = Buffer.concat([...head, ...lines]);
+  let written = 0;
+  let [next, end] = [0, head.length];
+  let fullSince: number | undefined;
+  while (written < bytes.byteLength) {
+    const bytesWritten = await writePart(file.descriptor, bytes.subarray(written));
     if (bytesWritten > 0) {
-      file.isCut = rest[bytesWritten - 1] !== lineBreak;
+      written += bytesWritten;
+      file.isCut = bytes[written - 1] !== lineBreak;
+      fullSince = undefined;
+      for (let line; (line = lines[next]) && end + line.byteLength <= written; next++) {
+        end += line.byteLength;
+        onWritten();
+      }
+      continue;
     }
-    rest = rest.subarray(bytesWritten);
-  }
-  if (file.isSync) {
-    await flushToDisk(file.descriptor);
+    fullSince ??= performance.now();
+    if (performance.now() - fullSince > maxFullMs) {
+      throw new Error("it is a pipe that nobody reads, and it is full");
+    }
+    await delay(fullPipeMs);
   }
 }
 
-/** How long a pipe that is full is left alone, in ms. */
-const fullPipeMs = 10;
+async function flushFile({ isSync, descriptor }: OpenFile): Promise<void> {
+  if (isSync) {
+    await flushToDisk(descriptor);
+  }
+}
 
+/** How long a pipe that is full is left alone, and when it counts as one that nobody reads, in ms. */
+const fullPipeMs = 10;
+const maxFullMs = 1_000;
+
+/** Returns how much was written; 0 if a pipe is full. */
 async function writePart(descriptor: number, bytes: Buffer): Promise<number> {
   try {
     return (await calls.write(descriptor, bytes)).bytesWritten;
@@ -185,7 +221,6 @@ async function writePart(descriptor: number, bytes: Buffer): Promise<number> {
     if (codeOf(error) !== "EAGAIN") {
       throw error;
     }
-    await delay(fullPipeMs);
     return 0;
   }
 }

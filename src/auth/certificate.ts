@@ -16,12 +16,12 @@ export function createCertificateAuthenticator(
   now: () => number = () => Date.now(),
 ): Authenticate {
   const ownGrants = rules === undefined ? allGrants : [];
-  const live = rules ?? createLiveRules();
+  const principalOf = createCertificatePrincipals(rules ?? createLiveRules(), ownGrants);
   return ({ certificate }) => {
     if (certificate === undefined) {
       throw credentialsMissing("a client certificate with the connection");
     }
-    return certificatePrincipal(certificate, live, now(), ownGrants);
+    return principalOf(certificate, now());
   };
 }
 
@@ -30,21 +30,31 @@ export function createCertificateAuthenticator(
  *
  * Raises a CatalogError of the kind unauthenticated if it was not verified, or has expired since.
  */
-export function certificatePrincipal(
-  { subject, expiresAt, problem }: ClientCertificate,
+export type CertificatePrincipals = (certificate: ClientCertificate, now: number) => Principal;
+
+/** Creates what tells who has a certificate. Calls of one connection share their certificate and principal. */
+export function createCertificatePrincipals(
   rules: LiveRules,
-  now: number,
   ownGrants: readonly Grant[] = [],
-): Principal {
-  if (problem !== undefined) {
-    throw certificateInvalid(problem);
-  }
-  if (expiresAt <= now) {
-    throw credentialsExpired();
-  }
-  if (subject === "") {
-    throw certificateInvalid("it names neither a subject nor one URI");
-  }
-  const identity = { kind: "certificate", subject } as const;
-  return createPrincipal({ name: subject, expiresAt, identity, ownGrants }, rules);
+): CertificatePrincipals {
+  const known = new WeakMap<ClientCertificate, Principal>();
+  return (certificate, now) => {
+    const { subject, expiresAt, problem } = certificate;
+    if (problem !== undefined) {
+      throw certificateInvalid(problem);
+    }
+    if (expiresAt <= now) {
+      throw credentialsExpired();
+    }
+    if (subject === "") {
+      throw certificateInvalid("it names neither a subject nor one URI");
+    }
+    let principal = known.get(certificate);
+    if (principal === undefined) {
+      const identity = { kind: "certificate", subject } as const;
+      principal = createPrincipal({ name: subject, expiresAt, identity, ownGrants }, rules);
+      known.set(certificate, principal);
+    }
+    return principal;
+  };
 }

@@ -53,8 +53,10 @@ export function watchFiles(
 export async function stampOf(paths: readonly string[]): Promise<string> {
   const stamps = paths.map(async (path) => {
     try {
-      const { dev, ino, size, mtimeNs, ctimeNs } = await stat(path, { bigint: true });
-      return [dev, ino, size, mtimeNs, ctimeNs].join(" ");
+      const found = await stat(path, { bigint: true });
+      const { dev, ino, size, mtimeNs, ctimeNs } = found;
+      // A pipe changes when it is read, and has nothing more to say then.
+      return found.isFile() ? [dev, ino, size, mtimeNs, ctimeNs].join(" ") : "not a file";
     } catch {
       return "missing";
     }

@@ -33,10 +33,13 @@ export interface GrantRules {
   grantsOf(identity: Identity): Grant[];
 }
 
+/** The lists of grants of a key, each once. They are shared by all keys of their rule. */
+type GrantLists = Map<string, Set<readonly Grant[]>>;
+
 /** Makes an index of rules, so that a look-up costs what a caller's claims hold. */
 export function indexRules(rules: readonly Rule[]): GrantRules {
-  const certificates = new Map<string, Grant[]>();
-  const claims = new Map<string, { path: readonly string[]; byValue: Map<string, Grant[]> }>();
+  const certificates: GrantLists = new Map();
+  const claims = new Map<string, { path: readonly string[]; byValue: GrantLists }>();
   for (const { match, grants } of rules) {
     switch (match.kind) {
       case "certificate":
@@ -44,29 +47,30 @@ export function indexRules(rules: readonly Rule[]): GrantRules {
         break;
       case "claim": {
         const key = JSON.stringify(match.claim);
-        const entry = claims.get(key) ?? { path: match.claim, byValue: new Map<string, Grant[]>() };
+        const entry = claims.get(key) ?? { path: match.claim, byValue: new Map() as GrantLists };
         claims.set(key, entry);
         add(entry.byValue, match.values, grants);
         break;
       }
     }
   }
-  return {
-    grantsOf: (identity) =>
-      identity.kind === "certificate"
-        ? (certificates.get(identity.subject) ?? [])
-        : [...claims.values()].flatMap(({ path, byValue }) =>
-            textsOfClaim(identity.claims, path).flatMap((text) => byValue.get(text) ?? []),
-          ),
-  };
+  const listsOf = (identity: Identity): (readonly Grant[])[] =>
+    identity.kind === "certificate"
+      ? [...(certificates.get(identity.subject) ?? [])]
+      : [...claims.values()].flatMap(({ path, byValue }) =>
+          textsOfClaim(identity.claims, path).flatMap((text) => [...(byValue.get(text) ?? [])]),
+        );
+  // A rule counts once, however many texts of a caller it is for.
+  return { grantsOf: (identity) => [...new Set(listsOf(identity))].flat() };
 }
 
 /** The rules where there is no grants file. */
 export const noRules: GrantRules = { grantsOf: () => [] };
 
-function add(index: Map<string, Grant[]>, keys: readonly string[], grants: readonly Grant[]): void {
+function add(index: GrantLists, keys: readonly string[], grants: readonly Grant[]): void {
   for (const key of keys) {
-    index.set(key, [...(index.get(key) ?? []), ...grants]);
+    const lists = index.get(key) ?? new Set();
+    index.set(key, lists.add(grants));
   }
 }
 

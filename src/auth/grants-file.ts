@@ -18,6 +18,8 @@
  * Reading is strict: a file with anything unknown, misspelt or twice in it is not used at all.
  */
 import {
+  type Alias,
+  type Document,
   isAlias,
   isMap,
   isScalar,
@@ -25,6 +27,7 @@ import {
   LineCounter,
   type Node,
   parseDocument,
+  visit,
   type YAMLMap,
 } from "yaml";
 import type { Grant, Permission } from "../catalog/access/principal.ts";
@@ -35,6 +38,12 @@ import { isPermission, problemOfResource } from "./grants.ts";
 
 /** Greatest grants file, in bytes: larger ones would keep callers waiting while they are read. */
 export const maxGrantsFileBytes = 256 * 1024;
+
+/**
+ * How many values the aliases of a file may stand for, in all: each could stand for most of the file, and a
+ * file of that many aliases would not fit into memory.
+ */
+const maxAliased = 10_000;
 
 /** Is raised if a grants file cannot be used. The message names file, line and problem. */
 export class GrantsFileError extends Error {}
@@ -63,12 +72,16 @@ export function parseGrantsFile(file: string, text: string): GrantRules {
     throw fail(undefined, `it has more than ${maxGrantsFileBytes / 1024} KiB; give groups grants`);
   }
   const lineCounter = new LineCounter();
-  const document = parseDocument(text, { lineCounter, prettyErrors: false, stringKeys: true });
+  // The library compares each key with all others; `mapping` finds those that are there twice.
+  const options = { lineCounter, prettyErrors: false, stringKeys: true, uniqueKeys: false };
+  const document = parseDocument(text, options);
   // A warning is a tag that is not known.
   const [fault] = [...document.errors, ...document.warnings];
   if (fault !== undefined) {
     throw fail(lineCounter.linePos(fault.pos[0]).line, fault.message);
   }
+  const targets = targetsIn(document);
+  let aliased = 0;
   try {
     const root = mapping(document.contents, "the file", ["rules"]);
     const rules = items(root.get("rules", true), root, "rules");
@@ -85,9 +98,14 @@ export function parseGrantsFile(file: string, text: string): GrantRules {
     if (!isAlias(node)) {
       return node as Node | undefined;
     }
-    const target = node.resolve(document);
+    const target = targets.get(node);
     if (target === undefined) {
       throw new Problem(node, `there is no anchor ${excerpt(node.source)}`);
+    }
+    aliased += valuesIn(target);
+    if (aliased > maxAliased) {
+      const problem = `aliases stand for more than ${maxAliased} values`;
+      throw new Problem(node, `${problem}; list several texts in one rule instead`);
     }
     return target;
   }
@@ -97,12 +115,17 @@ export function parseGrantsFile(file: string, text: string): GrantRules {
     if (!isMap(map)) {
       throw new Problem(map, `${what} is not a mapping of ${known.join(", ")}`);
     }
+    const names = new Set<string>();
     for (const { key } of map.items) {
       const name = isScalar(key) ? String(key.value) : "";
       if (!known.includes(name)) {
         const remedy = `write ${known.join(", ")}`;
         throw new Problem(key as Node, `${excerpt(name)} is not known in ${what}; ${remedy}`);
       }
+      if (names.has(name)) {
+        throw new Problem(key as Node, `${name} is not unique in ${what}; write it once`);
+      }
+      names.add(name);
     }
     return map;
   }
@@ -178,6 +201,36 @@ export function parseGrantsFile(file: string, text: string): GrantRules {
     }
     return value;
   }
+}
+
+/** What the aliases of a document stand for. The library looks through all of the document for each of them. */
+function targetsIn(document: Document): ReadonlyMap<Alias, Node> {
+  const anchored = new Map<string, Node>();
+  const targets = new Map<Alias, Node>();
+  visit(document, {
+    Alias(_key, alias) {
+      const target = anchored.get(alias.source);
+      if (target !== undefined) {
+        targets.set(alias, target);
+      }
+    },
+    Value(_key, node) {
+      if (node.anchor !== undefined) {
+        anchored.set(node.anchor, node);
+      }
+    },
+  });
+  return targets;
+}
+
+/** How many values a node has, itself included; what its own aliases stand for is counted with them. */
+function valuesIn(node: Node): number {
+  if (isMap(node)) {
+    return node.items.reduce((sum, { value }) => sum + valuesIn(value as Node), 1);
+  }
+  return isSeq(node)
+    ? node.items.reduce<number>((sum, item) => sum + valuesIn(item as Node), 1)
+    : 1;
 }
 
 /** The names in a path with dots; a url is one name, as Auth0 and others call their claims. */

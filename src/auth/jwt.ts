@@ -12,7 +12,7 @@ import type { Principal } from "../catalog/access/principal.ts";
 import { credentialsExpired } from "../catalog/errors.ts";
 import type { Authenticate } from "./authenticate.ts";
 import { bearerToken } from "./bearer-token.ts";
-import { certificatePrincipal } from "./certificate.ts";
+import { createCertificatePrincipals } from "./certificate.ts";
 import { credentialsMissing, tokenInvalid } from "./errors.ts";
 import { grantsOfClaims, MalformedGrants } from "./grants.ts";
 import type { LiveRules } from "./grant-rules.ts";
@@ -43,6 +43,7 @@ const compactForm = /^[\w-]+\.[\w-]+\.[\w-]+$/;
 export function createJwtAuthenticator(options: JwtOptions): Authenticate {
   const { keySource, rules, now = () => Date.now() } = options;
   const remembered = createVerifiedTokens(options.remembered ?? defaultRememberedLimits);
+  const certificatePrincipal = createCertificatePrincipals(rules);
   const underWay = new Map<string, Promise<Principal>>();
   let rememberedFor = keySource.keys;
 
@@ -64,7 +65,7 @@ export function createJwtAuthenticator(options: JwtOptions): Authenticate {
       if (certificate === undefined) {
         throw credentialsMissing("a token as `authorization: Bearer TOKEN`");
       }
-      return certificatePrincipal(certificate, rules, now());
+      return certificatePrincipal(certificate, now());
     }
     if (!compactForm.test(token)) {
       throw tokenInvalid("it is not a signed JSON Web Token", "get one from the issuer");

@@ -6,10 +6,10 @@
  * 1. Calls never fetch: they share at most one fetch in each cooldown, however many name unknown keys.
  * 2. The key set is the same object as long as its text is the same, so what it has verified stays verified.
  */
-import { readFile } from "node:fs/promises";
 import { messageOf } from "../catalog/message-of.ts";
 import { type FileWatchOptions, stampOf, watchFiles } from "./file-watch.ts";
 import { type KeySet, maxKeySetBytes, parseKeySet } from "./key-set.ts";
+import { readFileBounded } from "./read-file.ts";
 
 /** Keys that may be replaced while the server runs. */
 export interface KeySource {
@@ -146,11 +146,7 @@ async function openHolder(read: () => Promise<string>, notices: Notices, place: 
 }
 
 async function readText(file: string): Promise<string> {
-  const text = await readFile(file, "utf8");
-  if (text.length > maxKeySetBytes) {
-    throw tooLarge();
-  }
-  return text;
+  return (await readFileBounded(file, { maxBytes: maxKeySetBytes })).toString();
 }
 
 async function fetchText(url: string, timeoutMs: number): Promise<string> {

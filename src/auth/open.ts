@@ -1,12 +1,12 @@
-import { readFile } from "node:fs/promises";
 import { messageOf } from "../catalog/message-of.ts";
 import type { Authenticate } from "./authenticate.ts";
 import { createCertificateAuthenticator } from "./certificate.ts";
 import { type FileWatchOptions, stampOf, watchFiles } from "./file-watch.ts";
-import { GrantsFileError, parseGrantsFile } from "./grants-file.ts";
+import { GrantsFileError, maxGrantsFileBytes, parseGrantsFile } from "./grants-file.ts";
 import { createLiveRules, type GrantRules, type LiveRules } from "./grant-rules.ts";
 import { createJwtAuthenticator } from "./jwt.ts";
 import { type KeySourceOptions, type Notices, openKeySource } from "./key-source.ts";
+import { readFileBounded } from "./read-file.ts";
 import type { TokenRules } from "./verify-token.ts";
 
 /** How callers are told apart. */
@@ -95,7 +95,7 @@ export async function openGrantsFile(
 async function readGrantsFile(file: string): Promise<GrantRules> {
   let text: string;
   try {
-    text = await readFile(file, "utf8");
+    text = (await readFileBounded(file, { maxBytes: maxGrantsFileBytes })).toString();
   } catch (error) {
     throw new GrantsFileError(`the grants file cannot be read: ${messageOf(error)}`);
   }

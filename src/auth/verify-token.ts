@@ -29,7 +29,7 @@ const types: ReadonlySet<string> = new Set(["jwt", "at+jwt"]);
 export interface VerifiedToken {
   /** The claim `sub`. */
   readonly subject: string;
-  /** When it is no longer accepted, in ms since 1970: after `exp` and the clock skew. */
+  /** When it is no longer accepted, in whole ms since 1970: after `exp` and the clock skew; Infinity if never. */
   readonly expiresAt: number;
   readonly claims: Claims;
 }
@@ -86,12 +86,21 @@ async function verifyWith(
     const problem = `its claim sub is not a text of 1 to ${maxNameLength} characters`;
     throw tokenInvalid(problem, "get one whose claim sub names its bearer");
   }
-  const expiresAt = exp * 1000 + clockSkewMs;
+  const expiresAt = expiryOf(exp) + clockSkewMs;
   // The library counts whole seconds.
   if (expiresAt <= now) {
     throw credentialsExpired();
   }
   return { subject, expiresAt, claims: payload };
+}
+
+/** The last day that timestamps can say, in ms since 1970: what is later never comes. */
+const lastDay = Date.UTC(9999, 11, 31);
+
+/** The time in `exp`, which may have a fraction (RFC 7519, section 2), and may be too far off to have a date. */
+function expiryOf(exp: number): number {
+  const at = Math.floor(exp * 1000);
+  return at < lastDay ? at : Infinity;
 }
 
 /** Raises what a token is refused with. What is said of claims is said of tokens with a good signature. */

@@ -11,6 +11,7 @@ export type CatalogErrorKind =
   | "too-large"
   | "out-of-range"
   | "too-slow"
+  | "too-many"
   | "unavailable"
   | "unauthenticated"
   | "permission-denied";
@@ -259,6 +260,19 @@ export function exportTooLarge(parent: string, maxBytes: number): CatalogError {
     reason: "EXPORT_TOO_LARGE",
     message: `the export of ${parent} holds more than ${maxBytes / 1024 / 1024} MiB; export what is under it in parts`,
     metadata: { parent },
+  });
+}
+
+/** The caller has as many watches open as one may have. */
+export function tooManyWatches(caller: string, limit: number): CatalogError {
+  const problem = `${caller} has ${limit} watches open on this server, as many as one caller may have`;
+  const remedy =
+    "end some, let readers share one, or start the server with a greater --max-watches";
+  return new CatalogError({
+    kind: "too-many",
+    reason: "TOO_MANY_WATCHES",
+    message: `${problem}; ${remedy}`,
+    metadata: { caller, limit: String(limit) },
   });
 }
 

@@ -16,6 +16,15 @@ export interface ServeOptions {
   readonly allowOrigin: readonly string[];
   readonly allowHost: readonly string[];
   readonly maxMessageBytes: number;
+  readonly maxConnections: number;
+  readonly maxStreams: number;
+  readonly maxWatches: number;
+  /** In seconds. */
+  readonly headerTimeout: number;
+  /** In seconds. */
+  readonly requestTimeout: number;
+  /** In seconds. */
+  readonly idleTimeout: number;
   readonly tlsCert?: string;
   readonly tlsKey?: string;
   readonly tlsClientCa?: string;

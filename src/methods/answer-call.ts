@@ -63,9 +63,10 @@ export function answerStream<Request, Response>(
   request: Request,
   call: Call,
 ): AsyncIterable<Answer<Response>> {
-  const { principal, reader } = call;
+  const { principal, reader, watches } = call;
   const accepted = accept(request);
   authorize(access, accepted, principal, reader.state);
+  const close = watches?.open(call);
   // A signal of its own, since one that is composed of others takes long to say whether it is aborted, and a
   // watch asks it for each message.
   const ending = new AbortController();
@@ -86,6 +87,7 @@ export function answerStream<Request, Response>(
     ending.abort(credentialsExpired());
   });
   const stop = (): void => {
+    close?.();
     leave();
     stopTimer();
     call.signal.removeEventListener("abort", follow);
@@ -113,6 +115,7 @@ export async function* answerConversation<Request, Response>(
   requestsUntil: (signal: AbortSignal) => AsyncIterable<Request>,
   call: Call,
 ): AsyncGenerator<Answer<Response>> {
+  const close = call.watches?.open(call);
   const expired = new AbortController();
   const signal = AbortSignal.any([call.signal, expired.signal]);
   const stopTimer = timer(call.principal.expiresAt - Date.now(), () => {
@@ -124,6 +127,7 @@ export async function* answerConversation<Request, Response>(
       yield handle(request, { ...call, signal });
     }
   } finally {
+    close?.();
     signal.removeEventListener("abort", stopTimer);
     stopTimer();
   }

@@ -16,6 +16,7 @@ import type { Reader } from "../catalog/store.ts";
 import type { Journal } from "../journal/journal.ts";
 import type { Answer } from "./answer.ts";
 import type { Audit, Origin } from "./audit.ts";
+import type { OpenWatches } from "./open-watches.ts";
 
 /** The context of a method. */
 export interface Call {
@@ -33,6 +34,8 @@ export interface Call {
   readonly bookmarkIntervalMs: number;
   /** Where writes are recorded; undefined if nowhere. */
   readonly audit?: Audit | undefined;
+  /** The watches of all callers; undefined if there is no limit. */
+  readonly watches?: OpenWatches | undefined;
   /** Where the call comes from; undefined for one of the same process. */
   readonly origin?: Origin | undefined;
   /** Is told the revision of a commit that the call makes. */

@@ -43,6 +43,7 @@ const codes: Readonly<Record<CatalogErrorKind, Code>> = {
   "too-large": Code.ResourceExhausted,
   "out-of-range": Code.OutOfRange,
   "too-slow": Code.ResourceExhausted,
+  "too-many": Code.ResourceExhausted,
   unavailable: Code.Unavailable,
   unauthenticated: Code.Unauthenticated,
   "permission-denied": Code.PermissionDenied,

@@ -14,7 +14,7 @@ import { principalKey } from "./principal.ts";
 /** What all calls have at hand. */
 export interface Environment extends Pick<
   Call,
-  "reader" | "journal" | "bookmarkIntervalMs" | "audit"
+  "reader" | "journal" | "bookmarkIntervalMs" | "audit" | "watches"
 > {
   /** Who calls, where the context of a call does not say. */
   readonly principal?: Principal;

@@ -1,5 +1,5 @@
-import { readFile } from "node:fs/promises";
 import type { Logger } from "pino";
+import { readFileBounded } from "../auth/read-file.ts";
 import { messageOf } from "../catalog/message-of.ts";
 import { Failure } from "../cli/failure.ts";
 import type { ServeOptions } from "../cli/serve-options.ts";
@@ -38,7 +38,7 @@ async function etcdOptions(options: ServeOptions): Promise<EtcdOptions> {
   const { storePrefix: prefix, storeUser: name, storePasswordFile } = options;
   const read = async (file: string): Promise<Buffer> => {
     try {
-      return await readFile(file);
+      return await readFileBounded(file);
     } catch (error) {
       throw new Failure(`a file of the store cannot be read: ${messageOf(error)}`);
     }

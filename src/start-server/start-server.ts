@@ -82,6 +82,14 @@ function buildServer(
       allowedOrigins: options.allowOrigin,
       allowedHosts: options.allowHost,
       maxMessageBytes: options.maxMessageBytes,
+      maxWatches: options.maxWatches,
+      requestTimeoutMs: options.requestTimeout * 1000,
+      connections: {
+        maxConnections: options.maxConnections,
+        maxStreams: options.maxStreams,
+        headerTimeoutMs: options.headerTimeout * 1000,
+        idleTimeoutMs: options.idleTimeout * 1000,
+      },
     });
   } catch (error) {
     if (parts.tls === undefined) {

@@ -1,7 +1,7 @@
 import { X509Certificate } from "node:crypto";
-import { readFile } from "node:fs/promises";
 import type { Logger } from "pino";
 import { stampOf, watchFiles } from "../auth/file-watch.ts";
+import { readFileBounded } from "../auth/read-file.ts";
 import { messageOf } from "../catalog/message-of.ts";
 import { Failure } from "../cli/failure.ts";
 import type { ServeOptions } from "../cli/serve-options.ts";
@@ -50,8 +50,8 @@ interface Paths {
 async function readTls(paths: Paths): Promise<TlsOptions> {
   try {
     const [cert, key, clientCa] = await Promise.all([
-      readFile(paths.cert),
-      readFile(paths.key),
+      readFileBounded(paths.cert),
+      readFileBounded(paths.key),
       paths.clientCa === undefined ? undefined : readCa(paths.clientCa),
     ]);
     return { cert, key, clientCa };
@@ -64,7 +64,7 @@ async function readTls(paths: Paths): Promise<TlsOptions> {
 
 /** Node takes a file without certificates for an empty list, and then verifies nobody. */
 async function readCa(path: string): Promise<Buffer> {
-  const pem = await readFile(path);
+  const pem = await readFileBounded(path);
   const blocks =
     pem.toString("latin1").match(/-----BEGIN [^-]*-----[^-]*-----END [^-]*-----/g) ?? [];
   if (blocks.length === 0 || !blocks.every(isCertificate)) {

@@ -1,4 +1,5 @@
 import { nextTick } from "node:process";
+import { createFairQueue } from "./fair-queue.ts";
 
 /**
  * Lets calls through to be read and handed over: one by one, with turns given back in between, and no more
@@ -22,13 +23,12 @@ const turnMs = 5;
  * @param now - milliseconds since any fixed time
  */
 export function createAdmission(now: () => number): Admission {
-  /** Those who wait, by connection; the connection whose turn is next comes first. */
-  const waiting = new Map<object, (() => void)[]>();
+  const waiting = createFairQueue<() => void>();
   let underWay = 0;
   let isScheduled = false;
 
   function schedule(): void {
-    if (!isScheduled && underWay < maxUnderWay && waiting.size > 0) {
+    if (!isScheduled && underWay < maxUnderWay && !waiting.isEmpty) {
       isScheduled = true;
       setImmediate(() => {
         admitUntil(now() + turnMs);
@@ -39,7 +39,7 @@ export function createAdmission(now: () => number): Admission {
   function admitUntil(turnEnds: number): void {
     admitNext();
     whenPromisesAreServed(() => {
-      if (underWay < maxUnderWay && waiting.size > 0 && now() < turnEnds) {
+      if (underWay < maxUnderWay && !waiting.isEmpty && now() < turnEnds) {
         admitUntil(turnEnds);
       } else {
         isScheduled = false;
@@ -49,25 +49,14 @@ export function createAdmission(now: () => number): Admission {
   }
 
   function admitNext(): void {
-    for (const [connection, calls] of waiting) {
-      const admit = calls.shift();
-      waiting.delete(connection);
-      if (calls.length > 0) {
-        // A map is walked in the order of insertion, so the others come first.
-        waiting.set(connection, calls);
-      }
-      underWay++;
-      admit?.();
-      return;
-    }
+    underWay++;
+    waiting.next()?.();
   }
 
   return {
     async run(connection, work) {
       const { promise, resolve } = Promise.withResolvers<undefined>();
-      const calls = waiting.get(connection) ?? [];
-      waiting.set(connection, calls);
-      calls.push(() => {
+      waiting.add(connection, () => {
         resolve(undefined);
       });
       schedule();

@@ -59,7 +59,12 @@ import { setTimeoutOf, timeoutOf } from "./request/deadline.ts";
 import { readRequest } from "./request/read-request.ts";
 import type { Uploads } from "./request/uploads.ts";
 import { deadlineExceeded } from "./request/read-errors.ts";
-import { invalidHost, RefusedRequest, unknownMethod } from "./request/refusals.ts";
+import {
+  invalidHost,
+  RefusedRequest,
+  tooManyConnections,
+  unknownMethod,
+} from "./request/refusals.ts";
 
 /** What a listener needs. */
 export interface ListenerOptions {
@@ -113,13 +118,18 @@ export function createListener(options: ListenerOptions): NodeListener {
   const handlers = handlersByPath(options, compressions);
   const admission = createAdmission(now);
   const shared: Shared = { ...options, handlers, compressions, admission };
-  return (request, response) => {
+  return (request, response, isOverLimit = false) => {
     // A peer that closes the connection during an answer is not a server error.
     response.on("error", () => undefined);
-    const barred = hostPolicy(request) ?? refusalOfHead(request);
-    if (barred === undefined && servesPage(request, response, options)) {
+    if (request.method === "GET" || request.method === "HEAD") {
+      // An answer is for its caller, of whose credentials caches know only some, and changes with the next write.
+      response.setHeader("Cache-Control", "no-store");
+    }
+    const invalid = hostPolicy(request) ?? refusalOfHead(request);
+    if (invalid === undefined && servesPage(request, response, options)) {
       return;
     }
+    const barred = invalid ?? (isOverLimit ? tooManyConnections() : undefined);
     const report = logWhenEnded(logger, request, response, now);
     endUnfinishedRequest(request, response);
     const served =

@@ -7,8 +7,12 @@ export type NodeRequest = IncomingMessage | Http2ServerRequest;
 /** A response as Node takes it, for HTTP/1.1 or HTTP/2. */
 export type NodeResponse = ServerResponse | Http2ServerResponse;
 
-/** Handles requests of both versions. */
-export type NodeListener = (request: NodeRequest, response: NodeResponse) => void;
+/** Handles requests of both versions. Those of a connection over the limit are to be refused. */
+export type NodeListener = (
+  request: NodeRequest,
+  response: NodeResponse,
+  isOverLimit?: boolean,
+) => void;
 
 /** The path of a request, without its query. */
 export function pathOf(request: { readonly url?: string | undefined }): string {

@@ -1,4 +1,5 @@
-import { appendFileSync, readFileSync, renameSync, statSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { appendFileSync, createReadStream, readFileSync, renameSync, statSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { openLineFile } from "../../src/audit-log/line-file.ts";
 import { folderOf } from "../support/cli.ts";
@@ -73,6 +74,29 @@ describe("a file of lines", () => {
     await file.append("ours");
     await file.close();
     expect(readFileSync(path, "utf8")).toBe("ours\ntheirs\nours\n");
+  });
+
+  test.each([true, false])("gives up a pipe that is full, flushed: %s", async (isSync) => {
+    using folder = folderOf({});
+    const path = `${folder.path}/pipe`;
+    execFileSync("mkfifo", [path]);
+    const file = await openLineFile({ path, isSync });
+    // A pipe holds 64 KiB, and ends in the middle of a line then.
+    const lines = numbers.map((line) => line.padEnd(300, "."));
+    const appended = Promise.all(lines.map((line) => file.append(line)));
+    await expect(appended).rejects.toThrow("it is a pipe that nobody reads, and it is full");
+    expect(file.unwrittenBytes).toBeGreaterThan(lines.length * 301 - 70_000);
+
+    const reader = createReadStream(path, "utf8");
+    const text = reader.toArray();
+    await file.append("last");
+    expect(file.unwrittenBytes).toBe(0);
+    await file.close();
+    const read = (await text).join("").split("\n");
+    // What was cut comes again as a whole, and nothing else does.
+    const whole = read.filter((line) => line.length === 300 || line === "last");
+    expect(whole).toEqual([...lines, "last"]);
+    expect(read.length - whole.length).toBeLessThanOrEqual(2);
   });
 
   test("rejects when the disk is full", async () => {

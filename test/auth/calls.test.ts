@@ -7,16 +7,18 @@ import {
   HealthCheckResponse_ServingStatus as Status,
 } from "../../gen/health/v1/health_pb.ts";
 import { WasmExtensions } from "../../gen/tetrateio/api/tsb/extension/v2/wasm_service_pb.ts";
+import { AccessService } from "../../gen/wasmext/v1/access_service_pb.ts";
 import { ChainService } from "../../gen/wasmext/v1/chain_service_pb.ts";
 import { WatchService } from "../../gen/wasmext/v1/watch_service_pb.ts";
 import { permissions } from "../../src/catalog/access/principal.ts";
 import { acme, ext, red, redIngress, url } from "../support/acme.ts";
 import { refused } from "../support/errors.ts";
-import { overHttp1, overHttp2 } from "../support/exchange.ts";
+import { overHttp1, overHttp2, overTcp } from "../support/exchange.ts";
 import { protocols, type Secured, startSecured } from "../support/secured.ts";
 import { read, until } from "../support/stream.ts";
 import { getPath, healthPath } from "../support/target.ts";
 
+const whoAmIPath = `/${AccessService.typeName}/WhoAmI`;
 const all = { resource: acme, permissions };
 const readsRed = { resource: red, permissions: ["READ"] as const };
 
@@ -66,6 +68,16 @@ describe.each(protocols)("over %s", (_name, transportOf) => {
       for (const error of errors) {
         expect(error).toEqual(first);
       }
+    }
+  });
+
+  test("who calls is told, whenever the token expires", async () => {
+    for (const exp of [4_000_000_000, 4_000_000_000.1234567, 253_402_300_800, 1e300]) {
+      const token = await secured.token("alice", { exp });
+      const access = createClient(AccessService, transportOf(secured.server.url, token));
+      const { principal, expireTime } = await access.whoAmI({});
+      expect(principal).toBe("alice");
+      expect(expireTime?.seconds).toBe(exp < 5e9 ? 4_000_000_000n : undefined);
     }
   });
 
@@ -179,6 +191,37 @@ describe("where HTTP shows", () => {
     });
     expect(preflight.status).toBe(204);
     expect(preflight.headers.get("access-control-allow-headers")).toContain("Authorization");
+  });
+
+  test.each([
+    ["a token", () => ({ "x-tetrate-token": alice }), 200],
+    ["no token", () => ({}), 401],
+  ])("what GET with %s is answered is kept by no cache", async (_what, headers, status) => {
+    const message = encodeURIComponent(JSON.stringify({ fqn: ext("x") }));
+    const path = `${getPath}?encoding=json&message=${message}`;
+    const sent = { path, method: "GET", headers: headers() };
+    const answer = await overHttp1(secured.server.port, sent);
+    expect(answer.status).toBe(status);
+    expect(answer.headers.get("cache-control")).toBe("no-store");
+  });
+
+  test("a header for tokens that is sent twice proves nothing, whichever comes first", async () => {
+    const bob = await secured.token("bob");
+    for (const [name, scheme] of [
+      ["authorization", "Bearer "],
+      ["X-Tetrate-Token", ""],
+    ] as const) {
+      for (const tokens of [[alice], [alice, bob], [bob, alice], [alice, "bad"], ["bad", alice]]) {
+        const shown = tokens.map((token) => `${name}: ${scheme}${token}\r\n`).join("");
+        const answer = await overTcp(
+          secured.server.port,
+          `POST ${whoAmIPath} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n` +
+            `Content-Length: 2\r\nConnection: close\r\n${shown}\r\n{}`,
+        );
+        const status = tokens.length === 1 ? "200 OK" : "401 Unauthorized";
+        expect(answer.toString().split("\r\n", 1)).toEqual([`HTTP/1.1 ${status}`]);
+      }
+    }
   });
 
   test("a web page may read why it is refused", async () => {

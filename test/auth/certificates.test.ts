@@ -283,3 +283,24 @@ describe.each(["TLSv1.2", "TLSv1.3"] as const)("a session of %s", (version) => {
     expect(await call(session)).toMatchObject({ status: "401", isReused: false });
   });
 });
+
+test("the calls of a connection share what its certificate is granted, until that changes", async () => {
+  const match = { kind: "certificate", subjects: [subject] } as const;
+  const listed = Array.from({ length: 3_000 }, (_, index) => ({
+    resource: `${acme}/tenants/t${index}`,
+    permissions,
+  }));
+  const rules = createLiveRules(indexRules([{ match, grants: listed }]));
+  const authenticate = createCertificateAuthenticator(rules);
+  const certificate = { subject, expiresAt: Infinity, problem: undefined };
+  const grantsOf = async (shown: typeof certificate) =>
+    (await authenticate({ header: () => undefined, certificate: shown })).grants;
+
+  const grants = await grantsOf(certificate);
+  expect(grants).toHaveLength(3_000);
+  // A list that is the same has been indexed.
+  expect(await grantsOf(certificate)).toBe(grants);
+  expect(await grantsOf({ ...certificate })).toEqual(grants);
+  rules.replace(indexRules([]));
+  expect(await grantsOf(certificate)).toEqual([]);
+});

@@ -132,3 +132,45 @@ test.each([
   expect(parse).toThrow(line === undefined ? "grants.yaml: " : `grants.yaml:${line}: `);
   expect(parse).toThrow(/^[^\n]*$/);
 });
+
+test.each([
+  ["grants", "value: x", "[{resource: organizations, permissions: [READ]}]", 2003],
+  ["value", "grants: []", "[a, b, c]", 2503],
+])("aliases of %s cost no more than a bound", (key, rest, list, line) => {
+  const rule = (text: string): string => `  - {claim: c, ${rest}, ${key}: ${text}}\n`;
+  const text = `rules:\n${rule(`&l ${list}`)}${rule("*l").repeat(5_000)}`;
+  const begunAt = performance.now();
+  expect(() => parseGrantsFile("grants.yaml", text)).toThrow(`grants.yaml:${line}: aliases`);
+  // Looking through the file for each of them took half a minute.
+  expect(performance.now() - begunAt).toBeLessThan(5_000);
+});
+
+const inline = "grants: [{resource: organizations, permissions: [READ]}]";
+
+test("a file of many keys costs no more than a file of many rules", () => {
+  const text = Array.from({ length: 25_000 }, (_, index) => `key${index}:\n`).join("");
+  const begunAt = performance.now();
+  expect(() => parseGrantsFile("grants.yaml", text)).toThrow('grants.yaml:1: "key0" is not known');
+  // Comparing each of them with all others took more than four seconds.
+  expect(performance.now() - begunAt).toBeLessThan(3_000);
+});
+
+test("an alias stands for the latest value that has its anchor", () => {
+  const rule = (value: string): string => `  - {claim: c, value: ${value}, ${inline}}\n`;
+  const text = `rules:\n${rule("&v a")}${rule("&v b")}  - {claim: d, value: *v, ${inline}}\n`;
+  const parsed = parseGrantsFile("grants.yaml", text);
+  expect(parsed.grantsOf(bearer({ d: "a" }))).toHaveLength(0);
+  expect(parsed.grantsOf(bearer({ d: "b" }))).toHaveLength(1);
+});
+
+test("long lists of values and grants cost no more than they hold", () => {
+  const values = Array.from({ length: 10_000 }, (_, index) => `v${index}`);
+  const listed = Array.from({ length: 2_000 }, (_, index) => ({
+    resource: `organizations/o${index}`,
+    permissions: ["READ"],
+  }));
+  const rules = [{ claim: "groups", value: values, grants: listed }];
+  const parsed = parseGrantsFile("grants.yaml", JSON.stringify({ rules }));
+  // 10,000 copies of the list would not fit into memory.
+  expect(parsed.grantsOf(bearer({ groups: values }))).toHaveLength(listed.length);
+});

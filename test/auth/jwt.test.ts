@@ -84,6 +84,14 @@ describe("a token that is good", () => {
     expect(principal.expiresAt).toBe(exp * 1000 + 30_000);
   });
 
+  test("may expire at a fraction of a second, and after all dates", async () => {
+    const expiryOf = async (exp: number) => (await call(await sign(key, { exp }))).expiresAt;
+    expect(await expiryOf(4_000_000_000.1234567)).toBe(4_000_000_000_123 + 30_000);
+    for (const exp of [253_402_300_799, 253_402_300_800, 1e15, 1e300]) {
+      expect(await expiryOf(exp)).toBe(Infinity);
+    }
+  });
+
   test("may nest its grants, and needs none", async () => {
     const grants = [{ resource: acme, permissions: ["READ"] }];
     expect((await call(await sign(key, { wasmext: { grants } }))).grants).toEqual(grants);

@@ -13,6 +13,12 @@ describe("wasmext serve", () => {
     [["--host", "10.0.0.1", "--auth", "none"], "10.0.0.1 is not loopback"],
     [["--allow-anonymous", "maybe"], "true or false"],
     [["--auth", "basic"], "none, jwt"],
+    [["--max-connections", "0"], "from 1 to 1000000"],
+    [["--max-streams", "-1"], "from 1 to 1000000"],
+    [["--max-watches", "many"], "from 1 to 1000000"],
+    [["--header-timeout", "10s"], "from 1 to 86400"],
+    [["--request-timeout", "0"], "from 1 to 86400"],
+    [["--idle-timeout", "86401"], "from 1 to 86400"],
     [["--store-prefix", ""], "mesh/staging/"],
     [["--store-prefix", "wasmext"], "mesh/staging/"],
     [["--store-prefix", "wasmext/p/"], "mesh/staging/"],
@@ -71,6 +77,8 @@ describe("warnings", () => {
       logLevel: "info",
     },
     ...{ allowOrigin: [], allowHost: [], auth: "none", clockSkew: 30 },
+    ...{ maxConnections: 1, maxStreams: 1, maxWatches: 1 },
+    ...{ headerTimeout: 1, requestTimeout: 1, idleTimeout: 1 },
   };
 
   test.each<[Partial<ServeOptions>, string[]]>([

@@ -7,7 +7,11 @@ import {
   createUnreadAnswers,
   defaultUnreadLimits,
 } from "../../src/transport/answer/unread-answers.ts";
-import { createPort, type TlsOptions } from "../../src/transport/connection/port.ts";
+import {
+  createPort,
+  defaultPortLimits,
+  type TlsOptions,
+} from "../../src/transport/connection/port.ts";
 import { createUploads, defaultUploadLimits } from "../../src/transport/request/uploads.ts";
 import { createHostPolicy } from "../../src/transport/request/host-policy.ts";
 import { createOriginPolicy } from "../../src/transport/request/origin-policy.ts";
@@ -49,8 +53,8 @@ export async function serve({ routes, maxMessageBytes, tls }: ServeOptions): Pro
   const port = createPort({
     listener,
     tls,
-    prefaceTimeoutMs: 10_000,
-    headTimeoutMs: 30_000,
+    limits: defaultPortLimits,
+    now,
   });
   const address: AddressInfo = await port.listen(0, host);
   return {

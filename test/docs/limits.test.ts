@@ -20,17 +20,20 @@ import {
   maxStructValues,
 } from "../../src/catalog/rules/well-formed.ts";
 import { serveCommand } from "../../src/cli/commands/serve.ts";
+import type { ServeOptions } from "../../src/cli/serve-options.ts";
 import { maxFileBytes } from "../../src/cli/sources.ts";
 import { maxDepth, maxLength, maxNodes } from "../../src/yaml/cutter.ts";
 import { maxEmptyDocuments } from "../../src/yaml/document.ts";
 import { maxAliasedValues } from "../../src/yaml/to-json.ts";
 import { maxExportBytes } from "../../src/export/istio/export-istio.ts";
 import { defaultBookmarkIntervalMs } from "../../src/catalog/watch/watch.ts";
-import { defaultTimeouts, maxStreamRequestBytes } from "../../src/server.ts";
+import { defaultMaxWatches } from "../../src/methods/open-watches.ts";
+import { defaultRequestTimeoutMs, maxStreamRequestBytes } from "../../src/server.ts";
 import { maxCompressedBytes } from "../../src/transport/answer/compressions.ts";
 import { defaultUploadLimits } from "../../src/transport/request/uploads.ts";
 import { defaultUnreadLimits } from "../../src/transport/answer/unread-answers.ts";
-import { idleMs, maxConcurrentStreams } from "../../src/transport/connection/port.ts";
+import { defaultPortLimits } from "../../src/transport/connection/port.ts";
+import { maxGivenUpInTurn, resets } from "../../src/transport/connection/sessions.ts";
 import { maxPipelined } from "../../src/transport/connection/pipelined.ts";
 import { maxRecords, maxValues } from "../../src/transport/request/read-message.ts";
 import { readPage, tableRows } from "../support/markdown.ts";
@@ -47,9 +50,9 @@ function maxAttachments(): bigint {
   return type.case === "repeated" ? type.value.maxItems : 0n;
 }
 
-function defaultMaxMessageBytes(): number {
-  const serve = serveCommand(() => Promise.resolve());
-  return serve.getOptionValue("maxMessageBytes") as number;
+/** The default of an option of `wasmext serve`. */
+function defaultOf(option: keyof ServeOptions): number {
+  return serveCommand(() => Promise.resolve()).getOptionValue(option) as number;
 }
 
 const limitsOfFiles: readonly (readonly [what: string, limit: string])[] = [
@@ -61,7 +64,7 @@ const limitsOfFiles: readonly (readonly [what: string, limit: string])[] = [
 ];
 
 const limits: readonly (readonly [what: string, limit: string])[] = [
-  ["a message, see `--max-message-bytes`", mebibytes(defaultMaxMessageBytes())],
+  ["a message, `--max-message-bytes`", mebibytes(defaultOf("maxMessageBytes"))],
   ["a message that asks for a stream, or is sent in one", `${maxStreamRequestBytes / 1024} KiB`],
   ["items in all lists of a request together", count(maxItems)],
   ["values in all configurations of a request together", count(maxStructValues)],
@@ -71,7 +74,10 @@ const limits: readonly (readonly [what: string, limit: string])[] = [
   ["a text that rules look at, such as a name or a url", `${count(maxRuledString)} characters`],
   ["an OCI reference", `${count(maxReferenceLength)} characters`],
   ["attachments of a target", count(maxAttachments())],
-  ["the time in which a request has to arrive", seconds(defaultTimeouts.requestTimeoutMs)],
+  [
+    "the time in which the body of a request has to arrive, `--request-timeout`",
+    `${defaultOf("requestTimeout")} s`,
+  ],
   [
     "requests that arrive at once on one connection",
     `${mebibytes(defaultUploadLimits.connectionBytes)}, or one`,
@@ -105,13 +111,27 @@ const limits: readonly (readonly [what: string, limit: string])[] = [
     `${mebibytes(defaultSnapshots.maxWeight)} of memory`,
   ],
   ["how long such a state is kept that nobody uses", minutes(defaultSnapshots.maxIdleMs)],
-  [
-    "the time in which a connection has to show its protocol",
-    seconds(defaultTimeouts.prefaceTimeoutMs),
-  ],
-  ["streams on one HTTP/2 connection", count(maxConcurrentStreams)],
+  ["watches that one caller has open, `--max-watches`", count(defaultOf("maxWatches"))],
+  ["connections, `--max-connections`", count(defaultOf("maxConnections"))],
+  ["streams on one HTTP/2 connection, `--max-streams`", count(defaultOf("maxStreams"))],
   ["requests sent ahead on one HTTP/1.1 connection", count(maxPipelined)],
-  ["how long an HTTP/2 connection without a stream is kept", minutes(idleMs)],
+  [
+    "streams that are given up on one HTTP/2 connection",
+    `${count(resets.streamResetBurst)}, and ${count(resets.streamResetRate)} a second`,
+  ],
+  ["streams that are given up before the server has looked at them", `${maxGivenUpInTurn} at once`],
+  [
+    "the time in which a connection has to show its protocol, `--header-timeout`",
+    `${defaultOf("headerTimeout")} s`,
+  ],
+  [
+    "the time in which the head of a request has to arrive, `--header-timeout`",
+    `${defaultOf("headerTimeout")} s`,
+  ],
+  [
+    "how long a connection without a request is kept, `--idle-timeout`",
+    `${defaultOf("idleTimeout") / 60} min`,
+  ],
   ["a token", kibibytes(maxTokenLength)],
   [
     "verified tokens that are remembered",
@@ -121,6 +141,22 @@ const limits: readonly (readonly [what: string, limit: string])[] = [
   ["the time in which it has to arrive", seconds(fetchTimeoutMs)],
   ["a grants file", kibibytes(maxGrantsFileBytes)],
 ];
+
+test("the defaults of options are those of a server", () => {
+  const milliseconds = (option: keyof ServeOptions): number => defaultOf(option) * 1000;
+  expect({
+    maxWatches: defaultOf("maxWatches"),
+    requestTimeoutMs: milliseconds("requestTimeout"),
+    maxConnections: defaultOf("maxConnections"),
+    maxStreams: defaultOf("maxStreams"),
+    headerTimeoutMs: milliseconds("headerTimeout"),
+    idleTimeoutMs: milliseconds("idleTimeout"),
+  }).toEqual({
+    maxWatches: defaultMaxWatches,
+    requestTimeoutMs: defaultRequestTimeoutMs,
+    ...defaultPortLimits,
+  });
+});
 
 test("docs/limits.md has the limits of the code", () => {
   expect(tableRows(readPage("docs/limits.md"))).toEqual([...limits, ...limitsOfFiles]);

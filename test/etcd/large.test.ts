@@ -1,5 +1,5 @@
 /* Commits and objects that are too large for one request of etcd. */
-import { create } from "@bufbuild/protobuf";
+import { create, type JsonObject } from "@bufbuild/protobuf";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { DeleteWasmExtensionRequestSchema } from "../../gen/tetrateio/api/tsb/extension/v2/wasm_service_pb.ts";
 import { SetAttachmentsRequestSchema } from "../../gen/wasmext/v1/attachment_service_pb.ts";
@@ -67,12 +67,12 @@ function contentOf({ store }: Opened) {
   };
 }
 
-const attachEverywhere = (count: number) =>
+const attachEverywhere = (count: number, config: JsonObject = {}, first = 0) =>
   composed(
     Array.from({ length: count }, (_, index) =>
       setAttachments(
         create(SetAttachmentsRequestSchema, {
-          attachmentSet: { fqn: target(index), extension: [{ fqn }] },
+          attachmentSet: { fqn: target(first + index), extension: [{ fqn, config }] },
         }),
         anyone,
       ),
@@ -114,6 +114,23 @@ test("a deletion takes 5,000 attachments along in one commit, on every server", 
   expect(fourth.store.state.organizations.get(parent)?.targets.size).toBe(0);
   expect(await etcd.admin.keys(`${prefix}b/`)).toEqual([]);
   expect(await etcd.admin.keys(`${prefix}p/`)).toEqual([]);
+});
+
+test("a server that starts follows commits that come in fragments", async () => {
+  const prefix = freshPrefix();
+  await using one = await openCatalog(prefix);
+  await one.extensions.createWasmExtension({
+    parent,
+    name: "a",
+    wasmExtension: { url: "oci://x" },
+  });
+  for (let index = 0; index < 10; index++) {
+    // Etcd sends about 1.5 MiB at once.
+    await one.journal.write(attachEverywhere(90, { padding: "x".repeat(7_000) }, index * 90));
+  }
+  await using other = await openCatalog(prefix);
+  expect(other.commits).toHaveLength(11);
+  expect(contentOf(other)).toEqual(contentOf(one));
 });
 
 test("an object takes several keys while it is large, and one when it is small again", async () => {

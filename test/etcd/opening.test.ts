@@ -58,6 +58,23 @@ test("several catalogs share an etcd, each under its prefix", async () => {
   expect(one.store.incarnation).not.toBe(other.store.incarnation);
 });
 
+test("a catalog takes no commit of another one below its prefix for its own", async () => {
+  const prefix = freshPrefix();
+  await using one = await openCatalog({ prefix });
+  await one.create("a");
+  const { incarnation } = one.store;
+  await using nested = await openCatalog({ prefix: `${prefix}dev/` });
+  await nested.create("b");
+  // So it is loaded as of now.
+  await etcd.admin.compact();
+  await using other = await openCatalog({ prefix });
+  await other.create("c");
+  expect(other.store.incarnation).toBe(incarnation);
+  expect([...storedExtensions(other.store).keys()]).toEqual(
+    ["a", "c"].map((name) => `${parent}/extensions/${name}`),
+  );
+});
+
 test("an etcd that does not answer is named", async () => {
   const problem = await problemOf({ endpoints: ["http://127.0.0.1:1"], openMs: 500 });
   expect(problem).toContain("http://127.0.0.1:1");

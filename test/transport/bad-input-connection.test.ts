@@ -7,7 +7,7 @@ import { overTcp } from "../support/exchange.ts";
 import { createPath, useTarget } from "../support/target.ts";
 import { createRequest, createRequestJson } from "../support/wire.ts";
 
-const target = useTarget({ requestTimeoutMs: 100, prefaceTimeoutMs: 100 });
+const target = useTarget({ requestTimeoutMs: 100, connections: { headerTimeoutMs: 100 } });
 const preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 const post = (version: string, ...headers: string[]): string =>
   [

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { overTcp } from "../support/exchange.ts";
 import { createPath, listPath, useTarget } from "../support/target.ts";
 
-const target = useTarget({ requestTimeoutMs: 1000 });
+const target = useTarget({ connections: { headerTimeoutMs: 1000 } });
 
 function post(path: string, body: string, ...headers: string[]): string {
   return [

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { connect as connectHttp2, constants } from "node:http2";
 import { expect, onTestFinished, test } from "vitest";
-import { maxConcurrentStreams } from "../../src/transport/connection/port.ts";
+import { defaultPortLimits } from "../../src/transport/connection/port.ts";
 import { listPath, useTarget } from "../support/target.ts";
 
 const target = useTarget();
@@ -16,7 +16,9 @@ test("a connection survives the resets of twice as many streams as it may have o
   await once(session, "connect");
   const head = { ":method": "POST", ":path": listPath, "content-type": "application/json" };
   for (let batch = 0; batch < 20; batch++) {
-    const streams = Array.from({ length: maxConcurrentStreams / 10 }, () => session.request(head));
+    const streams = Array.from({ length: defaultPortLimits.maxStreams / 10 }, () =>
+      session.request(head),
+    );
     await Promise.all(
       streams.map(async (stream) => {
         stream.on("error", () => undefined);

@@ -2,8 +2,6 @@
  * Who calls, and what that caller may do. What a caller may do is decided by `may` alone, and what it sees
  * of extensions by viewer.ts.
  */
-import { isUnder } from "../names/fqn.ts";
-
 /** What a caller can be allowed. */
 export const permissions = ["READ", "CREATE", "WRITE", "DELETE"] as const;
 
@@ -27,7 +25,7 @@ export const allGrants: readonly Grant[] = [{ resource: rootResource, permission
 export interface Principal {
   /** The name that commits keep as their author. */
   readonly name: string;
-  /** The grants as they are now. */
+  /** The grants as they are now: another list after each change. */
   readonly grants: readonly Grant[];
   /** When its calls end, in ms since 1970; Infinity if they need not. */
   readonly expiresAt: number;
@@ -46,9 +44,41 @@ export const anyone: Principal = {
 /** A caller of what is open to all, which may do nothing else. */
 export const nobody: Principal = { ...anyone, name: "", grants: [] };
 
+/** Tells whether a caller is told apart from others. */
+export function isKnown(principal: Principal): boolean {
+  return principal !== anyone && principal !== nobody;
+}
+
 /** Tells whether a grant of a caller covers a resource with a permission. */
-export function may({ grants }: Principal, permission: Permission, fqn: string): boolean {
-  return grants.some(
-    (grant) => grant.permissions.includes(permission) && isUnder(grant.resource, fqn),
-  );
+export function may(
+  { grants }: Pick<Principal, "grants">,
+  permission: Permission,
+  fqn: string,
+): boolean {
+  const permitted = permittedBy(grants);
+  // The resource itself, then each above it: a caller may have thousands of grants.
+  for (let end = fqn.length; end > 0; end = fqn.lastIndexOf("/", end - 1)) {
+    if (permitted.get(fqn.slice(0, end))?.has(permission) === true) {
+      return true;
+    }
+  }
+  return false;
+}
+
+type Permitted = ReadonlyMap<string, ReadonlySet<Permission>>;
+
+/** What lists of grants permit, by resource. A list does not change. */
+const known = new WeakMap<readonly Grant[], Permitted>();
+
+function permittedBy(grants: readonly Grant[]): Permitted {
+  let permitted = known.get(grants);
+  if (permitted === undefined) {
+    const byResource = new Map<string, Set<Permission>>();
+    for (const { resource, permissions: allowed } of grants) {
+      byResource.set(resource, new Set([...(byResource.get(resource) ?? []), ...allowed]));
+    }
+    permitted = byResource;
+    known.set(grants, permitted);
+  }
+  return permitted;
 }

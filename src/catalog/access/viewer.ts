@@ -2,6 +2,7 @@
  * What a caller sees of extensions: those that a grant to read covers, and those that a tenant may use
  * whose grant it has. Of who else may use them, it sees the tenants that it may read.
  */
+import { hash } from "node:crypto";
 import {
   type WasmExtension,
   WasmExtensionSchema,
@@ -10,7 +11,7 @@ import { withoutEntries } from "../../wire/without-entries.ts";
 import { organizationOf, organizationOfTenant } from "../names/fqn.ts";
 import { findExtension, isListed, type State } from "../state/state.ts";
 import type { Stored } from "../state/stored.ts";
-import { may, type Principal } from "./principal.ts";
+import { type Grant, may, type Principal } from "./principal.ts";
 
 /** How a caller sees the extensions of an organization that it may see at all. */
 export interface Viewer {
@@ -21,17 +22,17 @@ export interface Viewer {
 }
 
 /** How a caller sees the extensions of an organization. */
-export function viewerOf(principal: Principal, organization: string): Viewer {
-  if (may(principal, "READ", organization)) {
+export function viewerOf({ grants }: Principal, organization: string): Viewer {
+  if (may({ grants }, "READ", organization)) {
     return everything;
   }
-  const readable = readableIn(principal, organization);
+  const { key, tenants } = readableIn(grants, organization);
   return {
-    key: readable.join(" "),
+    key,
     seen: (extension) =>
-      may(principal, "READ", extension.message.fqn)
+      may({ grants }, "READ", extension.message.fqn)
         ? extension
-        : withTenants(extension, (tenant) => readable.includes(tenant)),
+        : withTenants(extension, (tenant) => tenants.has(tenant)),
   };
 }
 
@@ -47,24 +48,56 @@ export function findVisible(
   const extension = findExtension(state, fqn);
   return extension !== undefined &&
     (may(principal, "READ", fqn) ||
-      readableIn(principal, organizationOf(fqn)).some(
-        (resource) =>
-          organizationOfTenant(resource) !== undefined &&
-          isListed(state, resource, extension.message),
-      ))
+      isUsableByAny(state, readableIn(principal.grants, organizationOf(fqn)).tenants, extension))
     ? extension
     : undefined;
 }
 
-/** What grants to read name in an organization, below it: tenants, extensions and the rest, sorted. */
-function readableIn({ grants }: Principal, organization: string): string[] {
-  return grants
-    .filter(
-      ({ permissions, resource }) =>
-        permissions.includes("READ") && organizationOf(resource) === organization,
-    )
-    .map(({ resource }) => resource)
-    .sort();
+/** So many tenants are looked up in the index of the state; more of them are a set to look in. */
+const fewTenants = 16;
+
+function isUsableByAny(
+  state: State,
+  tenants: ReadonlySet<string>,
+  { message }: Stored<WasmExtension>,
+): boolean {
+  return message.allowedIn.length === 0 || tenants.size <= fewTenants
+    ? tenants.values().some((tenant) => isListed(state, tenant, message))
+    : message.allowedIn.some((tenant) => tenants.has(tenant));
+}
+
+/** What grants to read name in an organization, below it. */
+interface Readable {
+  /** Differs where what they name differs: a digest, since they may name thousands. */
+  readonly key: string;
+  readonly tenants: ReadonlySet<string>;
+}
+
+const nothing: Readable = { key: "nothing", tenants: new Set() };
+
+/** What lists of grants make readable, by organization. A list does not change. */
+const known = new WeakMap<readonly Grant[], ReadonlyMap<string, Readable>>();
+
+function readableIn(grants: readonly Grant[], organization: string): Readable {
+  let byOrganization = known.get(grants);
+  if (byOrganization === undefined) {
+    const resources = grants
+      .filter(({ permissions }) => permissions.includes("READ"))
+      .map(({ resource }) => resource)
+      .sort();
+    byOrganization = new Map(
+      [...Map.groupBy(resources, organizationOf)].map(([name, named]) => [name, readable(named)]),
+    );
+    known.set(grants, byOrganization);
+  }
+  return byOrganization.get(organization) ?? nothing;
+}
+
+function readable(resources: readonly string[]): Readable {
+  return {
+    key: hash("sha256", resources.join(" "), "base64url"),
+    tenants: new Set(resources.filter((resource) => organizationOfTenant(resource) !== undefined)),
+  };
 }
 
 function withTenants(

@@ -11,6 +11,12 @@ const maxClockSkew = 300;
 /** Greatest limit that Connect can hold messages to, in bytes. */
 const maxMaxMessageBytes = 0xffffffff;
 
+/** Greatest number of connections, streams and watches: more than any machine holds. */
+const maxCount = 1_000_000;
+
+/** Greatest timeout, in seconds: a day. */
+const maxTimeout = 86_400;
+
 /** Builds the command `serve`. */
 export function serveCommand(run: (options: ServeOptions) => Promise<void>): Command {
   return new Command("serve")
@@ -74,6 +80,52 @@ export function serveCommand(run: (options: ServeOptions) => Promise<void>): Com
       option("--max-message-bytes <bytes>", "greatest message", "MAX_MESSAGE_BYTES")
         .default(4 * 1024 * 1024, "4 MiB")
         .argParser(wholeNumber(1, maxMaxMessageBytes)),
+    )
+    .addOption(
+      option("--max-connections <number>", "most connections at once", "MAX_CONNECTIONS")
+        .default(10_000)
+        .argParser(wholeNumber(1, maxCount)),
+    )
+    .addOption(
+      option(
+        "--max-streams <number>",
+        "most streams at once on an HTTP/2 connection",
+        "MAX_STREAMS",
+      )
+        .default(1_000)
+        .argParser(wholeNumber(1, maxCount)),
+    )
+    .addOption(
+      option("--max-watches <number>", "most watches at once of one caller", "MAX_WATCHES")
+        .default(1_000)
+        .argParser(wholeNumber(1, maxCount)),
+    )
+    .addOption(
+      option(
+        "--header-timeout <seconds>",
+        "how long a connection may take to show its protocol, and the head of a request to arrive",
+        "HEADER_TIMEOUT",
+      )
+        .default(10)
+        .argParser(wholeNumber(1, maxTimeout)),
+    )
+    .addOption(
+      option(
+        "--request-timeout <seconds>",
+        "how long the body of a request may take to arrive",
+        "REQUEST_TIMEOUT",
+      )
+        .default(30)
+        .argParser(wholeNumber(1, maxTimeout)),
+    )
+    .addOption(
+      option(
+        "--idle-timeout <seconds>",
+        "how long a connection without a request is kept",
+        "IDLE_TIMEOUT",
+      )
+        .default(300)
+        .argParser(wholeNumber(1, maxTimeout)),
     )
     .addOption(option("--tls-cert <file>", "certificate chain in PEM; serves TLS", "TLS_CERT"))
     .addOption(option("--tls-key <file>", "private key in PEM of --tls-cert", "TLS_KEY"))

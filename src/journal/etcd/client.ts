@@ -24,7 +24,7 @@ import {
   type WatchResponse,
 } from "../../../gen/etcdserverpb/rpc_pb.ts";
 import { type Connection, createConnection, type EtcdTls } from "./connection.ts";
-import { isLasting, isStaleToken } from "./problems.ts";
+import { isLasting, isStaleToken, isTooLarge } from "./problems.ts";
 
 /** How to reach etcd, and as whom. */
 export interface EtcdAccess {
@@ -32,11 +32,16 @@ export interface EtcdAccess {
   readonly endpoints: readonly string[];
   readonly tls?: EtcdTls;
   readonly user?: { readonly name: string; readonly password: string };
+  /** The largest answer that is read. Default: 64 MiB. */
+  readonly maxAnswerBytes?: number;
 }
 
 /** A client of etcd. */
 export interface EtcdClient {
-  /** Reads, on whichever endpoint answers. Rejects if etcd refuses, or with the last error at the end of the signal. */
+  /**
+   * Reads, on whichever endpoint answers. Rejects if etcd refuses, or the answer is too large, or with the last
+   * error at the end of the signal.
+   */
   range(
     request: MessageInitShape<typeof RangeRequestSchema>,
     signal: AbortSignal,
@@ -74,8 +79,13 @@ const maxSilentRounds = 5;
 const retryMs = 100;
 
 /** Creates a client. It connects when it is used. */
-export function createEtcdClient({ endpoints: origins, tls = {}, user }: EtcdAccess): EtcdClient {
-  const endpoints = origins.map((origin) => createEndpoint(origin, tls));
+export function createEtcdClient({
+  endpoints: origins,
+  tls = {},
+  user,
+  maxAnswerBytes = 64 * 1024 * 1024,
+}: EtcdAccess): EtcdClient {
+  const endpoints = origins.map((origin) => createEndpoint(origin, tls, maxAnswerBytes));
   let position = 0;
   /** Etcd's nodes share tokens of one kind only, so each endpoint has its own. */
   const tokens = new Map<Endpoint, Promise<string>>();
@@ -126,7 +136,7 @@ export function createEtcdClient({ endpoints: origins, tls = {}, user }: EtcdAcc
       }
       if (isStaleToken(error)) {
         tokens.delete(endpoint);
-      } else if (!signal.aborted && !isLasting(error)) {
+      } else if (!signal.aborted && !isLasting(error) && !isTooLarge(error)) {
         moveOnFrom(endpoint, error.rawMessage);
       }
       throw error;
@@ -146,7 +156,7 @@ export function createEtcdClient({ endpoints: origins, tls = {}, user }: EtcdAcc
             throw problem ?? error;
           }
           problem = error;
-          if (isLasting(ConnectError.from(error))) {
+          if (isLasting(ConnectError.from(error)) || isTooLarge(ConnectError.from(error))) {
             throw error;
           }
           if (round % endpoints.length === 0) {
@@ -204,11 +214,12 @@ export function createEtcdClient({ endpoints: origins, tls = {}, user }: EtcdAcc
   };
 }
 
-function createEndpoint(origin: string, tls: EtcdTls): Endpoint {
+function createEndpoint(origin: string, tls: EtcdTls, readMaxBytes: number): Endpoint {
   const connection = createConnection(origin, tls, connectMs);
   const transport = createGrpcTransport({
     baseUrl: origin,
     sessionManager: connection,
+    readMaxBytes,
     // A node is near, and its answers are mostly small.
     acceptCompression: [],
   });

@@ -24,6 +24,7 @@ import {
   partsOf,
   put,
   read,
+  remove,
   transaction,
 } from "./requests.ts";
 
@@ -31,7 +32,7 @@ import {
 export interface CommitRequests {
   /** Are sent first; each can be repeated. */
   readonly pieces: readonly TxnRequest[];
-  /** Makes the commit. */
+  /** Makes the commit, or reads what is in its way. */
   readonly decisive: TxnRequest;
 }
 
@@ -40,6 +41,8 @@ export interface DecidedOn {
   readonly state: State;
   /** The revision of the organization's head; 0 if it has none. */
   readonly head: bigint;
+  /** The revision of the write's reservation, which ends with the commit; 0 if it has none. */
+  readonly reserved: bigint;
 }
 
 /** Builds the requests of a commit. */
@@ -47,16 +50,22 @@ export function commitRequests(
   keys: Keys,
   id: Uint8Array,
   recorded: RecordedCommit,
-  { state, head }: DecidedOn,
+  { state, head, reserved }: DecidedOn,
 ): CommitRequests {
   const { organization } = recorded.commit;
   const record = recordOf(recorded);
   const inParts = record.changes.flatMap((change, index) =>
     wasInParts(state, change.fqn, objectKindOf(change)) ? [index] : [],
   );
-  const conditions = [isAt(keys.head(organization), head), isAt(keys.pending(organization), 0n)];
-  const otherwise = [read({ key: keys.head(organization), keysOnly: true })];
-  const operations = smallOperations(keys, id, record, new Set(inParts));
+  const conditions = [
+    isAt(keys.head(organization), head),
+    isAt(keys.pending(organization), reserved),
+  ];
+  const otherwise = [keys.head(organization), keys.pending(organization)].map((key) =>
+    read({ key, keysOnly: true }),
+  );
+  const end = reserved === 0n ? [] : [remove(keys.pending(organization))];
+  const operations = smallOperations(keys, id, record, new Set(inParts), end);
   if (operations !== undefined) {
     return { pieces: [], decisive: transaction(conditions, operations, otherwise) };
   }
@@ -86,6 +95,7 @@ function smallOperations(
   id: Uint8Array,
   record: CommitRecord,
   inParts: ReadonlySet<number>,
+  end: readonly Operation[],
 ): Operation[] | undefined {
   if (record.changes.length >= maxOperations) {
     return undefined;
@@ -95,7 +105,7 @@ function smallOperations(
     changes: record.changes.map((change) => ({ ...change, object: nothing })),
   };
   const head = toBinary(EtcdHeadSchema, create(EtcdHeadSchema, { id, commit }));
-  const operations = [put(keys.head(record.organization), head)];
+  const operations = [put(keys.head(record.organization), head), ...end];
   let bytes = operations[0]?.bytes ?? 0;
   for (const [index, change] of record.changes.entries()) {
     for (const operation of operationsOf(keys, change, { wasInParts: inParts.has(index) })) {

@@ -1,13 +1,17 @@
 /*
  * Follows a catalog in etcd from a revision on, and moves the store by each commit.
  *
- * 1. Etcd sends all events of a revision together, in the order of revisions. Those with a head are a
- *    commit; those without carry out what is pending.
+ * 1. Etcd sends events in the order of revisions, and all of a revision in one response, or in fragments of
+ *    one. Those with a head are a commit; those without carry out what is pending.
  * 2. The position is the last revision of which everything has been applied. A watch that ends goes on
  *    from there, on whichever endpoint.
- * 3. What etcd no longer has cannot be followed: the catalog is loaded anew.
+ * 3. What etcd no longer has cannot be followed: the catalog is loaded anew. A compaction takes the
+ *    deletions of its own revision along, and etcd does not say so if that is where a watch begins. So a
+ *    watch begins with the last revision that was applied, and passes over it.
+ * 4. A revision that cannot be applied is not tried again: the catalog is loaded as of that revision.
  */
 import { fromBinary } from "@bufbuild/protobuf";
+import { ConnectError } from "@connectrpc/connect";
 import { type Event, Event_EventType as EventType } from "../../../gen/mvccpb/kv_pb.ts";
 import {
   type EtcdHead,
@@ -24,26 +28,13 @@ import { fromPieces, nameOf } from "./commit-requests.ts";
 import type { Keys } from "./keys.ts";
 import type { Loaded } from "./load.ts";
 import { gather, isPut, objectKindOf } from "./objects.ts";
+import { Diverged, Outdated } from "./outdated.ts";
 import { valuesOf } from "./pages.ts";
-
-/** Is raised when the catalog has to be loaded anew. */
-export class Outdated extends Error {
-  override readonly name = "Outdated";
-  /** The oldest revision that etcd has; 0 if that is not the reason. */
-  readonly oldest: bigint;
-
-  constructor(message: string, oldest = 0n) {
-    super(message);
-    this.oldest = oldest;
-  }
-}
 
 /** What follows a catalog from where it was loaded. */
 export interface Position extends Loaded {
   /** The last revision of which everything has been applied. */
   revision: bigint;
-  /** The latest commit that was followed. */
-  last?: { readonly organization: string; readonly revision: bigint };
 }
 
 /** What a follower works with. */
@@ -53,8 +44,8 @@ export interface Following {
   readonly sink: Sink;
   /** A commit that this server has decided, by its id, as it was. */
   readonly own: (id: string) => RecordedCommit | undefined;
-  /** The watch is there: what comes, comes at once. */
-  readonly onWatching: () => void;
+  /** The watch is there: what comes, comes at once. Nothing is applied before this resolves. */
+  readonly onWatching: () => Promise<void>;
   /** The store has reached the position; `id` is that of the commit, if it is one. */
   readonly onMoved: (position: Position, id: string | undefined) => void;
 }
@@ -70,25 +61,27 @@ export async function follow(
   signal: AbortSignal,
 ): Promise<never> {
   const { client, keys, onWatching } = following;
-  /** Events of a response that is not complete. */
-  let events: Event[] = [];
+  /** The events of a revision that goes on in the next response. */
+  let begun: readonly Event[] = [];
   return client.watch(
-    { ...keys.watched, startRevision: position.revision + 1n, fragment: true },
+    { ...keys.watched, startRevision: position.revision, fragment: true },
     async (response) => {
       if (response.canceled) {
         throw new Outdated("etcd has compacted what is next", response.compactRevision);
       }
       if (response.created) {
-        onWatching();
+        await onWatching();
       }
-      events = events.concat(response.events);
-      if (response.fragment || events.length === 0) {
-        return;
-      }
-      const complete = events;
-      events = [];
-      for (const [revision, group] of byRevision(complete)) {
-        await applyGroup(following, position, revision, group, signal);
+      const groups = [...byRevision([...begun, ...response.events])];
+      begun = response.fragment ? (groups.pop()?.[1] ?? []) : [];
+      for (const [revision, group] of groups) {
+        if (revision > position.revision) {
+          await applyGroup(following, position, revision, group, signal).catch((error: unknown) => {
+            throw error instanceof ConnectError || error instanceof Outdated || signal.aborted
+              ? error
+              : new Outdated(error instanceof Error ? error.message : String(error), revision);
+          });
+        }
       }
     },
     signal,
@@ -117,7 +110,9 @@ async function applyGroup(
   signal: AbortSignal,
 ): Promise<void> {
   const { keys, sink } = following;
-  let committed: { readonly organization: string; readonly head: EtcdHead } | undefined;
+  let committed:
+    | { readonly organization: string; readonly head: EtcdHead; readonly value: Uint8Array }
+    | undefined;
   const objects = gather();
   for (const { type, kv } of events) {
     const of = kv === undefined ? undefined : keys.parse(kv.key);
@@ -130,11 +125,12 @@ async function applyGroup(
         throw new Outdated("the catalog was replaced");
       case "head":
         if (!isPutEvent) {
-          throw new Outdated("the catalog was removed");
+          throw new Diverged(`the latest commit of ${of.organization} was removed`);
         }
         committed = {
           organization: of.organization,
           head: fromBinary(EtcdHeadSchema, kv.value),
+          value: kv.value,
         };
         break;
       case "pending":
@@ -163,7 +159,7 @@ async function applyGroup(
     following.onMoved(position, undefined);
     return;
   }
-  const { organization, head } = committed;
+  const { organization, head, value } = committed;
   const id = nameOf(head.id);
   const recorded =
     following.own(id) ??
@@ -177,7 +173,7 @@ async function applyGroup(
   const prepared = await inTurns(preparation, sink.turns);
   sink.apply({ revision, organization, changes, metadata }, prepared);
   position.heads.set(organization, revision);
-  position.last = { organization, revision };
+  position.last = { revision, value: value.slice() };
   position.revision = revision;
   following.onMoved(position, id);
 }

@@ -20,11 +20,12 @@ import { createEtcdClient, type EtcdAccess } from "./client.ts";
 import { commitRequests, nameOf } from "./commit-requests.ts";
 import { createJanitor } from "./janitor.ts";
 import { keysUnder } from "./keys.ts";
-import { carryOut } from "./pending.ts";
+import { openingProblem } from "./opening-problem.ts";
 import { orAborted } from "./progress.ts";
 import { openReplica, type Replica } from "./replica.ts";
+import { createReservation, type Reservation } from "./reservation.ts";
 import { sendCommit } from "./send-commit.ts";
-import { openingProblem } from "./opening-problem.ts";
+import { createSettling, type Settling } from "./settling.ts";
 
 /** Options of a journal on etcd. */
 export interface EtcdJournalOptions extends EtcdAccess {
@@ -53,6 +54,8 @@ interface Own {
 
 /** How often a write is decided again because other servers were first. */
 const maxRounds = 20;
+/** After how many of them a write reserves the next commit. */
+const patientRounds = 5;
 const sweepMs = 60_000;
 
 /** Creates a journal. Opening rejects with an UnusableStore if etcd, or what is there, cannot be used. */
@@ -73,7 +76,8 @@ export function createEtcdJournal({
   const stopping = new AbortController();
   /** Commits that this server has sent, by id. */
   const own = new Map<string, Own>();
-  let opened: { readonly sink: Sink; readonly replica: Replica } | undefined;
+  let opened:
+    { readonly sink: Sink; readonly replica: Replica; readonly settling: Settling } | undefined;
   let accepts = false;
   let sweeping: NodeJS.Timeout | undefined;
 
@@ -91,25 +95,6 @@ export function createEtcdJournal({
     }
   };
 
-  /** Carries out what is pending in an organization. */
-  const settle = async (replica: Replica, organization: string, signal: AbortSignal) => {
-    for (;;) {
-      const pending = replica.pending(organization);
-      if (pending === undefined) {
-        return;
-      }
-      const revision = await carryOut(client, keys, organization, pending, signal);
-      await replica.progress.reached(revision, signal);
-    }
-  };
-
-  const settleLater = (replica: Replica, organization: string): void => {
-    void queues
-      .run(organization, () => settle(replica, organization, stopping.signal))
-      // Whoever writes next, here or elsewhere, does it.
-      .catch(() => undefined);
-  };
-
   /** Resolves with the latest head of an organization, when the store has reached it. */
   const latestHead = async (replica: Replica, organization: string, signal: AbortSignal) => {
     const { kvs } = await client.range({ key: keys.head(organization), keysOnly: true }, signal);
@@ -119,7 +104,8 @@ export function createEtcdJournal({
   };
 
   const writeInTurn = async <Answer>(
-    { sink, replica }: NonNullable<typeof opened>,
+    { sink, replica, settling }: NonNullable<typeof opened>,
+    reservation: Reservation,
     plan: Plan<Answer>,
     { signal, author = "", reason = "", onCommit }: WriteOptions,
     patience: AbortSignal,
@@ -142,11 +128,15 @@ export function createEtcdJournal({
       if (!replica.readiness.isReady) {
         await before(inTouch(replica, waiting));
       }
-      if (replica.pending(organization) !== undefined) {
-        await before(settle(replica, organization, limited(signal, patienceMs * 2)));
+      if (replica.pending(organization) !== undefined && reservation.revision === 0n) {
+        await before(settling.settle(organization, limited(signal, patienceMs * 2)));
+      }
+      if (round >= patientRounds && replica.pending(organization) === undefined) {
+        await before(reservation.make(limited(signal, patienceMs)));
       }
       const { state } = sink;
       const head = replica.head(organization);
+      const reserved = reservation.revision;
       let decision: Decision<Answer> | undefined;
       let refusal: unknown;
       try {
@@ -172,17 +162,18 @@ export function createEtcdJournal({
         replaced: replacedBy(state, changes),
       };
       const id = randomBytes(12);
-      const requests = commitRequests(keys, id, recorded, { state, head });
+      const requests = commitRequests(keys, id, recorded, { state, head, reserved });
       const entry: Own = { recorded, followed: Promise.withResolvers(), revision: undefined };
       own.set(nameOf(id), entry);
       try {
         const { progress } = replica;
         const { promise: followed } = entry.followed;
         const isFollowed = () => entry.revision !== undefined;
-        const sending = { client, progress, followed, isFollowed, loads: () => replica.loads };
+        const loads = () => replica.loads;
+        const sending = { client, progress, followed, isFollowed, loads, caller: signal };
         if (await sendCommit(sending, requests, limited(signal, patienceMs))) {
           if (replica.pending(organization) !== undefined) {
-            settleLater(replica, organization);
+            settling.begin(organization);
           }
           // A store that was loaded over the commit has its organization's head, which is at least as new.
           onCommit?.(entry.revision ?? replica.head(organization));
@@ -215,22 +206,24 @@ export function createEtcdJournal({
           },
           onProblem,
         });
-        opened = { sink, replica };
+        const settling = createSettling(client, keys, replica, stopping.signal);
+        opened = { sink, replica, settling };
       } catch (error) {
         client.close();
         throw openingProblem(error, access);
       }
-      const { replica } = opened;
+      const { replica, settling } = opened;
       const janitor = createJanitor(client, keys);
-      sweeping = setInterval(() => {
+      const settleAll = (): void => {
         for (const organization of replica.pendings.keys()) {
-          settleLater(replica, organization);
+          settling.begin(organization);
         }
+      };
+      sweeping = setInterval(() => {
+        settleAll();
         void janitor.sweep(performance.now(), stopping.signal).catch(() => undefined);
       }, sweepMs).unref();
-      for (const organization of replica.pendings.keys()) {
-        settleLater(replica, organization);
-      }
+      settleAll();
       replica.readiness.subscribe(() => {
         readiness.set(accepts && replica.readiness.isReady);
       });
@@ -242,17 +235,28 @@ export function createEtcdJournal({
         throw journalClosed();
       }
       const shared = opened;
+      const { organization } = plan;
       // Shorter than deadlines are, so that the answer is a refusal.
       const patience = AbortSignal.timeout(outOfTouchMs);
-      const work = () => writeInTurn(shared, plan, options, patience);
-      return queues.run(plan.organization, work, options.signal);
+      const work = async () => {
+        const { replica } = shared;
+        const { signal } = stopping;
+        const reservation = createReservation(client, keys, replica, organization, signal);
+        try {
+          return await writeInTurn(shared, reservation, plan, options, patience);
+        } finally {
+          // What is left of it ends by itself.
+          void reservation.end().catch(() => undefined);
+        }
+      };
+      return queues.run(organization, work, options.signal);
     },
     async close() {
       accepts = false;
       readiness.set(false);
       clearInterval(sweeping);
-      stopping.abort();
       await queues.idle();
+      stopping.abort();
       await opened?.replica.close();
       client.close();
     },

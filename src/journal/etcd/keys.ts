@@ -6,7 +6,8 @@
  *   h/ORG             the head: the latest commit of an organization
  *   o/ORG/e/NAME      an extension
  *   o/ORG/a/TARGET    the attachments of a target
- *   p/ORG             the commit of an organization that is pending: committed, and not carried out
+ *   p/ORG             the commit of an organization that is pending: committed, and not carried out; or
+ *                     a reservation of the next one
  *   r/ORG/e/NAME/N    the rest of an object that is too large for one key
  *   r/ORG/a/TARGET/N
  *

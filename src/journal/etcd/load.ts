@@ -11,6 +11,7 @@ import { commitOf, putOf } from "../record.ts";
 import type { EtcdClient } from "./client.ts";
 import { fromPieces, nameOf } from "./commit-requests.ts";
 import type { Keys } from "./keys.ts";
+import { later, type Mark, noMark } from "./mark.ts";
 import { gather } from "./objects.ts";
 import { pages } from "./pages.ts";
 import type { Pending } from "./pending.ts";
@@ -22,6 +23,8 @@ export interface Loaded {
   /** The revisions of the heads, by organization. */
   readonly heads: Map<string, bigint>;
   readonly pendings: Map<string, Pending>;
+  /** The latest commit; the beginning of the catalog before the first one. */
+  last: Mark;
 }
 
 /** Loads the catalog at a revision of etcd. */
@@ -36,6 +39,7 @@ export async function load(
   const heads = new Map<string, bigint>();
   const pendings = new Map<string, Pending>();
   const pieces = new Map<string, Uint8Array[]>();
+  let last = noMark;
   for await (const page of pages(client, keys.all, revision, { signal })) {
     await inTurns(
       (function* () {
@@ -51,6 +55,10 @@ export async function load(
               break;
             case "head":
               heads.set(parsed.organization, modRevision);
+              last = later(last, { revision: modRevision, value });
+              break;
+            case "catalog":
+              last = later(last, { revision: modRevision, value });
               break;
             case "pending":
               pendings.set(parsed.organization, {
@@ -72,7 +80,8 @@ export async function load(
   }
   const latest = [...heads.values()].reduce((a, b) => (a > b ? a : b), 0n);
   const state = await inTurns(stateAfter(latest, changes()), turns);
-  return { state, heads, pendings };
+  // As the bytes of objects, see below.
+  return { state, heads, pendings, last: { ...last, value: last.value.slice() } };
 
   function* changes(): Generator<Change> {
     for (const object of objects.entries()) {

@@ -1,6 +1,6 @@
 import type { EtcdClient } from "./client.ts";
-import { Outdated } from "./follower.ts";
 import type { Keys } from "./keys.ts";
+import { Outdated } from "./outdated.ts";
 
 /** The oldest revision that etcd can read, if one that was asked for has been compacted. */
 export async function oldestRevision(

@@ -1,11 +1,14 @@
+import { ConnectError } from "@connectrpc/connect";
 import type { KeyValue } from "../../../gen/mvccpb/kv_pb.ts";
 import type { RangeResponse } from "../../../gen/etcdserverpb/rpc_pb.ts";
 import type { EtcdClient } from "./client.ts";
 import type { KeyRange } from "./keys.ts";
+import { isTooLarge } from "./problems.ts";
 
-const firstPageKeys = 500;
+const firstPageKeys = 100;
+/** Etcd 3.4 looks at all keys of the rest of the range for each page, so many small pages take long. */
 const maxPageKeys = 5_000;
-/** A page holds about so many bytes, as far as the pages before tell. */
+/** A page holds about so many bytes, as far as the page before tells. */
 const pageBytes = 4 * 1024 * 1024;
 
 /** What to read of a range. */
@@ -15,7 +18,7 @@ export interface PagesOptions {
 }
 
 /**
- * Reads a range of keys at a revision, page by page.
+ * Reads a range of keys at a revision, page by page. A page that is too large is read in smaller ones.
  *
  * @param revision - 0 is the latest, as of the first page
  */
@@ -30,7 +33,16 @@ export async function* pages(
   let at = revision;
   for (;;) {
     const request = { ...range, key, revision: at, limit: BigInt(limit), keysOnly };
-    const response: RangeResponse = await client.range(request, signal);
+    let response: RangeResponse;
+    try {
+      response = await client.range(request, signal);
+    } catch (error) {
+      if (limit === 1 || !isTooLarge(ConnectError.from(error))) {
+        throw error;
+      }
+      limit = Math.ceil(limit / 8);
+      continue;
+    }
     const { kvs, more, header } = response;
     at = at === 0n ? (header?.revision ?? 0n) : at;
     yield kvs;
@@ -40,7 +52,8 @@ export async function* pages(
     }
     key = Buffer.concat([last.key, Buffer.from([0])]);
     const bytes = kvs.reduce((sum, kv) => sum + kv.key.byteLength + kv.value.byteLength, 0);
-    limit = Math.max(1, Math.min(maxPageKeys, Math.floor(pageBytes / (bytes / kvs.length))));
+    const fitting = Math.floor(pageBytes / (bytes / kvs.length));
+    limit = Math.max(1, Math.min(maxPageKeys, limit * 2, fitting));
   }
 }
 

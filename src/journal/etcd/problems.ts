@@ -14,9 +14,11 @@ export function isCompacted(error: unknown): boolean {
   return error instanceof ConnectError && error.rawMessage.includes("has been compacted");
 }
 
-/** The read wants a revision that etcd has not reached. */
-export function isFuture(error: unknown): boolean {
-  return error instanceof ConnectError && error.rawMessage.includes("is a future revision");
+/** The answer is too large, for etcd or for this side. */
+export function isTooLarge({ code, rawMessage }: ConnectError): boolean {
+  return (
+    code === Code.ResourceExhausted && /larger than (configured readMaxBytes|max)/.test(rawMessage)
+  );
 }
 
 /** Etcd itself has refused a request, and has done nothing. The same request may succeed later, or elsewhere. */

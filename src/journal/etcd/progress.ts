@@ -1,5 +1,7 @@
 /** How far a store has come, for those who wait for a revision. */
 export interface Progress {
+  /** The revision that the store has reached. */
+  readonly present: bigint;
   /** Resolves when the store has reached a revision. Rejects with the reason of the signal. */
   reached(revision: bigint, signal: AbortSignal): Promise<void>;
   moveTo(revision: bigint): void;
@@ -10,6 +12,9 @@ export function createProgress(): Progress {
   let present = 0n;
   const waiting = new Set<{ readonly revision: bigint; resolve(): void }>();
   return {
+    get present() {
+      return present;
+    },
     async reached(revision, signal) {
       if (revision <= present) {
         return;

@@ -7,21 +7,19 @@
  *    began.
  */
 import { setTimeout as delay } from "node:timers/promises";
-import {
-  RangeRequest_SortOrder as Order,
-  RangeRequest_SortTarget as By,
-} from "../../../gen/etcdserverpb/rpc_pb.ts";
 import type { Sink } from "../../catalog/store.ts";
 import { createReadiness, type Readiness } from "../readiness.ts";
 import type { RecordedCommit } from "../record.ts";
 import { openCatalogKey, renewCatalog } from "./catalog-key.ts";
 import type { EtcdClient } from "./client.ts";
-import { follow, Outdated, type Position } from "./follower.ts";
+import { follow, type Position } from "./follower.ts";
 import type { Keys } from "./keys.ts";
+import { latestCommit } from "./latest-commit.ts";
 import { load } from "./load.ts";
 import { oldestRevision } from "./oldest.ts";
+import { Diverged, Outdated } from "./outdated.ts";
 import type { Pending } from "./pending.ts";
-import { isCompacted, isFuture } from "./problems.ts";
+import { isCompacted } from "./problems.ts";
 import { createProgress, type Progress } from "./progress.ts";
 
 /** What a replica works with. */
@@ -50,6 +48,8 @@ export interface Replica {
   /** The revision of the head of an organization; 0 if it has none. */
   head(organization: string): bigint;
   pending(organization: string): Pending | undefined;
+  /** A commit is no longer pending, whether the store has been told or not. */
+  settled(organization: string, pending: Pending): void;
   /** All that is pending, by organization. */
   readonly pendings: ReadonlyMap<string, Pending>;
   close(): Promise<void>;
@@ -82,6 +82,9 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
     for (;;) {
       try {
         const loaded = await load(client, keys, revision, sink.turns, signal);
+        if (catalog.incarnation === incarnation && loaded.state.revision < sink.state.revision) {
+          throw new Diverged("etcd has an older state, as after a restore");
+        }
         ({ incarnation } = catalog);
         sink.restore({
           state: loaded.state,
@@ -100,31 +103,6 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
     }
   };
 
-  /** The revision of the latest commit. Rejects with Outdated if etcd does not have what was followed. */
-  const latest = async ({ last }: Position, signal: AbortSignal): Promise<bigint> => {
-    if (last !== undefined) {
-      const { organization, revision } = last;
-      try {
-        const key = keys.head(organization);
-        const { kvs } = await client.range({ key, revision, keysOnly: true }, signal);
-        if (kvs[0]?.modRevision !== revision) {
-          throw new Outdated("etcd has gone back, as after a restore", goneBack);
-        }
-      } catch (error) {
-        if (isFuture(error)) {
-          throw new Outdated("etcd has gone back, as after a restore", goneBack);
-        }
-        if (!isCompacted(error)) {
-          throw error;
-        }
-      }
-    }
-    const request = { ...keys.heads, limit: 1n, keysOnly: true };
-    const sort = { sortOrder: Order.DESCEND, sortTarget: By.MOD };
-    const { kvs } = await client.range({ ...request, ...sort }, signal);
-    return kvs[0]?.modRevision ?? 0n;
-  };
-
   const opening = AbortSignal.timeout(options.openMs);
   let position = await loadFrom(0n, opening);
   const isOpen = Promise.withResolvers<undefined>();
@@ -138,16 +116,18 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
     const round = new AbortController();
     const signal = AbortSignal.any([closing.signal, round.signal]);
     const onWatching = async (): Promise<void> => {
-      try {
-        await progress.reached(await latest(position, signal), signal);
-        if (!signal.aborted) {
-          readiness.set(true);
-          report(undefined);
-          isOpen.resolve(undefined);
-        }
-      } catch (error) {
-        round.abort(error);
-      }
+      const latest = await latestCommit(client, keys, position, signal);
+      void progress.reached(latest, signal).then(
+        () => {
+          if (!signal.aborted) {
+            readiness.set(true);
+            report(undefined);
+            isOpen.resolve(undefined);
+          }
+        },
+        // The watch has ended before.
+        () => undefined,
+      );
     };
     try {
       return await follow(
@@ -156,7 +136,7 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
           keys,
           sink,
           own: options.own,
-          onWatching: () => void onWatching(),
+          onWatching,
           onMoved: ({ revision }, id) => {
             if (id !== undefined) {
               options.onCommit(id, revision);
@@ -169,7 +149,7 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
         signal,
       );
     } catch (error) {
-      return round.signal.aborted ? round.signal.reason : error;
+      return error;
     } finally {
       round.abort();
     }
@@ -196,8 +176,7 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
       retryMs = readiness.isReady ? firstRetryMs : retryMs;
       readiness.set(false);
       report(problem instanceof Error ? problem.message : "the watch has ended");
-      // What cannot be applied is read anew, too.
-      outdated = asOutdated(problem) ?? outdated;
+      outdated = problem instanceof Outdated ? problem : outdated;
       await delay(retryMs * (0.5 + Math.random()), undefined, { signal: closing.signal }).catch(
         () => undefined,
       );
@@ -205,11 +184,11 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
     }
   };
 
-  const reload = async ({ oldest }: Outdated): Promise<undefined> => {
-    if (oldest === goneBack) {
+  const reload = async (reason: Outdated): Promise<undefined> => {
+    if (reason instanceof Diverged) {
       await renewCatalog(client, keys, incarnation, closing.signal);
     }
-    position = await loadFrom(oldest > 0n ? oldest : 0n, closing.signal);
+    position = await loadFrom(reason.oldest, closing.signal);
     return undefined;
   };
 
@@ -235,6 +214,11 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
     },
     head: (organization) => position.heads.get(organization) ?? 0n,
     pending: (organization) => position.pendings.get(organization),
+    settled(organization, pending) {
+      if (position.pendings.get(organization) === pending) {
+        position.pendings.delete(organization);
+      }
+    },
     get pendings() {
       return position.pendings;
     },
@@ -242,17 +226,6 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
   };
 }
 
-/** In the place of the oldest revision: there is no such one. */
-const goneBack = -1n;
-
 function isAborted(signal: AbortSignal): boolean {
   return signal.aborted;
-}
-
-/** Errors of the store itself are no matter of the connection. */
-function asOutdated(problem: unknown): Outdated | undefined {
-  if (problem instanceof Outdated) {
-    return problem;
-  }
-  return problem instanceof RangeError ? new Outdated(problem.message) : undefined;
 }

@@ -8,6 +8,7 @@ import { commitNotStored, outcomeUnknown, outOfTouch } from "../../catalog/error
 import type { EtcdClient } from "./client.ts";
 import type { CommitRequests } from "./commit-requests.ts";
 import { isNotConnected } from "./connection.ts";
+import type { TxnResponse } from "../../../gen/etcdserverpb/rpc_pb.ts";
 import { isLasting, isRefusal } from "./problems.ts";
 import { orAborted, type Progress } from "./progress.ts";
 import { untilAnswered } from "./until-answered.ts";
@@ -22,6 +23,8 @@ export interface Sending {
   readonly isFollowed: () => boolean;
   /** How often the store was loaded anew, which brings commits without their ids. */
   readonly loads: () => number;
+  /** The signal of whoever writes. */
+  readonly caller: AbortSignal | undefined;
 }
 
 const retryMs = 50;
@@ -29,22 +32,30 @@ const retryMs = 50;
 /**
  * Sends a commit. Returns true when the store has reached it, false when another commit came before it.
  *
- * Rejects with a CatalogError if it could not be made; with that of an unknown outcome if it may have been.
+ * Rejects with the reason of the caller's signal, or with a CatalogError, if it was not made; with that of an
+ * unknown outcome if it may have been.
+ *
+ * @param signal - ends it, at the latest when the caller's does
  */
 export async function sendCommit(
-  { client, progress, followed, isFollowed, loads }: Sending,
+  { client, progress, followed, isFollowed, loads, caller }: Sending,
   { pieces, decisive }: CommitRequests,
   signal: AbortSignal,
 ): Promise<boolean> {
+  const lost = () => {
+    caller?.throwIfAborted();
+    return outOfTouch();
+  };
   for (const piece of pieces) {
     await untilAnswered(client, piece, signal).catch((error: unknown) => {
-      throw signal.aborted ? outOfTouch() : commitNotStored(ConnectError.from(error).rawMessage);
+      throw signal.aborted ? lost() : commitNotStored(ConnectError.from(error).rawMessage);
     });
   }
   let mayBeMade = false;
   const loadsBefore = loads();
   while (!signal.aborted) {
     const answer = client.tryTxn(decisive, signal);
+    let isAnswered = false;
     try {
       const response = await Promise.race([answer, followed]);
       if (response === true) {
@@ -52,20 +63,22 @@ export async function sendCommit(
         answer.catch(() => undefined);
         return true;
       }
+      isAnswered = true;
       mayBeMade ||= response.succeeded;
-      const [result] = response.responses;
-      const head =
-        result?.response.case === "responseRange" ? result.response.value.kvs[0] : undefined;
-      const until = response.succeeded ? response.header?.revision : head?.modRevision;
-      await progress.reached(until ?? 0n, signal);
-      if (response.succeeded || isFollowed()) {
+      await progress.reached(decidedAt(response), signal);
+      const isLoadedAnew = loads() !== loadsBefore;
+      if (isFollowed() || (response.succeeded && isLoadedAnew)) {
         return true;
       }
-      if (!mayBeMade || loads() === loadsBefore) {
+      if (!response.succeeded && !(mayBeMade && isLoadedAnew)) {
         return false;
       }
+      // A store that is there without it has followed another history, as after a restore of etcd.
       break;
     } catch (raised) {
+      if (isAnswered) {
+        break;
+      }
       const error = ConnectError.from(raised);
       if (isRefusal(error)) {
         if (!mayBeMade && isLasting(error)) {
@@ -84,5 +97,14 @@ export async function sendCommit(
     return true;
   }
   // Not even etcd can tell whether a commit was made that it has compacted.
-  throw mayBeMade ? outcomeUnknown() : outOfTouch();
+  throw mayBeMade ? outcomeUnknown() : lost();
+}
+
+/** The revision of the commit, or of what was in its way. */
+function decidedAt({ succeeded, header, responses }: TxnResponse): bigint {
+  return succeeded
+    ? (header?.revision ?? 0n)
+    : responses
+        .flatMap(({ response }) => (response.case === "responseRange" ? response.value.kvs : []))
+        .reduce((latest, { modRevision }) => (modRevision > latest ? modRevision : latest), 0n);
 }

@@ -4,7 +4,8 @@
  *
  * 1. A commit is on the disk when `append` returns: WAL, and an fsync for each transaction.
  * 2. Objects, revision and history change in the same transaction.
- * 3. The file is locked for as long as it is open. The lock ends with the process, however that ends.
+ * 3. No commit goes to a file that is no longer at its path, where the next start would not find it.
+ * 4. The file is locked for as long as it is open. The lock ends with the process, however that ends.
  */
 import { statSync } from "node:fs";
 import { DatabaseSync, type SQLOutputValue } from "node:sqlite";
@@ -17,6 +18,7 @@ import {
 } from "../../../gen/wasmext/stored/v1/commit_pb.ts";
 import type { HistoryLimits } from "../../catalog/state/history.ts";
 import type { StoredObject } from "../record.ts";
+import { createFileGuard } from "./file-guard.ts";
 import { createHistoryBounds } from "./history-bounds.ts";
 import { UnusableStore } from "../unusable-store.ts";
 import { checkPath, damagedFile, foreignFile, newerFile, unusable } from "./problems.ts";
@@ -69,10 +71,10 @@ const chunkBytes = 1024 * 1024;
  * Raises an UnusableStore if it is not a catalog, or cannot be written, and leaves it as it is then.
  */
 export function openDatabase(path: string, limits: HistoryLimits): Database {
-  checkPath(path);
-  checkOwner(path);
   let database: DatabaseSync | undefined;
   try {
+    checkPath(path);
+    checkOwner(path);
     database = new DatabaseSync(path, { timeout: busyMs });
     prepareFile(database, path);
     return createDatabase(database, path, limits);
@@ -174,6 +176,8 @@ function createDatabase(database: DatabaseSync, path: string, limits: HistoryLim
     throw damagedFile(path, "the row of its catalog is missing");
   }
   const { incarnation, revision } = row as unknown as StoredCatalog;
+  const guard = createFileGuard([path, `${path}-wal`]);
+  guard.check();
 
   const carryOut = ({ kind, fqn, object }: Change): void => {
     switch (kind) {
@@ -228,6 +232,7 @@ function createDatabase(database: DatabaseSync, path: string, limits: HistoryLim
         if (kept.drops) {
           prune.run(kept.floor);
         }
+        guard.check();
         database.exec("COMMIT");
         kept.accept();
       } catch (error) {

@@ -5,6 +5,7 @@ import { accessSync, constants, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { messageOf } from "../../catalog/message-of.ts";
 import { UnusableStore } from "../unusable-store.ts";
+import { FileGone } from "./file-guard.ts";
 import { formatVersion } from "./schema.ts";
 
 /** The primary result codes of SQLite that have a text of their own. */
@@ -23,6 +24,9 @@ const codes = {
 
 /** What is wrong with the file or its disk, for a write that could not be stored. */
 export function describeProblem(error: unknown): string {
+  if (error instanceof FileGone) {
+    return "the file of the catalog is gone";
+  }
   switch (primaryCode(error)) {
     case codes.full:
       return "the disk of the catalog is full";
@@ -65,7 +69,7 @@ function openProblem(error: unknown): string {
     case codes.cannotOpen:
       return "cannot be written: the server needs to write the file and its folder";
     default:
-      return `cannot be opened: ${detail}`;
+      return `cannot be opened: ${detail}; name another file with --store`;
   }
 }
 

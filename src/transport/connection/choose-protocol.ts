@@ -1,4 +1,5 @@
 import type { Socket } from "node:net";
+import { maxGivenUpInTurn } from "./sessions.ts";
 
 /** What a client with prior knowledge of HTTP/2 sends first (RFC 9113, section 3.4). */
 const preface = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "latin1");
@@ -33,6 +34,10 @@ export function chooseProtocol(
     if (isPreface && length < preface.length) {
       return;
     }
+    if (isPreface && resetsIn(head.subarray(preface.length)) > maxGivenUpInTurn) {
+      giveUp();
+      return;
+    }
     stop();
     socket.unshift(head);
     chosen(isPreface ? "http2" : "http1");
@@ -52,4 +57,19 @@ export function chooseProtocol(
     socket.off("error", giveUp);
     socket.off("close", stop);
   }
+}
+
+/**
+ * How many streams are given up in what has come after the preface. Node takes all of that in before it says
+ * that a stream has begun, so a session cannot be ended in between.
+ */
+function resetsIn(frames: Buffer): number {
+  const [frameHead, typeAt, rstStream] = [9, 3, 3];
+  let resets = 0;
+  for (let at = 0; at + frameHead <= frames.length; at += frameHead + frames.readUIntBE(at, 3)) {
+    if (frames[at + typeAt] === rstStream) {
+      resets++;
+    }
+  }
+  return resets;
 }

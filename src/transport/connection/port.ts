@@ -7,24 +7,22 @@
  *
  * 1. A connection belongs to one server from its first 24 bytes on; until then to `chooseProtocol`.
  * 2. Every connection is in `sockets` until it ends, so closing the port can end all of them.
- * 3. A closing port answers every request that has been sent to it on an open connection, and says
+ * 3. A request is handed over when it is its turn, and a connection over the limit gets refusals.
+ * 4. A closing port answers every request that has been sent to it on an open connection, and says
  *    with the answer (HTTP/1.1) or with GOAWAY (HTTP/2) that the connection ends.
  */
 import { createServer as createHttpServer, type Server as HttpServer } from "node:http";
-import {
-  constants,
-  createServer as createHttp2Server,
-  type ServerHttp2Session,
-  type ServerHttp2Stream,
-} from "node:http2";
+import { constants, createServer as createHttp2Server, type ServerHttp2Session } from "node:http2";
 import { createServer as createHttpsServer, Server as HttpsServer } from "node:https";
 import { type AddressInfo, Server as NetServer, type Socket } from "node:net";
-import type { Duplex } from "node:stream";
 import type { SecureContextOptions } from "node:tls";
+import { createArrivals } from "./arrivals.ts";
 import { createBrokenRequests } from "./broken-requests.ts";
 import { chooseProtocol } from "./choose-protocol.ts";
-import type { NodeListener, NodeResponse } from "../node-http.ts";
+import { type Connection, createConnections } from "./connections.ts";
+import { connectionOf, type NodeListener, type NodeResponse } from "../node-http.ts";
 import { createPipelined } from "./pipelined.ts";
+import { endIdle, limitSession, maxSessionMemory, resets } from "./sessions.ts";
 
 /** A private key and its certificate chain, both in PEM. */
 export interface TlsOptions {
@@ -34,15 +32,34 @@ export interface TlsOptions {
   readonly clientCa?: string | Buffer | undefined;
 }
 
+/** The limits of a port. */
+export interface PortLimits {
+  /** How many connections may be open; see connections.ts for those over it. */
+  readonly maxConnections: number;
+  /** How many streams one HTTP/2 connection may have open at once. */
+  readonly maxStreams: number;
+  /** How long a connection may take to show its protocol, and the head of a request to arrive, in ms. */
+  readonly headerTimeoutMs: number;
+  /** How long a connection without a request is kept, in ms. */
+  readonly idleTimeoutMs: number;
+}
+
+/** The default limits. */
+export const defaultPortLimits: PortLimits = {
+  maxConnections: 10_000,
+  maxStreams: 1_000,
+  headerTimeoutMs: 10_000,
+  idleTimeoutMs: 5 * 60_000,
+};
+
 /** What a port needs. */
 export interface PortOptions {
   readonly listener: NodeListener;
   /** Speaks TLS only, if given. */
   readonly tls?: TlsOptions | undefined;
-  /** How long a connection may take to show its protocol, in ms. */
-  readonly prefaceTimeoutMs: number;
-  /** How long the head of a request may take to arrive, in ms. */
-  readonly headTimeoutMs: number;
+  readonly limits: PortLimits;
+  /** Milliseconds since any fixed time, for durations. */
+  readonly now: () => number;
 }
 
 /** A port that serves HTTP/1.1 and HTTP/2. */
@@ -67,27 +84,6 @@ const keepAlive = { keepAlive: true, keepAliveInitialDelay: 60_000 };
 /** The greatest identifier that a stream can have. */
 const maxStreamId = 2 ** 31 - 1;
 
-/** How many streams one HTTP/2 connection may have open at once. */
-export const maxConcurrentStreams = 1000;
-
-/**
- * How many streams clients may give up on one HTTP/2 connection: at once, and in each second after that.
- * Node's own rate, 33 a second, ends the connections of proxies, with the calls of all of their clients.
- */
-const resets = {
-  streamResetBurst: 10 * maxConcurrentStreams,
-  streamResetRate: maxConcurrentStreams,
-};
-
-/**
- * How much Node may hold for one HTTP/2 connection, in MB, before it refuses further streams. Each open
- * stream may have a slice of its answer there, of 16 KiB, and Node's own bookkeeping.
- */
-const maxSessionMemory = 64;
-
-/** How long an HTTP/2 connection without a stream is kept, in ms. */
-export const idleMs = 5 * 60_000;
-
 /** How long a closing port still answers new requests on open connections, in ms. */
 const drainMs = 500;
 
@@ -96,9 +92,11 @@ const lingerMs = 500;
 
 /** Creates a port; it listens nowhere yet. Raises if key and certificate are unusable. */
 export function createPort(options: PortOptions): Port {
-  const { listener, tls, prefaceTimeoutMs, headTimeoutMs } = options;
+  const { listener, tls, now } = options;
+  const { maxConnections, maxStreams, headerTimeoutMs, idleTimeoutMs } = options.limits;
   const sockets = new Set<Socket>();
   const undecided = new Set<Socket>();
+  const connections = createConnections(maxConnections);
   const sessions = new Set<ServerHttp2Session>();
   const responses = new Set<NodeResponse>();
   let isClosing = false;
@@ -116,6 +114,8 @@ export function createPort(options: PortOptions): Port {
       }
     }
   };
+  const connectionOfRequest = new WeakMap<object, Connection>();
+  const arrivals = createArrivals(now);
   const tracked: NodeListener = (request, response) => {
     if (request.httpVersionMajor === 1) {
       if (broken.has(request.socket)) {
@@ -127,21 +127,32 @@ export function createPort(options: PortOptions): Port {
       }
     }
     responses.add(response);
+    const key = connectionOf(response);
+    const connection = connectionOfRequest.get(key);
+    connection?.begin();
     response.once("close", () => {
       responses.delete(response);
+      connection?.finish();
       if (hasDrained) {
         endWaiting();
       }
     });
-    if (isClosing) {
+    const isOverLimit = connection?.isOverLimit === true;
+    if (isClosing || isOverLimit) {
       askToClose(response);
     }
-    listener(request, response);
+    if (isOverLimit && "stream" in response) {
+      // Ends when its requests have been answered.
+      response.stream.session?.close();
+    }
+    arrivals.add(key, response, () => {
+      listener(request, response, isOverLimit);
+    });
   };
 
   const http2 = createHttp2Server(
     {
-      settings: { maxConcurrentStreams },
+      settings: { maxConcurrentStreams: maxStreams },
       maxSessionMemory,
       ...resets,
     },
@@ -150,7 +161,14 @@ export function createPort(options: PortOptions): Port {
   http2.on("session", (session) => {
     sessions.add(session);
     session.once("close", () => sessions.delete(session));
-    endWhenIdle(session);
+    limitSession(session, idleTimeoutMs);
+    const connection = connections.of(session.socket);
+    if (connection !== undefined) {
+      connectionOfRequest.set(session, connection);
+      connection.end = () => {
+        endIdle(session);
+      };
+    }
     if (isClosing) {
       announceEnd(session);
     }
@@ -163,10 +181,11 @@ export function createPort(options: PortOptions): Port {
 
   const http1Options = {
     ...keepAlive,
-    headersTimeout: headTimeoutMs,
+    headersTimeout: headerTimeoutMs,
+    keepAliveTimeout: idleTimeoutMs,
     // Bodies have a time limit of their own, which ends with an answer.
     requestTimeout: 0,
-    connectionsCheckingInterval: Math.min(1000, headTimeoutMs),
+    connectionsCheckingInterval: Math.min(1000, headerTimeoutMs),
   };
   const http1 =
     tls === undefined
@@ -179,13 +198,18 @@ export function createPort(options: PortOptions): Port {
             requestCert: tls.clientCa !== undefined,
             rejectUnauthorized: false,
             ALPNProtocols: ["h2", "http/1.1"],
-            handshakeTimeout: prefaceTimeoutMs,
+            handshakeTimeout: headerTimeoutMs,
           },
           tracked,
         );
   serveExpectations(http1, tracked);
-  http1.on("clientError", (error: NodeJS.ErrnoException, socket: Duplex) => {
-    broken.answer(error, socket, pipelined.of(socket));
+  http1.on("clientError", (error: NodeJS.ErrnoException, socket: Socket) => {
+    if (http1Sockets.has(socket)) {
+      broken.answer(error, socket, pipelined.of(socket));
+    } else {
+      // A handshake of TLS that fails, or never comes; nothing can be said over it.
+      socket.destroy();
+    }
   });
   const serveHttp1 = takeOverConnections(
     http1,
@@ -195,19 +219,26 @@ export function createPort(options: PortOptions): Port {
   http1.on("connection", (socket: Socket) => {
     sockets.add(socket);
     socket.once("close", () => sockets.delete(socket));
+    if (connections.open(socket) === undefined) {
+      socket.destroy();
+    }
   });
   serveHttp1.onConnection((socket) => {
     undecided.add(socket);
     socket.once("close", () => undecided.delete(socket));
     // We have said all; a peer that keeps its half open must not keep the connection.
     socket.once("finish", () => setTimeout(() => socket.destroy(), lingerMs).unref());
-    chooseProtocol(socket, prefaceTimeoutMs, (protocol) => {
+    chooseProtocol(socket, headerTimeoutMs, (protocol) => {
       undecided.delete(socket);
       if (protocol === "http2") {
         // HTTP/1.1 servers keep a connection whose client has ended its half; a session would leak.
         socket.allowHalfOpen = false;
         http2.emit("connection", socket);
       } else {
+        const connection = connections.of(socket);
+        if (connection !== undefined) {
+          connectionOfRequest.set(socket, connection);
+        }
         http1Sockets.add(socket);
         socket.once("close", () => http1Sockets.delete(socket));
         serveHttp1.serve(socket);
@@ -282,20 +313,6 @@ function announceEnd(session: ServerHttp2Session): void {
   if (!session.destroyed) {
     session.goaway(constants.NGHTTP2_NO_ERROR, maxStreamId);
   }
-}
-
-/** Ends an HTTP/2 connection on which nothing has happened for long and no stream is open. */
-function endWhenIdle(session: ServerHttp2Session): void {
-  let open = 0;
-  session.on("stream", (stream: ServerHttp2Stream) => {
-    open++;
-    stream.once("close", () => open--);
-  });
-  session.setTimeout(idleMs, () => {
-    if (open === 0) {
-      session.close();
-    }
-  });
 }
 
 /** Tells an HTTP/1.1 client that its connection ends with this answer. HTTP/2 has GOAWAY for that. */

@@ -6,14 +6,22 @@ import type { NodeRequest } from "../node-http.ts";
 /** What a request says of its caller: in its headers, and by the certificate of its connection. */
 export function credentialsOf(request: NodeRequest): Credentials {
   return {
-    header(name) {
-      const value = request.headers[name];
-      return Array.isArray(value) ? value.join(",") : value;
-    },
+    header: (name) => valueOf(request, name),
     get certificate() {
       return certificateOf(request);
     },
   };
+}
+
+/**
+ * The value of a header; those of several, with commas between them. Node keeps the first of some headers
+ * alone, and a proxy may have checked another one.
+ */
+function valueOf({ rawHeaders }: NodeRequest, name: string): string | undefined {
+  const values = rawHeaders.filter(
+    (_value, index) => index % 2 === 1 && rawHeaders[index - 1]?.toLowerCase() === name,
+  );
+  return values.length === 0 ? undefined : values.join(",");
 }
 
 /** What is known of connections: a certificate is read once. */

@@ -31,6 +31,16 @@ export function invalidHost(): RefusedRequest {
   return new RefusedRequest(rpcError(Code.InvalidArgument, "INVALID_HOST", problem), 400);
 }
 
+/** The server has as many connections as it may have, all in use. */
+export function tooManyConnections(): RefusedRequest {
+  const problem = "the server has as many connections as it may have, and all are in use";
+  const remedy =
+    "connect again later, share connections, or start it with a greater --max-connections";
+  return new RefusedRequest(
+    rpcError(Code.ResourceExhausted, "TOO_MANY_CONNECTIONS", `${problem}; ${remedy}`),
+  );
+}
+
 /** No method has that path. */
 export function unknownMethod(path: string): RefusedRequest {
   const shown = excerpt(path);

@@ -8,6 +8,7 @@ export interface Admin {
   isHealthy(): Promise<boolean>;
   status(): Promise<{ readonly isLeader: boolean; readonly revision: bigint }>;
   put(key: string, value: string): Promise<void>;
+  remove(key: string): Promise<void>;
   /** The keys under a prefix, in order. */
   keys(prefix: string): Promise<string[]>;
   /** The pairs under a prefix, in order. */
@@ -59,6 +60,9 @@ export function createAdmin(urls: readonly string[]): Admin {
     },
     async put(key, value) {
       await call("kv/put", { key: base64(key), value: base64(value) });
+    },
+    async remove(key) {
+      await call("kv/deleterange", { key: base64(key) });
     },
     async keys(prefix) {
       return (await range(prefix, { keys_only: true })).map(({ key }) => key);

@@ -29,6 +29,8 @@ export interface Link extends AsyncDisposable {
    * The function tells whether that has happened.
    */
   cutAt(request: number, reaches: boolean): () => boolean;
+  /** How many requests have come from the server. */
+  readonly requests: number;
 }
 
 interface Connection {
@@ -45,6 +47,7 @@ export async function openLink(targets: readonly string[]): Promise<Link> {
   const requests = { isOpen: true, delayMs: 0 };
   const answers = { isOpen: true, delayMs: 0 };
   let isCut = false;
+  let requestCount = 0;
   let countdown: { left: number; readonly reaches: boolean } | undefined;
 
   const endAll = (): void => {
@@ -67,6 +70,7 @@ export async function openLink(targets: readonly string[]): Promise<Link> {
   };
   /** Tells whether the chunk may pass. */
   const count = (begun: number): boolean => {
+    requestCount += begun;
     if (countdown === undefined || begun === 0 || countdown.left === 0) {
       return true;
     }
@@ -161,6 +165,9 @@ export async function openLink(targets: readonly string[]): Promise<Link> {
       const own = { left: request, reaches };
       countdown = own;
       return () => own.left === 0;
+    },
+    get requests() {
+      return requestCount;
     },
     async [Symbol.asyncDispose]() {
       cut();

@@ -4,6 +4,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  symlinkSync,
   truncateSync,
   writeFileSync,
 } from "node:fs";
@@ -119,6 +120,14 @@ describe("a file that is no catalog is refused and stays as it is", () => {
     await using medium = createFileMedium({ name: "file/catalog.db" });
     writeFileSync(dirname(medium.path), "");
     expect(await refusalOf(medium)).toMatch(/cannot be created: .*file is not a folder/);
+  });
+
+  test("a path that cannot be looked at", async () => {
+    await using medium = createFileMedium();
+    symlinkSync(medium.path, medium.path);
+    expect(await refusalOf(medium)).toMatch(/cannot be opened: ELOOP: .*; name another file/);
+    await using long = createFileMedium({ name: "x".repeat(300) });
+    expect(await refusalOf(long)).toMatch(/cannot be opened: ENAMETOOLONG: .*; name another file/);
   });
 });
 

@@ -1,6 +1,7 @@
+import { cpSync, renameSync } from "node:fs";
 import { expect, test } from "vitest";
 import { openCatalog } from "../../../src/journal/catalog.ts";
-import { createAcme, acme } from "../../support/acme.ts";
+import { acme, createAcme, ext } from "../../support/acme.ts";
 import { describeJournal } from "../describe-journal.ts";
 import { createFileMedium } from "./medium.ts";
 
@@ -38,4 +39,33 @@ test("says once that commits cannot be stored, and once that they can be again",
   await put("c");
   expect(problems).toEqual([expect.stringMatching(/UNIQUE/), undefined]);
   await journal.close();
+});
+
+test.each([
+  ["the file", ""],
+  ["its log", "-wal"],
+])("when %s is moved away or replaced, writes are refused until it is back", async (_what, end) => {
+  await using medium = createFileMedium();
+  const problems: (string | undefined)[] = [];
+  const catalog = await openCatalog(
+    medium.createJournal({ onProblem: (problem) => problems.push(problem) }),
+  );
+  const { put } = createAcme({ catalog });
+  await put("a");
+  const path = `${medium.path}${end}`;
+  renameSync(path, `${path}.moved`);
+  await expect(put("b")).rejects.toThrow("the file of the catalog is gone");
+  expect(problems).toEqual([expect.stringContaining(`${path} has been removed; put it back`)]);
+  cpSync(`${path}.moved`, path);
+  await expect(put("b")).rejects.toThrow("the file of the catalog is gone");
+  renameSync(`${path}.moved`, path);
+  await put("c");
+  await catalog.journal.close();
+
+  const again = await openCatalog(medium.createJournal());
+  const { extensions } = await createAcme({ catalog: again }).extensions.listWasmExtension({
+    parent: acme,
+  });
+  expect(extensions.map(({ fqn }) => fqn)).toEqual([ext("a"), ext("c")]);
+  await again.journal.close();
 });

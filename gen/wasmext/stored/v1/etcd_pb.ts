@@ -82,20 +82,20 @@ export const EtcdHeadSchema: GenMessage<EtcdHead> = /*@__PURE__*/
 
 /**
  * A commit in pieces that has not been carried out: the keys of objects are those
- * before it.
+ * before it. Without pieces, a reservation of the next commit.
  *
  * @generated from message wasmext.stored.v1.EtcdPending
  */
 export type EtcdPending = Message<"wasmext.stored.v1.EtcdPending"> & {
   /**
-   * The id of the commit.
+   * The id of the commit; empty for a reservation.
    *
    * @generated from field: bytes id = 1;
    */
   id: Uint8Array;
 
   /**
-   * The number of pieces of the encoded commit.
+   * The number of pieces of the encoded commit; 0 for a reservation.
    *
    * @generated from field: uint32 pieces = 2;
    */

@@ -1,0 +1,50 @@
+import { isKnown } from "../catalog/access/principal.ts";
+import { tooManyWatches } from "../catalog/errors.ts";
+import type { Call } from "./method.ts";
+
+/** How many watches a caller may have open on a server, unless it is told otherwise. */
+export const defaultMaxWatches = 1_000;
+
+/** The calls of all callers that stay open: watches, of health too, and conversations. */
+export interface OpenWatches {
+  /**
+   * Adds one. Returns a function that takes it out, to be called once.
+   *
+   * Raises a CatalogError of the kind too-many if its caller has as many as one may have.
+   */
+  open(call: Pick<Call, "principal" | "origin">): () => void;
+}
+
+/**
+ * Creates an empty record. Callers are told by their principals. Where there are none to tell them by, they
+ * are told by the addresses that they call from.
+ */
+export function createOpenWatches(limit: number): OpenWatches {
+  const counts = new Map<string, number>();
+  return {
+    open(call) {
+      const caller = callerOf(call);
+      const count = counts.get(caller) ?? 0;
+      if (count >= limit) {
+        throw tooManyWatches(caller, limit);
+      }
+      counts.set(caller, count + 1);
+      return () => {
+        const left = (counts.get(caller) ?? 0) - 1;
+        if (left === 0) {
+          counts.delete(caller);
+        } else {
+          counts.set(caller, left);
+        }
+      };
+    },
+  };
+}
+
+function callerOf({ principal, origin }: Pick<Call, "principal" | "origin">): string {
+  if (isKnown(principal)) {
+    return `principal ${principal.name}`;
+  }
+  const address = origin?.peer.replace(/:\d+$/, "") ?? "this process";
+  return principal.name === "" ? `a caller of health at ${address}` : `address ${address}`;
+}
