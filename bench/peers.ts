@@ -53,6 +53,8 @@ for (const row of rows.filter(({ id }) => isAsked(id))) {
       `${row.id}: ${row.title}\n\nnot measured: ${(error as Error).message}\n\n`,
     );
     process.exitCode = 1;
+  } finally {
+    await servers.stop();
   }
 }
 rmSync(folder, { recursive: true });

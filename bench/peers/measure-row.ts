@@ -5,23 +5,17 @@ import type { Servers } from "./servers.ts";
 /** Measures a row in rounds, each contender in turn; returns its table in Markdown. */
 export async function measureRow(row: Row, servers: Servers, settings: Settings): Promise<string> {
   const contenders = await row.open(servers, settings);
-  try {
-    const figures = contenders.map((): Measured[] => []);
-    for (let round = 0; round <= settings.rounds; round++) {
-      for (const [index, contender] of contenders.entries()) {
-        const measured = await contender.measure(round);
-        // The first round warms up.
-        if (round > 0) {
-          figures[index]?.push(measured);
-        }
+  const figures = contenders.map((): Measured[] => []);
+  for (let round = 0; round <= settings.rounds; round++) {
+    for (const [index, contender] of contenders.entries()) {
+      const measured = await contender.measure(round);
+      // The first round warms up.
+      if (round > 0) {
+        figures[index]?.push(measured);
       }
     }
-    return table(row, contenders, figures);
-  } finally {
-    for (const contender of contenders) {
-      await contender.stop();
-    }
   }
+  return table(row, contenders, figures);
 }
 
 function table(

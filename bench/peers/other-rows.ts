@@ -20,7 +20,7 @@ function timed(name: string, once: () => Promise<number>): Contender {
     }
     return { figure: median(measured) };
   };
-  return { name, measure, stop: () => Promise.resolve() };
+  return { name, measure };
 }
 
 async function msOfNothing(): Promise<number> {
@@ -69,14 +69,13 @@ export const tail: Row = {
   aim: "<= 3",
   needsH2load: true,
   async open(servers, { seconds }) {
-    const { process: server } = await servers.startWasmext();
-    const { port } = server;
+    const { port } = (await servers.startWasmext()).process;
     const p99 = async (): Promise<Measured> => {
       const { latencies } = await h2load({ port, call: getCall, seconds, ...paced });
       return { figure: latencies[Math.floor(latencies.length * 0.99)] ?? NaN };
     };
     return [
-      { name: "wasmext, alone", measure: p99, stop: () => server.stop() },
+      { name: "wasmext, alone", measure: p99 },
       {
         name: "wasmext, with lists",
         measure: async () => {
@@ -84,7 +83,6 @@ export const tail: Row = {
           const [measured] = await Promise.all([p99(), h2load(lists)]);
           return measured;
         },
-        stop: () => Promise.resolve(),
       },
     ];
   },

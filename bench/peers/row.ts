@@ -19,7 +19,6 @@ export interface Contender {
   readonly name: string;
   /** Measures once; `round` is 0 for what only warms up. */
   measure(round: number): Promise<Measured>;
-  stop(): Promise<unknown>;
 }
 
 /** A row of what is measured. */
@@ -65,7 +64,6 @@ export async function contenders(
         const cpuMicroseconds = ((server.process.cpuSeconds() - before) / served) * 1e6;
         return { figure, cpuMicroseconds };
       },
-      stop: () => server.process.stop(),
     });
   };
   for (const peer of peers) {

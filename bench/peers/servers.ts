@@ -54,6 +54,8 @@ export interface Servers {
   readonly folder: string;
   startWasmext(kind?: Kind, environment?: Environment): Promise<LoadedServer>;
   startPeer(name: PeerName, environment?: Environment): Promise<LoadedServer>;
+  /** Stops all that run. */
+  stop(): Promise<void>;
 }
 
 /** Records what wasmext answers, so that the peers can answer the same. */
@@ -68,15 +70,21 @@ export async function openServers(folder: string): Promise<Servers> {
     jwt: jwtOptions,
   };
   let logs = 0;
+  const running: ServerProcess[] = [];
+  const start = async (args: readonly string[], environment: Environment) => {
+    const log = openSync(join(folder, `${logs++}.log`), "w");
+    const server = await startProcess(args, log, environment);
+    closeSync(log);
+    running.push(server);
+    return server;
+  };
   const startWasmext = async (
     kind: Kind = "default",
     environment: Environment = {},
   ): Promise<LoadedServer> => {
-    const log = openSync(join(folder, `wasmext-${logs++}.log`), "w");
     const main = `${thisCheckout}/src/main.ts`;
     const serve = [main, "serve", "--port", "0", ...options[kind]];
-    const server = await startProcess(serve, log, environment);
-    closeSync(log);
+    const server = await start(serve, environment);
     const headers: Record<string, string> =
       kind === "jwt" ? { authorization: `Bearer ${token}` } : {};
     await fill(server.url, headers);
@@ -88,14 +96,15 @@ export async function openServers(folder: string): Promise<Servers> {
   await recorded.process.stop();
   return {
     folder,
+    async stop() {
+      await Promise.all(running.splice(0).map((server) => server.stop()));
+    },
     startWasmext,
     async startPeer(name, environment = {}) {
       const [program, ...more] = peers[name];
-      const log = openSync(join(folder, "peers.log"), "a");
       const path = new URL(program, import.meta.url).pathname;
-      const started = await startProcess([path, answers, ...more], log, environment);
-      closeSync(log);
-      return { process: started, headers: {}, commits: 0 };
+      const server = await start([path, answers, ...more], environment);
+      return { process: server, headers: {}, commits: 0 };
     },
   };
 }
