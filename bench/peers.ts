@@ -11,12 +11,8 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { missingH2load } from "./peers/h2load.ts";
 import { measureRow } from "./peers/measure-row.ts";
-import { start, tail } from "./peers/other-rows.ts";
+import { rows } from "./peers/rows.ts";
 import { openServers } from "./peers/servers.ts";
-import { create, get, http1, list } from "./peers/unary-rows.ts";
-import { memory, watch } from "./peers/watch-rows.ts";
-
-const rows = [get, list, create, ...http1, watch, memory, start, tail];
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

@@ -22,6 +22,7 @@ const elsewhere: ReadonlyMap<string, string> = new Map([
   ["docs/clients.md", "test/clients-generated/clients.test.ts"],
   ["docs/develop.md", "test/docs/develop.test.ts"],
   ["docs/limits.md", "test/docs/limits.test.ts"],
+  ["docs/performance.md", "test/docs/performance.test.ts"],
   ["docs/stores-etcd.md", "test/etcd/page.test.ts"],
 ]);
 

@@ -5,7 +5,11 @@
 import { type ConnectError, type ConnectRouter, createConnectRouter } from "@connectrpc/connect";
 import { createContextValues, type Interceptor } from "@connectrpc/connect";
 import { universalRequestFromNodeRequest } from "@connectrpc/connect-node";
-import type { UniversalHandler, UniversalServerRequest } from "@connectrpc/connect/protocol";
+import type {
+  UniversalHandler,
+  UniversalServerRequest,
+  UniversalServerResponse,
+} from "@connectrpc/connect/protocol";
 import type { Principal } from "../../catalog/access/principal.ts";
 import { type CallReport, callReportKey } from "../../rpc/call-report.ts";
 import { errorInterceptor } from "../../rpc/error-interceptor.ts";
@@ -113,10 +117,18 @@ async function serve(
   // What is under way when the server goes down is answered; streams would never end, and are ended.
   const signal = isWhole ? universal.signal : AbortSignal.any([universal.signal, options.shutdown]);
   const answer = await handler({ ...universal, signal, body });
-  if (error !== undefined) {
+  if (error !== undefined && !hasOwnHeaders(answer)) {
     throw error;
   }
   await writeAnswer(answer, exchange, { unread: options.unread, isWhole, report });
+}
+
+/** What a protocol itself says in headers and trailers. */
+const protocolHeader = /^(?:content-|grpc-)/;
+
+/** Tells whether a service has set headers, which Connect alone knows how to send with an error. */
+function hasOwnHeaders({ header, trailer }: UniversalServerResponse): boolean {
+  return [...(header ?? []), ...(trailer ?? [])].some(([name]) => !protocolHeader.test(name));
 }
 
 function universalRequest(
