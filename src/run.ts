@@ -19,7 +19,7 @@ import type { StartedServer } from "./start-server/start-server.ts";
 const exitWithinMs = 9_500;
 
 /** How much of a log is written at once, in characters, and after what time it is written at the latest, in ms. */
-const bufferedLog = 32 * 1024;
+const bufferedLog = 8 * 1024;
 const flushEveryMs = 100;
 
 /** How much of a log may wait for its reader, in characters, and for how long at the end, in ms. */
@@ -69,7 +69,6 @@ function logDestination(): ReturnType<typeof destination> {
     sync: false,
     // A write for each line would cost as much as the rest of a small call.
     minLength: bufferedLog,
-    maxWrite: 2 * bufferedLog,
     periodicFlush: flushEveryMs,
     maxLength: maxUnreadLog,
     retryEAGAIN: () => performance.now() < isLateAt,

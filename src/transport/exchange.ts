@@ -63,7 +63,8 @@ export interface Exchange {
 
 /** The exchange of a request as Node hands it over. */
 export function exchangeOf(request: NodeRequest, response: NodeResponse): Exchange {
-  response.on("error", ignore);
+  // A peer that closes the connection during an answer is not a server error.
+  response.on("error", () => undefined);
   return {
     head: request,
     connection: connectionOf(request),
@@ -114,7 +115,7 @@ export function headOfStream(
   };
 }
 
-/** The exchange of an HTTP/2 stream. */
+/** The exchange of an HTTP/2 stream, whose errors somebody listens for. */
 export function streamExchange(
   stream: ServerHttp2Stream,
   session: Http2Session,
@@ -135,7 +136,6 @@ class StreamExchange implements Exchange {
     this.head = head;
     this.connection = session;
     this.#stream = stream;
-    stream.on("error", ignore);
   }
 
   get body(): Readable {
@@ -182,10 +182,6 @@ class StreamExchange implements Exchange {
   get response(): NodeResponse {
     return (this.#response ??= new Http2ServerResponse(this.#stream));
   }
-}
-
-function ignore(): void {
-  // A peer that closes the connection during an answer is not a server error.
 }
 
 const waitForTrailers = { waitForTrailers: true };

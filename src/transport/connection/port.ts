@@ -197,6 +197,8 @@ export function createPort(options: PortOptions): Port {
     if (session === undefined || handOver === undefined || connection?.isOverLimit === true) {
       return false;
     }
+    // Its connection may end with an error before it is handed over, too.
+    stream.on("error", () => undefined);
     connection?.begin();
     stream.once("close", () => connection?.finish());
     arrivals.add(session, () => stream.destroyed || stream.closed, handOver);
