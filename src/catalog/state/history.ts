@@ -221,7 +221,7 @@ export function createHistory(
   };
 }
 
-/** The size of an entry without its changes: itself, its places in the trees, its metadata. */
+/** The size of an entry without its changes: itself, its place in a list, its metadata. */
 const entryWeight = 700;
 /** The size of a change without its object: itself, and its places in lists of changes by tenant. */
 const changeWeight = 120;

@@ -11,17 +11,11 @@
  */
 import { type DescField, type DescMessage, ScalarType } from "@bufbuild/protobuf";
 import { buildPath, type Path, type PathBuilder } from "@bufbuild/protobuf/reflect";
-import { BinaryReader, WireType } from "@bufbuild/protobuf/wire";
+import { WireType } from "@bufbuild/protobuf/wire";
 import { StructSchema, ValueSchema } from "@bufbuild/protobuf/wkt";
+import { type BinaryLimits, FieldCursor, TooManyRecords } from "./field-cursor.ts";
 
-/** Is raised if a message has more fields, of any kind and at any depth, than are looked at. */
-export class TooManyRecords extends Error {}
-
-/** How many fields a message may hold, and how deep messages and groups may nest in it. */
-export interface BinaryLimits {
-  readonly maxRecords: number;
-  readonly maxLevels: number;
-}
+export { type BinaryLimits, TooManyRecords };
 
 /**
  * Walks through a message, and returns the path of the first Struct that holds an unset Value.
@@ -33,75 +27,16 @@ export function findUnsetValue(
   bytes: Uint8Array,
   limits: BinaryLimits,
 ): Path | undefined {
-  return createWalk(bytes, limits).search(schema, bytes.byteLength, () => buildPath(schema), 1);
+  return createWalk(new FieldCursor(bytes, limits)).search(
+    schema,
+    bytes.byteLength,
+    () => buildPath(schema),
+    1,
+  );
 }
 
-/** Walks with one reader, since a reader for each message would cost more than all the rest. */
-function createWalk(bytes: Uint8Array, { maxRecords, maxLevels }: BinaryLimits) {
-  const reader = new BinaryReader(bytes);
-  let records = 0;
-
-  /** Counts what is about to be read. */
-  function count(more: number, level: number): void {
-    records += more;
-    if (records > maxRecords) {
-      throw new TooManyRecords();
-    }
-    if (level > maxLevels) {
-      throw new Error(`it nests deeper than ${maxLevels} messages`);
-    }
-  }
-
-  /**
-   * Reads the message up to `end` field by field; `visit` is called for each whose content has a length,
-   * with the end of the content. It may read the content, or leave it.
-   */
-  function read(
-    end: number,
-    level: number,
-    visit: (number: number, contentEnd: number) => void,
-    check: (number: number, wireType: WireType) => void,
-  ): void {
-    while (reader.pos < end) {
-      count(1, level);
-      const [number, wireType] = reader.tag();
-      check(number, wireType);
-      if (wireType === WireType.LengthDelimited) {
-        const length = reader.uint32();
-        const contentEnd = reader.pos + length;
-        if (contentEnd > end) {
-          throw new RangeError("premature EOF");
-        }
-        visit(number, contentEnd);
-        reader.pos = contentEnd;
-      } else {
-        skip(number, wireType, level);
-      }
-    }
-    if (reader.pos > end) {
-      throw new RangeError("premature EOF");
-    }
-  }
-
-  /** Skips a field without a length; what is in a group counts as well. */
-  function skip(number: number, wireType: WireType, level: number): void {
-    if (wireType !== WireType.StartGroup) {
-      reader.skip(wireType, number);
-      return;
-    }
-    for (;;) {
-      count(1, level + 1);
-      const [inner, innerType] = reader.tag();
-      if (innerType === WireType.EndGroup) {
-        if (inner !== number) {
-          throw new Error(`the group ${number} ends as ${inner}`);
-        }
-        return;
-      }
-      skip(inner, innerType, level + 1);
-    }
-  }
-
+/** Walks with one cursor, since one for each message would cost more than all the rest. */
+function createWalk(cursor: FieldCursor) {
   function search(
     schema: DescMessage,
     end: number,
@@ -109,42 +44,45 @@ function createWalk(bytes: Uint8Array, { maxRecords, maxLevels }: BinaryLimits) 
     level: number,
   ): Path | undefined {
     const fields = fieldsOf(schema);
-    const items = new Map<DescField, number>();
+    const seen = new Map<DescField, number>();
     let found: Path | undefined;
-    const visit = (number: number, contentEnd: number): void => {
+    while (cursor.next(end, level)) {
+      const { number, wireType } = cursor;
       const field = fields.get(number);
-      if (field === undefined || !isLookedAt(field)) {
-        return;
+      checkWireType(field, wireType);
+      const inner = cursor.enter(end, level);
+      if (inner === undefined) {
+        continue;
       }
-      const index = items.get(field) ?? 0;
-      items.set(field, index + 1);
-      const path = (): PathBuilder => {
-        const path = at().clone().field(field);
-        return field.fieldKind === "list" ? path.list(index) : path;
-      };
-      found = visitField(field, contentEnd, path, level) ?? found;
-    };
-    read(end, level, visit, (number, wireType) => {
-      checkWireType(fields.get(number), wireType);
-    });
+      if (field?.isLookedAt === true) {
+        const index = seen.get(field.desc) ?? 0;
+        seen.set(field.desc, index + 1);
+        const path = (): PathBuilder => {
+          const path = at().field(field.desc);
+          return field.desc.fieldKind === "list" ? path.list(index) : path;
+        };
+        found = visitField(field, inner, path, level) ?? found;
+      }
+      cursor.position = inner;
+    }
     return found;
   }
 
   function visitField(
-    field: DescField,
+    { desc, isPacked }: KnownField,
     end: number,
     path: () => PathBuilder,
     level: number,
   ): Path | undefined {
-    if (field.fieldKind === "map") {
-      return visitEntry(field, end, path, level + 1);
+    if (desc.fieldKind === "map") {
+      return visitEntry(desc, end, path, level + 1);
     }
-    if (field.message === undefined) {
+    if (desc.message === undefined) {
       // Packed numbers take a byte each at least.
-      count(isPacked(field) ? end - reader.pos : 0, level);
+      cursor.count(isPacked ? end - cursor.position : 0, level);
       return undefined;
     }
-    return visitMessage(field.message, end, path, level + 1);
+    return visitMessage(desc.message, end, path, level + 1);
   }
 
   /** An entry of a map is a message with the key in field 1 and the value in field 2. */
@@ -155,12 +93,17 @@ function createWalk(bytes: Uint8Array, { maxRecords, maxLevels }: BinaryLimits) 
     level: number,
   ): Path | undefined {
     let found: Path | undefined;
-    const visit = (number: number, valueEnd: number): void => {
-      if (number === 2 && message !== undefined) {
-        found = visitMessage(message, valueEnd, path, level + 1) ?? found;
+    while (cursor.next(end, level)) {
+      const { number } = cursor;
+      const inner = cursor.enter(end, level);
+      if (inner === undefined) {
+        continue;
       }
-    };
-    read(end, level, visit, () => undefined);
+      if (number === 2 && message !== undefined) {
+        found = visitMessage(message, inner, path, level + 1) ?? found;
+      }
+      cursor.position = inner;
+    }
     return found;
   }
 
@@ -172,7 +115,7 @@ function createWalk(bytes: Uint8Array, { maxRecords, maxLevels }: BinaryLimits) 
   ): Path | undefined {
     switch (schema.typeName) {
       case StructSchema.typeName:
-        return structIsSet(end, level) ? undefined : path().toPath();
+        return listIsSet(end, level, entryIsSet) ? undefined : path().toPath();
       case ValueSchema.typeName:
         return valueIsSet(end, level) ? undefined : path().toPath();
       default:
@@ -180,80 +123,102 @@ function createWalk(bytes: Uint8Array, { maxRecords, maxLevels }: BinaryLimits) 
     }
   }
 
-  /** Struct has its entries in field 1; an entry its key in field 1, and its value in field 2. */
-  function structIsSet(end: number, level: number): boolean {
+  /** Struct has its entries in field 1, and ListValue its values. */
+  function listIsSet(
+    end: number,
+    level: number,
+    itemIsSet: (end: number, level: number) => boolean,
+  ): boolean {
     let isSet = true;
-    const visitEntry = (entry: number, entryEnd: number): void => {
-      if (entry !== 1) {
-        return;
+    while (cursor.next(end, level)) {
+      const { number, wireType } = cursor;
+      if (number === 1) {
+        requireLength(number, wireType);
       }
-      let hasValue = false;
-      const visit = (number: number, valueEnd: number): void => {
-        if (number === 2) {
-          hasValue = true;
-          isSet = valueIsSet(valueEnd, level + 2) && isSet;
-        }
-      };
-      read(entryEnd, level + 1, visit, checkEntryOfStruct);
-      isSet &&= hasValue;
-    };
-    read(end, level, visitEntry, checkList);
+      const inner = cursor.enter(end, level);
+      if (inner === undefined) {
+        continue;
+      }
+      if (number === 1) {
+        isSet = itemIsSet(inner, level + 1) && isSet;
+      }
+      cursor.position = inner;
+    }
     return isSet;
+  }
+
+  /** An entry of a Struct has its key in field 1, and its value in field 2. */
+  function entryIsSet(end: number, level: number): boolean {
+    let [hasValue, isSet] = [false, true];
+    while (cursor.next(end, level)) {
+      const { number, wireType } = cursor;
+      if (number === 1 || number === 2) {
+        requireLength(number, wireType);
+      }
+      const inner = cursor.enter(end, level);
+      if (inner === undefined) {
+        continue;
+      }
+      if (number === 2) {
+        hasValue = true;
+        isSet = valueIsSet(inner, level + 1) && isSet;
+      }
+      cursor.position = inner;
+    }
+    return hasValue && isSet;
   }
 
   function valueIsSet(end: number, level: number): boolean {
     const fields = fieldsOf(ValueSchema);
-    const seen = { hasKind: false, isSet: true };
-    const visit = (number: number, contentEnd: number): void => {
-      if (number === ValueSchema.field.structValue.number) {
-        seen.isSet = structIsSet(contentEnd, level + 1) && seen.isSet;
-      } else if (number === ValueSchema.field.listValue.number) {
-        seen.isSet = listIsSet(contentEnd, level + 1) && seen.isSet;
+    let [hasKind, isSet] = [false, true];
+    while (cursor.next(end, level)) {
+      const { number, wireType } = cursor;
+      const field = fields.get(number);
+      checkWireType(field, wireType);
+      hasKind ||= field !== undefined;
+      const inner = cursor.enter(end, level);
+      if (inner === undefined) {
+        continue;
       }
-    };
-    read(end, level, visit, (number, wireType) => {
-      seen.hasKind ||= fields.has(number);
-      checkWireType(fields.get(number), wireType);
-    });
-    return seen.hasKind && seen.isSet;
-  }
-
-  /** ListValue has its values in field 1. */
-  function listIsSet(end: number, level: number): boolean {
-    let isSet = true;
-    const visit = (number: number, valueEnd: number): void => {
-      isSet = (number !== 1 || valueIsSet(valueEnd, level + 1)) && isSet;
-    };
-    read(end, level, visit, checkList);
-    return isSet;
+      if (number === ValueSchema.field.structValue.number) {
+        isSet = listIsSet(inner, level + 1, entryIsSet) && isSet;
+      } else if (number === ValueSchema.field.listValue.number) {
+        isSet = listIsSet(inner, level + 1, valueIsSet) && isSet;
+      }
+      cursor.position = inner;
+    }
+    return hasKind && isSet;
   }
 
   return { search };
 }
 
-const fieldsByNumber = new WeakMap<DescMessage, ReadonlyMap<number, DescField>>();
+/** A field of a message type, with what the walk asks of it. */
+interface KnownField {
+  readonly desc: DescField;
+  readonly wireType: WireType;
+  /** Numbers in a list may be packed. */
+  readonly isPacked: boolean;
+  /** Whether there is something to see in its content; there is nothing in strings. */
+  readonly isLookedAt: boolean;
+}
 
-function fieldsOf(schema: DescMessage): ReadonlyMap<number, DescField> {
+const fieldsByNumber = new WeakMap<DescMessage, ReadonlyMap<number, KnownField>>();
+
+function fieldsOf(schema: DescMessage): ReadonlyMap<number, KnownField> {
   let fields = fieldsByNumber.get(schema);
   if (fields === undefined) {
-    fields = new Map(schema.fields.map((field) => [field.number, field]));
+    fields = new Map(schema.fields.map((field) => [field.number, knownField(field)]));
     fieldsByNumber.set(schema, fields);
   }
   return fields;
 }
 
-/** An entry of a Struct has a string in field 1 and a message in field 2, and both have a length. */
-function checkEntryOfStruct(number: number, wireType: WireType): void {
-  if (number === 1 || number === 2) {
-    requireLength(number, wireType);
-  }
-}
-
-/** Struct and ListValue have messages in field 1. */
-function checkList(number: number, wireType: WireType): void {
-  if (number === 1) {
-    requireLength(number, wireType);
-  }
+function knownField(desc: DescField): KnownField {
+  const wireType = wireTypeOf(desc);
+  const isPacked = desc.fieldKind === "list" && wireType !== WireType.LengthDelimited;
+  const isLookedAt = desc.fieldKind === "map" || desc.message !== undefined || isPacked;
+  return { desc, wireType, isPacked, isLookedAt };
 }
 
 function requireLength(number: number, wireType: WireType): void {
@@ -262,29 +227,14 @@ function requireLength(number: number, wireType: WireType): void {
   }
 }
 
-function checkWireType(field: DescField | undefined, wireType: WireType): void {
-  if (field === undefined) {
-    return;
+function checkWireType(field: KnownField | undefined, wireType: WireType): void {
+  if (
+    field !== undefined &&
+    wireType !== field.wireType &&
+    !(field.isPacked && wireType === WireType.LengthDelimited)
+  ) {
+    throw new Error(`${field.desc.toString()} has the wire type ${wireType}`);
   }
-  const isRight =
-    wireType === wireTypeOf(field) || (isPacked(field) && wireType === WireType.LengthDelimited);
-  if (!isRight) {
-    throw new Error(`${field.toString()} has the wire type ${wireType}`);
-  }
-}
-
-/** Tells whether there is something to see in the content of a field; there is nothing in strings. */
-function isLookedAt(field: DescField): boolean {
-  return field.fieldKind === "map" || field.message !== undefined || isPacked(field);
-}
-
-/** Numbers in a list may be packed. */
-function isPacked(field: DescField): boolean {
-  return (
-    field.fieldKind === "list" &&
-    field.message === undefined &&
-    wireTypeOf(field) !== WireType.LengthDelimited
-  );
 }
 
 function wireTypeOf({ message, fieldKind, scalar }: DescField): WireType {

@@ -1,4 +1,6 @@
+import fc from "fast-check";
 import { expect, test } from "vitest";
+import { createHistory } from "../../../src/catalog/state/history.ts";
 import { acme, createAcme, ext, redSecurity } from "../../support/acme.ts";
 
 test("the history is bounded by what its commits hold in memory", async () => {
@@ -76,4 +78,47 @@ test("organizations that hold nothing, and of which no commit is kept, are forgo
   expect(reader.history.oldest("organizations/o50")).toBeGreaterThan(100n);
   // One that holds something is not touched by that.
   expect(reader.history.oldest(acme)).toBe(2n);
+});
+
+test("of many organizations, what is kept is what the bounds say", () => {
+  const organizations = ["organizations/a", "organizations/b", "organizations/c"];
+  const anyCommit = fc.record({
+    organization: fc.constantFrom(...organizations),
+    passesMs: fc.nat(40),
+    size: fc.constantFrom(1, 1, 5),
+  });
+  fc.assert(
+    fc.property(fc.array(anyCommit, { maxLength: 60 }), (commits) => {
+      let now = 0;
+      const history = createHistory({ maxCommits: 8, maxWeight: 1e9, maxAgeMs: 100 }, () => now);
+      let kept: { organization: string; revision: bigint; at: number; weight: number }[] = [];
+      for (const [index, { organization, passesMs, size }] of commits.entries()) {
+        now += passesMs;
+        const revision = BigInt(index + 1);
+        const fqn = `${organization}/extensions/${"e".repeat(size * 100)}`;
+        const changes = [{ kind: "delete-extension" as const, fqn }];
+        const metadata = { time: 0, author: "", reason: "", detached: [] };
+        history.record({ revision, organization, changes, metadata }, new Map());
+        const weight = history.first(organization, revision)?.weight ?? 0;
+        kept.push({ organization, revision, at: now, weight });
+        kept = kept.filter(({ at }) => at >= now - 100);
+        const of = (name: string) => kept.filter((each) => each.organization === name);
+        const weightOf = (name: string) => of(name).reduce((sum, { weight }) => sum + weight, 0);
+        while (kept.length > 8) {
+          const largest = organizations
+            .filter((name) => of(name).some((each) => each.revision !== revision))
+            .sort((a, b) => weightOf(b) - weightOf(a) || (a < b ? 1 : -1))[0];
+          kept = kept.filter((each) => each !== of(largest ?? "")[0]);
+        }
+        expect(history.length).toBe(kept.length);
+        expect(history.weight).toBe(kept.reduce((sum, { weight }) => sum + weight, 0));
+        for (const name of organizations) {
+          for (let from = 0n; from <= revision + 1n; from++) {
+            const first = of(name).find((each) => each.revision >= from);
+            expect(history.first(name, from)?.revision).toBe(first?.revision);
+          }
+        }
+      }
+    }),
+  );
 });
