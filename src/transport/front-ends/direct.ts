@@ -14,6 +14,7 @@ import type { Origin } from "../../methods/audit.ts";
 import type { Call, UnaryMethod } from "../../methods/method.ts";
 import type { MethodRow } from "../../methods/table.ts";
 import type { CallReport } from "../../rpc/call-report.ts";
+import type { Environment } from "../../rpc/routes.ts";
 import { jsonOptions } from "../../wire/options.ts";
 import { corsHeaders, setCorsHeaders } from "../answer/cors.ts";
 import { AnswerCut, sliceBytes, writeChunk } from "../answer/write-answer.ts";
@@ -25,12 +26,6 @@ import { timeoutOf } from "../request/deadline.ts";
 import { deadlineExceeded } from "../request/read-errors.ts";
 import { type ReadLimits, readOne } from "../request/read-request.ts";
 import type { FrontEndOptions } from "./front-end.ts";
-
-/** What all calls have at hand. */
-export type Environment = Pick<
-  Call,
-  "reader" | "journal" | "bookmarkIntervalMs" | "audit" | "watches"
->;
 
 /** What the direct front end needs. */
 export interface DirectOptions extends FrontEndOptions {
