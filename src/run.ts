@@ -61,7 +61,7 @@ async function serve(options: ServeOptions, onSignal: OnSignal): Promise<void> {
   await shell.print(`wasmext listening on ${server.url}\n`);
 }
 
-/** Standard error. A log that nobody reads is no reason to stop serving, to keep it all, or not to end. */
+/** Standard error. While nobody reads it, the server goes on, keeps a bounded part of its log, and still ends in time. */
 function logDestination(): ReturnType<typeof destination> {
   let isLateAt = Infinity;
   const stderr = destination({

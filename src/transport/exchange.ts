@@ -124,7 +124,7 @@ export function streamExchange(
   return new StreamExchange(stream, session, head);
 }
 
-/** A class, because one is made for each call, and functions of its own would cost more than it does. */
+/** A class, since one is made for each call: methods are shared, closures would be made anew. */
 class StreamExchange implements Exchange {
   readonly head: RequestHead;
   readonly connection: Http2Session;

@@ -44,24 +44,19 @@ export function wholeAnswer(
   message: Uint8Array,
   compression: Compression | undefined,
 ): WholeAnswer | Promise<WholeAnswer> {
-  const write = protocol === "connect" ? unaryAnswer : envelopedAnswer;
   const isCompressed = compression !== undefined && message.byteLength >= compressMinBytes;
   const finish = (body: Uint8Array): WholeAnswer =>
-    write(protocol, format, body, compression?.name, isCompressed);
+    protocol === "connect"
+      ? unaryAnswer(format, body, isCompressed ? compression.name : undefined)
+      : envelopedAnswer(protocol, format, body, compression?.name, isCompressed);
   return isCompressed ? compression.compress(message).then(finish) : finish(message);
 }
 
-function unaryAnswer(
-  _protocol: Protocol,
-  format: Format,
-  body: Uint8Array,
-  encoding: string | undefined,
-  isCompressed: boolean,
-): WholeAnswer {
+function unaryAnswer(format: Format, body: Uint8Array, encoding: string | undefined): WholeAnswer {
   return {
     headers: {
       "content-type": `application/${format === "json" ? "json" : "proto"}`,
-      ...(isCompressed && encoding !== undefined && { "content-encoding": encoding }),
+      ...(encoding !== undefined && { "content-encoding": encoding }),
       "content-length": String(body.byteLength),
     },
     body,
