@@ -43,6 +43,8 @@ export interface Exchange {
   readonly sink: Sink;
   /** Whether nothing can be answered any more. */
   readonly isGone: boolean;
+  /** Whether the answer waits for others of its connection to be read, as HTTP/1.1 sends one by one. */
+  readonly isQueued: boolean;
   /** Whether the head of the answer is on its way. */
   readonly hasBegun: boolean;
   /** Calls back when it has ended. */
@@ -72,6 +74,9 @@ export function exchangeOf(request: NodeRequest, response: NodeResponse): Exchan
     sink: response,
     get isGone() {
       return isGone(response);
+    },
+    get isQueued() {
+      return !("stream" in response) && response.socket === null;
     },
     get hasBegun() {
       return response.headersSent;
@@ -128,6 +133,7 @@ export function streamExchange(
 class StreamExchange implements Exchange {
   readonly head: RequestHead;
   readonly connection: Http2Session;
+  readonly isQueued = false;
   readonly #stream: ServerHttp2Stream;
   #response: NodeResponse | undefined;
   #trailers: Fields = {};
