@@ -47,6 +47,8 @@ export interface Exchange {
   readonly isQueued: boolean;
   /** Whether the head of the answer is on its way. */
   readonly hasBegun: boolean;
+  /** Whether all of the answer has been sent. */
+  readonly isAnswered: boolean;
   /** Calls back when it has ended. */
   onClose(callBack: () => void): void;
   /**
@@ -80,6 +82,9 @@ export function exchangeOf(request: NodeRequest, response: NodeResponse): Exchan
     },
     get hasBegun() {
       return response.headersSent;
+    },
+    get isAnswered() {
+      return response.writableEnded && response.writableFinished;
     },
     onClose(callBack) {
       response.once("close", callBack);
@@ -137,6 +142,7 @@ class StreamExchange implements Exchange {
   readonly #stream: ServerHttp2Stream;
   #response: NodeResponse | undefined;
   #trailers: Fields = {};
+  #hasEnded = false;
 
   constructor(stream: ServerHttp2Stream, session: Http2Session, head: RequestHead) {
     this.head = head;
@@ -160,6 +166,12 @@ class StreamExchange implements Exchange {
     return this.#stream.headersSent;
   }
 
+  get isAnswered(): boolean {
+    // Node ends a stream that is reset, too.
+    const hasEnded = this.#hasEnded || this.#response?.writableEnded === true;
+    return hasEnded && this.#stream.writableFinished;
+  }
+
   onClose(callBack: () => void): void {
     this.#stream.on("close", callBack);
   }
@@ -174,6 +186,7 @@ class StreamExchange implements Exchange {
       this.#trailers = trailers;
       this.#stream.on("wantTrailers", this.#sendTrailers);
     }
+    this.#hasEnded = true;
     this.#stream.end(last);
   }
 
