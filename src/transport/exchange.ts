@@ -43,8 +43,12 @@ export interface Exchange {
   readonly sink: Sink;
   /** Whether nothing can be answered any more. */
   readonly isGone: boolean;
+  /** Whether the answer waits for others of its connection to be read, as HTTP/1.1 sends one by one. */
+  readonly isQueued: boolean;
   /** Whether the head of the answer is on its way. */
   readonly hasBegun: boolean;
+  /** Whether all of the answer has been sent. */
+  readonly isAnswered: boolean;
   /** Calls back when it has ended. */
   onClose(callBack: () => void): void;
   /**
@@ -73,8 +77,14 @@ export function exchangeOf(request: NodeRequest, response: NodeResponse): Exchan
     get isGone() {
       return isGone(response);
     },
+    get isQueued() {
+      return !("stream" in response) && response.socket === null;
+    },
     get hasBegun() {
       return response.headersSent;
+    },
+    get isAnswered() {
+      return response.writableEnded && response.writableFinished;
     },
     onClose(callBack) {
       response.once("close", callBack);
@@ -128,9 +138,11 @@ export function streamExchange(
 class StreamExchange implements Exchange {
   readonly head: RequestHead;
   readonly connection: Http2Session;
+  readonly isQueued = false;
   readonly #stream: ServerHttp2Stream;
   #response: NodeResponse | undefined;
   #trailers: Fields = {};
+  #hasEnded = false;
 
   constructor(stream: ServerHttp2Stream, session: Http2Session, head: RequestHead) {
     this.head = head;
@@ -154,6 +166,12 @@ class StreamExchange implements Exchange {
     return this.#stream.headersSent;
   }
 
+  get isAnswered(): boolean {
+    // Node ends a stream that is reset, too.
+    const hasEnded = this.#hasEnded || this.#response?.writableEnded === true;
+    return hasEnded && this.#stream.writableFinished;
+  }
+
   onClose(callBack: () => void): void {
     this.#stream.on("close", callBack);
   }
@@ -168,6 +186,7 @@ class StreamExchange implements Exchange {
       this.#trailers = trailers;
       this.#stream.on("wantTrailers", this.#sendTrailers);
     }
+    this.#hasEnded = true;
     this.#stream.end(last);
   }
 

@@ -17,6 +17,7 @@ import { createAdmission } from "./admission.ts";
 import { logWhenEnded } from "./answer/call-log.ts";
 import { createCompressions } from "./answer/compressions.ts";
 import { answersPreflight, setCorsHeaders } from "./answer/cors.ts";
+import { createEndedAnswers } from "./answer/ended-answers.ts";
 import { refuse } from "./answer/refuse.ts";
 import { respond } from "./answer/respond.ts";
 import { AnswerCut } from "./answer/write-answer.ts";
@@ -50,9 +51,19 @@ export function createListener(options: ListenerOptions): Listener {
   const connect = createConnectFrontEnd(shared);
   const direct = served && createDirectFrontEnd({ ...shared, ...served });
 
-  const follow = (exchange: Exchange, serve: (report: CallReport) => Promise<void>): void => {
+  const watchEnd = createEndedAnswers(options.unread);
+
+  const follow = async (
+    exchange: Exchange,
+    serve: (report: CallReport) => Promise<void>,
+  ): Promise<void> => {
     const report = logWhenEnded(logger, exchange, now);
-    serve(report).catch((error: unknown) => endCall(error, exchange, report));
+    try {
+      await serve(report);
+    } catch (error) {
+      await endCall(error, exchange, report);
+    }
+    watchEnd(exchange, report);
   };
   return {
     stream(stream, headers, rawHeaders) {
@@ -65,7 +76,7 @@ export function createListener(options: ListenerOptions): Listener {
       return () => {
         const exchange = streamExchange(stream, session, head);
         const barred = hostPolicy(head);
-        follow(exchange, (report) =>
+        void follow(exchange, (report) =>
           barred === undefined ? direct.serve(call, exchange, report) : Promise.reject(barred),
         );
       };
@@ -79,12 +90,14 @@ export function createListener(options: ListenerOptions): Listener {
       const invalid = hostPolicy(request) ?? refusalOfHead(request);
       const usual = invalid === undefined && !isOverLimit ? direct?.find(request) : undefined;
       if (direct !== undefined && usual !== undefined) {
-        follow(exchange, (report) => direct.serve(usual, exchange, report));
+        void follow(exchange, (report) => direct.serve(usual, exchange, report));
       } else if (invalid !== undefined || !servesPage(exchange, options)) {
         const barred = invalid ?? (isOverLimit ? tooManyConnections() : undefined);
-        follow(exchange, (report) =>
+        void follow(exchange, (report) =>
           barred === undefined ? connect(request, exchange, report) : Promise.reject(barred),
         );
+      } else {
+        watchEnd(exchange, () => undefined);
       }
     },
   };

@@ -50,15 +50,18 @@ export function remembered(name: string, value: string): Uint8Array {
   return Buffer.concat([Buffer.from([0x40]), text(name), text(value)]);
 }
 
-/** The head of a gRPC call, and a form of it of 6 bytes for all calls of a connection after the first. */
-export function callHead(path: string): { first: Uint8Array; further: Uint8Array } {
+/** The head of a call, of gRPC unless it says otherwise, and a form of it of 6 bytes for all calls of a connection after the first. */
+export function callHead(
+  path: string,
+  contentType = "application/grpc",
+): { first: Uint8Array; further: Uint8Array } {
   const [post, http] = [0x83, 0x86];
   return {
     first: Buffer.concat([
       Buffer.from([post, http]),
       remembered(":path", path),
       remembered(":authority", "localhost"),
-      remembered("content-type", "application/grpc"),
+      remembered("content-type", contentType),
       remembered("te", "trailers"),
     ]),
     // What has been remembered last is number 62.

@@ -92,6 +92,28 @@ describe("an answer that is not read is given up", () => {
     expect(stream.rstCode).toBe(constants.NGHTTP2_ENHANCE_YOUR_CALM);
   });
 
+  // An answer that Node takes as a whole, and cannot send.
+  test.each([
+    ["directly", "application/json", "ok"],
+    ["by Connect", "application/json; charset=utf-8", "ok"],
+    ["with an error", "text/plain", "invalid_argument"],
+  ])("for standing still when it is small, given %s", async (_how, contentType, code) => {
+    const server = await serveLargeList({ stallMs: 200 }, 1024);
+    const stream = connectWithoutRoom(server).call(path, contentType, body);
+    await until(() => stream.closed, "the client was told");
+    expect(stream.rstCode).toBe(constants.NGHTTP2_ENHANCE_YOUR_CALM);
+    await until(() => logged(server, path).length > 0, "the call was logged");
+    expect(logged(server, path)).toEqual([code === "ok" ? "resource_exhausted" : code]);
+  });
+
+  test("for standing still when it is no call", async () => {
+    const server = await startServer({ unread: { stallMs: 200 } });
+    onTestFinished(() => server.close());
+    const stream = connectWithoutRoom(server).call("/healthz", "text/plain", "");
+    await until(() => stream.closed, "the client was told");
+    expect(stream.rstCode).toBe(constants.NGHTTP2_ENHANCE_YOUR_CALM);
+  });
+
   test("over HTTP/1.1", async () => {
     const server = await serveLargeList({ answerMs: 200 });
     sendUnread(server, 1);
@@ -110,6 +132,16 @@ describe("answers that are not read are refused from some size on", () => {
     const heads = await Promise.all(calls.map((stream) => once(stream, "response")));
     const statuses = heads.map(([head]) => (head as Record<string, number>)[":status"]);
     expect(statuses.toSorted()).toEqual([200, 200, 429, 429, 429, 429]);
+  });
+
+  test("when they are small", async () => {
+    const server = await serveLargeList({ totalBytes: 64 * 1024 }, 3 * 1024);
+    const connection = connectWithoutRoom(server);
+    const calls = Array.from({ length: 20 }, () => connection.call(path, "application/json", body));
+    await until(() => calls.filter((stream) => stream.closed).length >= 15, "most were given up");
+    expect(logged(server, path)).toEqual(
+      Array(logged(server, path).length).fill("resource_exhausted"),
+    );
   });
 
   test("pipelined over HTTP/1.1", async () => {

@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, test } from "vitest";
+import { beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import {
   createUnreadAnswers,
   type Hold,
@@ -8,9 +8,11 @@ import type { Exchange } from "../../src/transport/exchange.ts";
 
 const limits = { connectionBytes: 100, totalBytes: 250, stallMs: 1_000, answerMs: 5_000 };
 
-/** An exchange as far as it is looked at: which connection it is on, and whether it is gone. */
-function exchangeOn(connection: object): Omit<Exchange, "isGone"> & { isGone: boolean } {
-  return { connection, isGone: false } as never;
+/** An exchange as far as it is looked at: which connection it is on, and how far it is. */
+function exchangeOn(
+  connection: object,
+): Omit<Exchange, "isGone" | "isQueued"> & { isGone: boolean; isQueued: boolean } {
+  return { connection, isGone: false, isQueued: false } as never;
 }
 
 describe("what waits to be read", () => {
@@ -76,6 +78,34 @@ describe("what waits to be read", () => {
     expect(hold("unary", a, 10)).toBeUndefined();
     expect(hold("honest", b, 100)).toBeDefined();
     expect(ended).toEqual(["stream 0"]);
+  });
+
+  test("is given up when it stands still, once it is its turn to be read", () => {
+    vi.useFakeTimers();
+    onTestFinished(() => void vi.useRealTimers());
+    const pass = (ms: number): void => {
+      nowMs += ms;
+      vi.advanceTimersByTime(ms);
+    };
+    const [first, second] = [exchangeOn(a), exchangeOn(a)];
+    second.isQueued = true;
+    const hold = (exchange: Exchange, name: string): Hold | undefined => {
+      const end = (): void => void ended.push(name);
+      return unread.hold({ exchange, bytes: 10, isWhole: true, end, shutDown: end });
+    };
+    const held = hold(first, "first");
+    hold(second, "second");
+    for (let read = 0; read < 2; read++) {
+      pass(750);
+      held?.progress();
+    }
+    expect(ended).toEqual([]);
+    held?.release();
+    second.isQueued = false;
+    pass(750);
+    expect(ended).toEqual([]);
+    pass(500);
+    expect(ended).toEqual(["second"]);
   });
 
   test("of streams is given up when the server goes down", () => {

@@ -11,11 +11,11 @@ import { pathOf, peerOf } from "../node-http.ts";
  */
 export function logWhenEnded(logger: Logger, exchange: Exchange, now: () => number): CallReport {
   const startedAt = now();
-  const { head, connection, sink } = exchange;
+  const { head, connection } = exchange;
   const peer = peerOf(connection);
   let ended: { code: Code; failure: unknown } | undefined;
   exchange.onClose(() => {
-    const code = ended?.code ?? (sink.writableFinished ? undefined : Code.Canceled);
+    const code = ended?.code ?? (exchange.isAnswered ? undefined : Code.Canceled);
     const line = {
       method: pathOf(head).slice(0, maxMethodLength),
       code: code === undefined ? "ok" : codeToString(code),

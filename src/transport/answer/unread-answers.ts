@@ -5,7 +5,7 @@
  * 1. What one connection leaves unread is bounded; one answer alone always passes.
  * 2. What all connections leave unread is bounded. The one that leaves the most loses its oldest.
  * 3. What is not read any further for `stallMs` is given up, and an answer of one message as a whole
- *    after `answerMs`.
+ *    after `answerMs`. The time of an answer that is queued begins when it is its turn.
  */
 import type { Exchange } from "../exchange.ts";
 
@@ -31,7 +31,7 @@ export const defaultUnreadLimits: UnreadLimits = {
 
 /** Something that waits to be read. */
 export interface Waiting {
-  readonly exchange: Pick<Exchange, "connection" | "isGone">;
+  readonly exchange: Pick<Exchange, "connection" | "isGone" | "isQueued">;
   readonly bytes: number;
   /** Whether this is an answer of one message, which can still be refused with an error. */
   readonly isWhole: boolean;
@@ -120,6 +120,9 @@ export function createUnreadAnswers(limits: UnreadLimits, now: () => number): Un
     const at = now();
     for (const { entries } of piles.values()) {
       for (const entry of entries) {
+        if (entry.exchange.isQueued) {
+          entry.readAt = at;
+        }
         const isStalled = at - entry.readAt >= limits.stallMs;
         if (isStalled || (entry.isWhole && at - entry.since >= limits.answerMs)) {
           giveUp(entry);

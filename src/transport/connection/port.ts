@@ -8,8 +8,8 @@
  * 1. A connection belongs to one server from its first 24 bytes on; until then to `chooseProtocol`.
  * 2. Every connection is in `sockets` until it ends, so closing the port can end all of them.
  * 3. A request is handed over when it is its turn, and a connection over the limit gets refusals.
- * 4. A closing port answers every request that has been sent to it on an open connection, and says
- *    with the answer (HTTP/1.1) or with GOAWAY (HTTP/2) that the connection ends.
+ * 4. A closing port says with GOAWAY (HTTP/2) or with the next answer (HTTP/1.1) that a connection ends, and
+ *    answers every request that has come to it before that.
  */
 import { createServer as createHttpServer, type Server as HttpServer } from "node:http";
 import {
@@ -94,9 +94,6 @@ export interface Port {
 /** Lets the kernel find out that a peer is gone that never said so, such as one that lost power. */
 const keepAlive = { keepAlive: true, keepAliveInitialDelay: 60_000 };
 
-/** The greatest identifier that a stream can have. */
-const maxStreamId = 2 ** 31 - 1;
-
 /** How long a closing port still answers new requests on open connections, in ms. */
 const drainMs = 500;
 
@@ -126,6 +123,16 @@ export function createPort(options: PortOptions): Port {
         socket.destroy();
       }
     }
+  };
+  /** Calls back when what was on the last connections has ended, too, which takes some turns more. */
+  const whenEnded = (callBack: () => void): void => {
+    setImmediate(
+      sockets.size > 0
+        ? () => {
+            whenEnded(callBack);
+          }
+        : callBack,
+    );
   };
   const connectionOfRequest = new WeakMap<object, LimitedConnection>();
   const arrivals = createArrivals(now);
@@ -323,7 +330,7 @@ export function createPort(options: PortOptions): Port {
         NetServer.prototype.close.call(http1, () => {
           clearTimeout(cutOff);
           clearTimeout(drained);
-          resolve();
+          whenEnded(resolve);
         });
         sessions.forEach(announceEnd);
         responses.forEach(askToClose);
@@ -337,12 +344,13 @@ function contextOf({ cert, key, clientCa }: TlsOptions): SecureContextOptions {
 }
 
 /**
- * Tells an HTTP/2 client to open no more streams, and still serves those that it has opened before it
- * heard of that (RFC 9113, section 6.8).
+ * Tells an HTTP/2 client to open no more streams, and which is the last one that is served. Node ignores all
+ * that come after, whatever GOAWAY says, so a client has to know that it can send those again elsewhere
+ * (RFC 9113, section 6.8).
  */
 function announceEnd(session: ServerHttp2Session): void {
   if (!session.destroyed) {
-    session.goaway(constants.NGHTTP2_NO_ERROR, maxStreamId);
+    session.goaway(constants.NGHTTP2_NO_ERROR);
   }
 }
 

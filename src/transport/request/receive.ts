@@ -73,6 +73,11 @@ class Receiver {
       this.#resolve(none);
       return;
     }
+    if (this.#body.closed) {
+      // It says so only once, which was while something else was waited for.
+      this.#reject(gaveUp());
+      return;
+    }
     this.#soon = setImmediate(this.#wait);
     this.#body.on("data", this.#take);
     this.#body.on("end", this.#finish);
