@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /*
- * The entry of the program. The rest is loaded when signals are looked after: loading takes longer than
+ * The entry of the program. The rest is loaded when signals are handled: loading takes longer than
  * anything else until a server is ready, and a server that is stopped meanwhile ends in good order.
  */
 let stop = (): void => {

@@ -15,7 +15,7 @@ import { exitCodes, runProgram } from "./cli/program.ts";
 import type { ServeOptions } from "./cli/serve-options.ts";
 import type { StartedServer } from "./start-server/start-server.ts";
 
-/** Within what time of a signal the process ends, in ms. */
+/** How long after a signal the process ends at the latest, in ms. */
 const exitWithinMs = 9_500;
 
 /** How much of a log is written at once, in characters, and after what time it is written at the latest, in ms. */
@@ -26,7 +26,7 @@ const flushEveryMs = 100;
 const maxUnreadLog = 8 * 1024 * 1024;
 const lastFlushMs = 500;
 
-// An empty variable says nothing, and is not the empty address.
+// An empty variable counts as unset.
 for (const [name, value] of Object.entries(process.env)) {
   if (name.startsWith("WASMEXT_") && value === "") {
     Reflect.deleteProperty(process.env, name);
@@ -35,7 +35,7 @@ for (const [name, value] of Object.entries(process.env)) {
 
 const shell = createProcessShell(process, { version: readVersion(), fail });
 
-/** Says what is done on SIGTERM and SIGINT from now on. */
+/** Sets what is done on SIGTERM and SIGINT from now on. */
 export type OnSignal = (stop: () => void) => void;
 
 /** Runs the program with the arguments of the process. */
@@ -104,7 +104,7 @@ function createStop(server: StartedServer): () => void {
       return;
     }
     stoppingSince = performance.now();
-    // The server ends by itself in less; this holds whatever keeps it.
+    // The server normally ends by itself sooner; this ends the process whatever keeps it.
     setTimeout(() => process.exit(exitCodes.done), exitWithinMs).unref();
     void server.close().then(() => process.exit(exitCodes.done));
   };

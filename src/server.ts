@@ -31,7 +31,7 @@ import {
   type TlsOptions,
 } from "./transport/connection/port.ts";
 
-/** What a server needs to know. */
+/** The options of a server. */
 export interface ServerOptions {
   /** The address to listen on: a name, or an IPv4 or IPv6 address. */
   readonly host: string;
@@ -70,11 +70,11 @@ export interface ServerOptions {
 
 /** A server of the catalog. */
 export interface Server {
-  /** Begins to serve. Rejects if the address cannot be had. */
+  /** Begins to serve. Rejects if it cannot listen on the address. */
   listen(): Promise<AddressInfo>;
   /**
-   * Takes other keys and certificates for new connections; those that are open stay. Raises if they are
-   * unusable, or if the server has no TLS.
+   * Replaces the key and certificates for new connections; open ones stay. Raises if they are unusable, or
+   * if the server has no TLS.
    */
   setTls(tls: TlsOptions): void;
   /**
@@ -84,16 +84,16 @@ export interface Server {
   close(): Promise<void>;
 }
 
-/** How long a request may take to arrive, unless a server is told otherwise, in ms. */
+/** How long a request may take to arrive by default, in ms. */
 export const defaultRequestTimeoutMs = 30_000;
 
 /**
- * The greatest message that asks for a stream, or is sent in one, in bytes: a stream may stay open, and
- * holds its last request several times over. No name that a stream is asked for with is as long.
+ * The greatest message in the request of a stream, in bytes: a stream may stay open, and holds its last
+ * request several times over. Valid requests of streams are shorter.
  */
 export const maxStreamRequestBytes = 16 * 1024;
 
-/** Within what time a closing server has ended, in ms: the promise is 10 s, less some for the exit. */
+/** Within what time a closing server has ended, in ms: 10 s are promised, and the exit takes some of that. */
 const closeGraceMs = 8_000;
 
 /** After what time a closing server gives up streams whose clients do not read their end, in ms. */

@@ -2,9 +2,9 @@
  * The audit log: a line of JSON for each write that a known caller has asked for.
  *
  * With `isSync`, no write is answered before its line is on the disk. While lines cannot be written, no
- * write is made; those that were under way when it began are answered as UNAVAILABLE, and their lines are
- * written once that is possible. Without, writes do not wait, and lines that cannot be written are lost
- * once too many of them are held.
+ * write is made; those under way when the failure began are answered as UNAVAILABLE, and their lines are
+ * written once that is possible. Without `isSync`, writes do not wait, and lines that cannot be written are
+ * lost once too many of them are held.
  */
 import { codeToString } from "@connectrpc/connect/protocol-connect";
 import type { Logger } from "pino";
@@ -82,7 +82,7 @@ export async function openAuditLog(options: AuditLogOptions): Promise<AuditLog> 
   };
 }
 
-/** Longest names and ids in a line, in characters: what is refused may name anything. */
+/** Longest names and ids in a line, in characters: a refused request may name anything. */
 const maxLength = 600;
 
 function lineOf(

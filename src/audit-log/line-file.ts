@@ -3,7 +3,7 @@
  *
  * 1. A line is kept until all of it is written. After a failure it is tried again with the next one; what
  *    was written before the failure is not written again, unless it could not be flushed.
- * 2. A line that could be written in part alone is followed by a line break, and then by itself.
+ * 2. A line that could be written only in part is ended by a line break, and then written again.
  * 3. Lines that come while others are written are written and flushed together.
  * 4. When the file has been moved away, as by a rotation, lines go to a new one at its path.
  */

@@ -13,7 +13,7 @@ export interface ClientCertificate {
   readonly problem: string | undefined;
 }
 
-/** What a request says of its caller. */
+/** The credentials of a request. */
 export interface Credentials {
   /** The value of a header, by its name in lower case; undefined if it is missing. */
   header(name: string): string | undefined;
@@ -24,6 +24,6 @@ export interface Credentials {
 /**
  * Finds who calls.
  *
- * Raises, or rejects with, a CatalogError of the kind unauthenticated if the credentials prove nothing.
+ * Raises, or rejects with, a CatalogError of the kind unauthenticated if the credentials are not valid.
  */
 export type Authenticate = (credentials: Credentials) => Principal | Promise<Principal>;

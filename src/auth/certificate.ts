@@ -6,7 +6,7 @@ import { createLiveRules, type LiveRules } from "./grant-rules.ts";
 import { createPrincipal } from "./principals.ts";
 
 /**
- * Creates what tells callers by their certificates alone.
+ * Creates the authentication of callers by their certificates alone.
  *
  * @param rules - the grants of callers; undefined where each may do everything
  * @param now - milliseconds since 1970
@@ -26,13 +26,13 @@ export function createCertificateAuthenticator(
 }
 
 /**
- * Who has a certificate. Its subject is the name.
+ * Returns the principal of a certificate. Its name is the subject.
  *
  * Raises a CatalogError of the kind unauthenticated if it was not verified, or has expired since.
  */
 export type CertificatePrincipals = (certificate: ClientCertificate, now: number) => Principal;
 
-/** Creates what tells who has a certificate. Calls of one connection share their certificate and principal. */
+/** Creates the principals of certificates. Calls of one connection share their certificate and principal. */
 export function createCertificatePrincipals(
   rules: LiveRules,
   ownGrants: readonly Grant[] = [],

@@ -1,4 +1,4 @@
-/** What a token says of its bearer. */
+/** The claims of a token. */
 export type Claims = Readonly<Record<string, unknown>>;
 
 /** Tells whether a value is an object of JSON. */
@@ -7,8 +7,8 @@ export function isObject(value: unknown): value is Record<string, unknown> {
 }
 
 /**
- * The texts that a claim holds: its own, or those of its list; none if the claim is missing or is something
- * else.
+ * The strings of a claim, which is a string or a list of strings; none if the claim is missing or of another
+ * type.
  *
  * @param path - the names that lead to the claim, from the outermost
  */

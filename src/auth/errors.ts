@@ -1,16 +1,16 @@
 /*
- * What is said to callers whose credentials prove nothing. No text holds any part of a credential, and none
- * depends on what the catalog holds.
+ * The errors for callers without valid credentials. Their texts hold no part of a credential, and do not
+ * depend on the content of the catalog.
  */
 import { CatalogError } from "../catalog/errors.ts";
 
 /** The call has no credentials. */
 export function credentialsMissing(wanted: string): CatalogError {
-  const problem = "the call does not say who calls";
+  const problem = "the call has no credentials";
   return unauthenticated("CREDENTIALS_MISSING", `${problem}; send ${wanted}`);
 }
 
-/** The token does not prove who calls. */
+/** The token is not valid. */
 export function tokenInvalid(problem: string, remedy: string): CatalogError {
   return unauthenticated("TOKEN_INVALID", `the token is not valid: ${problem}; ${remedy}`);
 }
@@ -21,7 +21,7 @@ export function tokensDiffer(): CatalogError {
   return unauthenticated("TOKENS_DIFFER", `${problem}; send one of them`);
 }
 
-/** The certificate of the client does not prove who calls. */
+/** The certificate of the client is not valid. */
 export function certificateInvalid(problem: string): CatalogError {
   const remedy = "use one that is signed by the CA of the server and has not expired";
   return unauthenticated(

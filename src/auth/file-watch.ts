@@ -1,12 +1,12 @@
 /*
- * Notices that files have changed. Files that are mounted into a container change by a link above them that
- * is swapped, which the notifications of the system do not tell; so files are looked at a few times a second.
+ * Detects changes of files by polling. Files that are mounted into a container change when a link above them
+ * is swapped, which the system's notifications of file changes miss.
  */
 import { stat } from "node:fs/promises";
 
-/** What a watch of files goes by. */
+/** The options of a file watch. */
 export interface FileWatchOptions {
-  /** The time between looks, in ms. Default: 200. */
+  /** The time between polls, in ms. Default: 200. */
   readonly intervalMs?: number;
 }
 
@@ -15,7 +15,7 @@ const defaultIntervalMs = 200;
 /**
  * Calls back when any of some files has changed, once it has stayed the same for one interval: a file that
  * is being written is left alone until it is whole. A file that is missing counts as one that changes when
- * it comes back. The watch does not keep the process. Returns a function that ends it.
+ * it comes back. The watch does not keep the process alive. Returns a function that ends it.
  *
  * @param before - what `stampOf` said before the files were read
  */
@@ -49,7 +49,7 @@ export function watchFiles(
   };
 }
 
-/** A text that is another one after a file has changed. Take it before the files are read. */
+/** A stamp of files, which differs after any of them has changed. Take it before the files are read. */
 export async function stampOf(paths: readonly string[]): Promise<string> {
   const stamps = paths.map(async (path) => {
     try {

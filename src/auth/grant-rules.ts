@@ -1,5 +1,6 @@
 /*
- * What a grants file says: who, by a claim of a token or by a client certificate, has which grants.
+ * The rules of a grants file: which callers, by a claim of a token or by a client certificate, have which
+ * grants.
  */
 import type { Grant } from "../catalog/access/principal.ts";
 import { notifyAll, subscribeTo, type Subscriptions } from "../catalog/state/subscriptions.ts";
@@ -22,7 +23,7 @@ export interface Rule {
   readonly grants: readonly Grant[];
 }
 
-/** What a caller has proved. */
+/** What is known of a caller: the claims of its token, or the subject of its certificate. */
 export type Identity =
   | { readonly kind: "token"; readonly claims: Claims }
   | { readonly kind: "certificate"; readonly subject: string };

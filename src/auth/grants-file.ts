@@ -12,10 +12,10 @@
  *
  * `claim` is the name of a claim, which may be a url, or a path with dots between the names
  * (`realm_access.roles`), or a list of the names where they hold dots themselves (`[kubernetes.io,
- * namespace]`). The claim is a text, or a list of texts. `value` and `certificate` are texts or lists of texts. A caller has the grants of all the
- * rules that are for it.
+ * namespace]`). The claim is a string, or a list of strings. `value` and `certificate` are strings or lists
+ * of strings. A caller has the grants of all the rules that are for it.
  *
- * Reading is strict: a file with anything unknown, misspelt or twice in it is not used at all.
+ * Reading is strict: a file with anything unknown, misspelt or duplicate in it is not used at all.
  */
 import {
   type Alias,
@@ -40,8 +40,8 @@ import { isPermission, problemOfResource } from "./grants.ts";
 export const maxGrantsFileBytes = 256 * 1024;
 
 /**
- * How many values the aliases of a file may stand for, in all: each could stand for most of the file, and a
- * file of that many aliases would not fit into memory.
+ * How many values the aliases of a file may expand to, in all: each could expand to most of the file, and a
+ * file of many such aliases would not fit into memory.
  */
 const maxAliased = 10_000;
 
@@ -72,10 +72,10 @@ export function parseGrantsFile(file: string, text: string): GrantRules {
     throw fail(undefined, `it has more than ${maxGrantsFileBytes / 1024} KiB; give groups grants`);
   }
   const lineCounter = new LineCounter();
-  // The library compares each key with all others; `mapping` finds those that are there twice.
+  // The library compares each key with all others; `mapping` finds duplicates.
   const options = { lineCounter, prettyErrors: false, stringKeys: true, uniqueKeys: false };
   const document = parseDocument(text, options);
-  // A warning is a tag that is not known.
+  // A warning is an unknown tag.
   const [fault] = [...document.errors, ...document.warnings];
   if (fault !== undefined) {
     throw fail(lineCounter.linePos(fault.pos[0]).line, fault.message);
@@ -104,8 +104,8 @@ export function parseGrantsFile(file: string, text: string): GrantRules {
     }
     aliased += valuesIn(target);
     if (aliased > maxAliased) {
-      const problem = `aliases stand for more than ${maxAliased} values`;
-      throw new Problem(node, `${problem}; list several texts in one rule instead`);
+      const problem = `aliases expand to more than ${maxAliased} values`;
+      throw new Problem(node, `${problem}; list several strings in one rule instead`);
     }
     return target;
   }
@@ -146,7 +146,7 @@ export function parseGrantsFile(file: string, text: string): GrantRules {
     }
     return nodes.map((item) => {
       if (!isScalar(item) || typeof item.value !== "string" || item.value === "") {
-        const problem = `${what} is not a text, or a list of texts; write numbers in quotes`;
+        const problem = `${what} is not a string, or a list of strings; write numbers in quotes`;
         throw new Problem(item ?? parent, problem);
       }
       return item.value;
@@ -182,7 +182,8 @@ export function parseGrantsFile(file: string, text: string): GrantRules {
     const grant = mapping(node, "a grant", ["resource", "permissions"]);
     const [resource = "", ...more] = texts(grant.get("resource", true), grant, "resource");
     const at = resolved(grant.get("resource", true));
-    const problem = more.length > 0 ? "resource is not one text" : problemOfResource(resource);
+    const problem =
+      more.length > 0 ? "resource is not a single string" : problemOfResource(resource);
     if (problem !== undefined) {
       throw new Problem(at, problem);
     }
@@ -203,7 +204,7 @@ export function parseGrantsFile(file: string, text: string): GrantRules {
   }
 }
 
-/** What the aliases of a document stand for. The library looks through all of the document for each of them. */
+/** The values of the aliases of a document. The library searches the whole document for each of them. */
 function targetsIn(document: Document): ReadonlyMap<Alias, Node> {
   const anchored = new Map<string, Node>();
   const targets = new Map<Alias, Node>();

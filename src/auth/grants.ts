@@ -16,8 +16,8 @@ export class MalformedGrants extends Error {}
  * Reads the claim `wasmext.grants` of a token: a claim of that name, or `grants` in a claim `wasmext`. A
  * token may have neither. How many there are is bounded by the length of a token.
  *
- * Raises MalformedGrants if any grant is malformed. What is misspelt is not left out: an issuer that
- * believes to have granted something should hear of it.
+ * Raises MalformedGrants if any grant is malformed. A misspelt grant is not ignored, since its issuer
+ * believes that it is in force.
  */
 export function grantsOfClaims(claims: Claims): Grant[] {
   const nested = Object.hasOwn(claims, "wasmext") ? claims["wasmext"] : undefined;

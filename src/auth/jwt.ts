@@ -1,11 +1,11 @@
 /*
- * Callers who are known by a token, or by the certificate of their connection.
+ * Authenticates callers by a token, or by the certificate of their connection.
  *
- * 1. A call with a token is the token's, whatever certificate its connection has: a gateway that has one of
- *    its own passes on the tokens of others. A call whose token proves nothing is refused, even then.
+ * 1. A token counts before a certificate: a gateway with a certificate of its own passes on the tokens of
+ *    others. A call with an invalid token is refused, even if its certificate is valid.
  * 2. A token is verified once and remembered by its hash until it expires, until the keys change, or until
  *    there are too many. Calls with the same new token share one verification.
- * 3. What proves nothing is not remembered: 10,000 bad tokens leave nothing behind.
+ * 3. Invalid tokens are not remembered: 10,000 of them leave nothing in memory.
  */
 import { hash } from "node:crypto";
 import type { Principal } from "../catalog/access/principal.ts";
@@ -25,7 +25,7 @@ import {
 } from "./verified-tokens.ts";
 import { type TokenRules, type VerifiedToken, verifyToken } from "./verify-token.ts";
 
-/** What is needed to tell callers by their tokens. */
+/** The options of authentication by tokens. */
 export interface JwtOptions extends TokenRules {
   readonly keySource: KeySource;
   /** The grants that callers have besides those in their tokens. */
@@ -39,7 +39,7 @@ export interface JwtOptions extends TokenRules {
 /** A header, claims and a signature in base64url, and nothing that decoders would skip. */
 const compactForm = /^[\w-]+\.[\w-]+\.[\w-]+$/;
 
-/** Creates what tells callers by their tokens; a caller without one by its certificate. */
+/** Creates the authentication of callers by their tokens, or else by their certificates. */
 export function createJwtAuthenticator(options: JwtOptions): Authenticate {
   const { keySource, rules, now = () => Date.now() } = options;
   const remembered = createVerifiedTokens(options.remembered ?? defaultRememberedLimits);

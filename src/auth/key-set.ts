@@ -32,8 +32,8 @@ export const maxKeys = 100;
 const minRsaBits = 2048;
 
 /**
- * Reads a JSON Web Key Set (RFC 7517). Keys that sign nothing, or in ways that are not known here, are left
- * out, as providers list keys for several purposes.
+ * Reads a JSON Web Key Set (RFC 7517). Keys for other uses, and of other algorithms, are left out, since
+ * providers list keys for several purposes.
  *
  * Raises a KeySetError if it is not a key set, if no key is left, or if it holds a private key.
  */

@@ -1,9 +1,9 @@
 /*
  * Where the keys of tokens come from: a file, read again when it changes, or a url, fetched again from time
- * to time and when a token names a key that is not known. What cannot be had or used later leaves the keys
- * as they are.
+ * to time and when a token names a key that is not known. If a later version cannot be read or used, the
+ * keys stay as they are.
  *
- * 1. Calls never fetch: they share at most one fetch in each cooldown, however many name unknown keys.
+ * 1. Calls with unknown keys share at most one fetch in each cooldown, however many there are.
  * 2. The key set is the same object as long as its text is the same, so what it has verified stays verified.
  */
 import { messageOf } from "../catalog/message-of.ts";
@@ -21,7 +21,7 @@ export interface KeySource {
   close(): void;
 }
 
-/** What is told of what happens while the server runs. */
+/** The log of what happens while the server runs. */
 export interface Notices {
   info(text: string): void;
   warn(text: string): void;

@@ -9,7 +9,7 @@ import { type KeySourceOptions, type Notices, openKeySource } from "./key-source
 import { readFileBounded } from "./read-file.ts";
 import type { TokenRules } from "./verify-token.ts";
 
-/** How callers are told apart. */
+/** How callers are authenticated. */
 export type AuthenticationOptions =
   /** By tokens, or by certificates where connections have them. */
   | ({
@@ -21,7 +21,7 @@ export type AuthenticationOptions =
   /** By certificates, which may do everything where there is no grants file. */
   | { readonly kind: "certificate"; readonly grantsFile: string | undefined };
 
-/** What tells callers apart while a server runs. */
+/** The authentication of a running server. */
 export interface Authentication {
   readonly authenticate: Authenticate;
   /** Stops looking for newer keys and grants. */
@@ -29,7 +29,7 @@ export interface Authentication {
 }
 
 /**
- * Opens what tells callers apart: reads keys and grants, and follows their changes.
+ * Opens the authentication: reads keys and grants, and follows their changes.
  *
  * Rejects with an Error, whose message says why, if they cannot be used.
  */

@@ -2,7 +2,7 @@ import type { Grant, Principal } from "../catalog/access/principal.ts";
 import { mergeGrants } from "./grants.ts";
 import type { GrantRules, Identity, LiveRules } from "./grant-rules.ts";
 
-/** Who a principal is, and what it brings along. */
+/** What the credentials of a caller prove. */
 export interface Proven extends Pick<Principal, "name" | "expiresAt"> {
   readonly identity: Identity;
   /** The grants that its credentials state. */
@@ -10,8 +10,8 @@ export interface Proven extends Pick<Principal, "name" | "expiresAt"> {
 }
 
 /**
- * A principal whose grants are those of its credentials, and those that the rules in force give it. It
- * notifies when its own grants change, and not when those of others do.
+ * A principal with the grants of its credentials and those of the rules in force. It notifies only when its
+ * own grants change.
  */
 export function createPrincipal(
   { name, expiresAt, identity, ownGrants }: Proven,

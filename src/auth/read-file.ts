@@ -7,7 +7,7 @@ import { constants } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
 
-/** Most that files of TLS and passwords have, in bytes. */
+/** Greatest size of TLS files and password files, in bytes. */
 export const maxFileBytes = 1024 * 1024;
 
 /** How long a pipe may be silent, in ms, and how often it is looked at. */

@@ -11,7 +11,7 @@ export const defaultRememberedLimits: RememberedLimits = {
   characters: 16 * 1024 * 1024,
 };
 
-/** Who the bearers of verified tokens are, by the hash of the token. */
+/** A cache of the principals of verified tokens, by the hash of the token. */
 export interface VerifiedTokens {
   get(hash: string): Principal | undefined;
   /** Remembers a token; those that were used longest ago are forgotten in its place. */
@@ -20,7 +20,7 @@ export interface VerifiedTokens {
   clear(): void;
 }
 
-/** Creates an empty memory of tokens. */
+/** Creates an empty cache. */
 export function createVerifiedTokens(limits: RememberedLimits): VerifiedTokens {
   // A map is walked in the order of insertion: what was used longest ago comes first.
   const entries = new Map<string, { principal: Principal; characters: number }>();

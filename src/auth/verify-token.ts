@@ -6,7 +6,7 @@ import { tokenInvalid } from "./errors.ts";
 import { algorithms } from "./key-set.ts";
 import type { KeySource } from "./key-source.ts";
 
-/** What tokens have to be. */
+/** The rules for tokens. */
 export interface TokenRules {
   /** Who issues them: the claim `iss`. */
   readonly issuer: string;
@@ -20,7 +20,7 @@ export interface TokenRules {
 const maxNameLength = 256;
 
 /**
- * The types that a token may say that it has (RFC 8725, section 3.11), if it says so. Issuers sign other
+ * The accepted values of the header `typ`, which is optional (RFC 8725, section 3.11). Issuers sign other
  * things too, such as logout tokens, with the same key and for the same audience.
  */
 const types: ReadonlySet<string> = new Set(["jwt", "at+jwt"]);
@@ -74,7 +74,7 @@ async function verifyWith(
     currentDate: new Date(now),
   });
   if (!types.has((protectedHeader.typ ?? "jwt").toLowerCase().replace(/^application\//, ""))) {
-    throw tokenInvalid("it is not for calls", "get an access token");
+    throw tokenInvalid("its header typ is not that of an access token", "get an access token");
   }
   const { sub: subject, exp = NaN } = payload;
   if (
@@ -83,7 +83,7 @@ async function verifyWith(
     subject.length > maxNameLength ||
     !subject.isWellFormed()
   ) {
-    const problem = `its claim sub is not a text of 1 to ${maxNameLength} characters`;
+    const problem = `its claim sub is not a string of 1 to ${maxNameLength} characters`;
     throw tokenInvalid(problem, "get one whose claim sub names its bearer");
   }
   const expiresAt = expiryOf(exp) + clockSkewMs;
@@ -94,7 +94,7 @@ async function verifyWith(
   return { subject, expiresAt, claims: payload };
 }
 
-/** The last day that timestamps can say, in ms since 1970: what is later never comes. */
+/** The last day that a Timestamp can hold, in ms since 1970; what expires later never does. */
 const lastDay = Date.UTC(9999, 11, 31);
 
 /** The time in `exp`, which may have a fraction (RFC 7519, section 2), and may be too far off to have a date. */
@@ -103,7 +103,7 @@ function expiryOf(exp: number): number {
   return at < lastDay ? at : Infinity;
 }
 
-/** Raises what a token is refused with. What is said of claims is said of tokens with a good signature. */
+/** Raises the error for a refused token. It tells of claims only if the signature is valid. */
 function raiseRefusal(rules: TokenRules): (error: unknown) => never {
   return (error) => {
     throw refusalOf(error, rules);

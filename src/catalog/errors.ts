@@ -93,7 +93,7 @@ export function notFound(fqn: string): CatalogError {
   });
 }
 
-/** The caller may read the resource, and not do this. */
+/** The caller may read the resource, but does not have this permission. */
 export function permissionDenied(
   { name }: Principal,
   permission: Permission,
@@ -150,7 +150,7 @@ export function missingEtag(fqn: string): CatalogError {
   return etagMismatch(fqn, "already exists; read it and send its current etag to replace it");
 }
 
-/** The object does not exist, and the caller has seen a version of it. */
+/** An etag was sent, and the object does not exist. */
 export function etagOfNothing(fqn: string): CatalogError {
   return etagMismatch(
     fqn,

@@ -1,4 +1,4 @@
-/** What an error says; of a fetch that failed, what its cause says. */
+/** The message of an error; for a failed fetch, that of its cause. */
 export function messageOf(error: unknown): string {
   if (!(error instanceof Error)) {
     return String(error);

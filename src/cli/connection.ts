@@ -1,6 +1,6 @@
 /*
- * The options of the connection to a server: where it is, what a command shows to it, and what it has to
- * show. A token is never part of what a command prints.
+ * The options of the connection to a server: its address, the credentials of the command, and the authority
+ * of the server's certificate. A token is never part of what a command prints.
  */
 import { Command, InvalidArgumentError, Option } from "commander";
 import { isLoopback } from "../transport/connection/loopback.ts";
@@ -24,12 +24,12 @@ export function clientCommand(name: string): Command {
         .default("http://localhost:8080")
         .argParser(parseServer),
     )
-    .addOption(option("--token <token>", "bearer token to show to the server"))
+    .addOption(option("--token <token>", "bearer token to send to the server"))
     .addOption(option("--token-file <file>", "file of the token; read again when it changes"))
-    .addOption(option("--client-cert <file>", "certificate chain in PEM to show to the server"))
+    .addOption(option("--client-cert <file>", "client certificate chain in PEM"))
     .addOption(option("--client-key <file>", "private key in PEM of --client-cert"))
     .addOption(
-      option("--ca <file>", "certificates in PEM that the server's has to come from").default(
+      option("--ca <file>", "CA certificates in PEM to verify the server with").default(
         undefined,
         "those of Node",
       ),
@@ -71,7 +71,7 @@ function checkConnection(command: Command): void {
   }
 }
 
-/** Drops what the environment says where the command line says the other of two options. */
+/** Ignores an option of the environment if the command line has the other of two options. */
 function preferGiven(command: Command, ...names: readonly [string, string]): void {
   const sources = names.map((name) => command.getOptionValueSource(name));
   if (sources.includes("cli")) {

@@ -1,7 +1,6 @@
 /*
- * What a command shows to a server, and what it takes a server by: a token, a certificate, a certificate
- * authority. Files are read when a command begins, so that it fails early, and again when they have
- * changed: a watch outlives many a token.
+ * The credentials of a command, and the certificate authority that it trusts. Files are read when a command
+ * begins, so that it fails early, and again when they have changed: a watch may outlive its token.
  */
 import { X509Certificate } from "node:crypto";
 import type { RequestOptions } from "node:https";
@@ -11,7 +10,7 @@ import type { ConnectionOptions } from "./connection.ts";
 import { Failure } from "./failure.ts";
 import { createFileReader } from "./file-reader.ts";
 
-/** What a command shows to a server. */
+/** The credentials of a command. */
 export interface Credentials {
   /** Shows the token, if there is one. */
   readonly showToken: Interceptor;
@@ -86,7 +85,7 @@ function tlsOf({ ca, clientCert, clientKey }: ConnectionOptions): Credentials["t
 
 function parseCa(bytes: Buffer): Buffer {
   try {
-    // Node takes what is no certificate for an empty list.
+    // Node reads a file without a certificate as an empty list.
     new X509Certificate(bytes);
   } catch {
     throw new Failure("the file of --ca holds no certificate in PEM");

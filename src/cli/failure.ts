@@ -67,9 +67,7 @@ export function isRefusal(error: ConnectError): boolean {
 /** Says what an error means to the person who ran the command. */
 export function explainError(error: ConnectError, server: string): string[] {
   if (reasonOf(error) === "CREDENTIALS_MISSING") {
-    return [
-      `${server} wants to know who calls; set --token-file, or --client-cert and --client-key`,
-    ];
+    return [`${server} requires credentials; set --token-file, or --client-cert and --client-key`];
   }
   if (reasonOf(error) !== undefined) {
     const parts = faultyParts(error).map(({ name, description }) => `${name}: ${description}`);
@@ -130,7 +128,7 @@ function explainCause(server: string, { code, message }: SystemError): string {
     return `cannot reach ${server}: it does not speak TLS; write http:// instead of https://`;
   }
   if (code.includes("_ALERT_")) {
-    return `${server} refuses the connection: ${message}; check --client-cert and --client-key, which show who calls`;
+    return `${server} refuses the connection: ${message}; check --client-cert and --client-key, which authenticate the caller`;
   }
   const remedy = /CERT|TLS/.test(code)
     ? "name the file of its certificate authority with --ca"

@@ -10,7 +10,7 @@ export interface FollowOptions {
   readonly parent: string;
   /** 0 begins with the present state. */
   readonly startRevision: bigint;
-  /** Ends it. */
+  /** Ends the watch. */
   readonly signal: AbortSignal;
   /**
    * After how long without a message a connection is taken to be dead, in ms: more than the time
@@ -38,8 +38,8 @@ const mostWaitMs = 5_000;
  * Follows an organization or a tenant, over lost connections (see watch-place.ts). Yields changes until the
  * signal is aborted.
  *
- * Raises the ConnectError of a request that is refused, unless there is a new token for it, and of a first attempt that cannot reach the
- * server. Later attempts are repeated.
+ * Raises the ConnectError of a request that is refused, unless there is a new token for it, and of a first
+ * attempt that cannot reach the server. Later attempts are repeated.
  */
 export async function* follow(
   { watches }: Pick<Clients, "watches">,

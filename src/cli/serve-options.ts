@@ -1,4 +1,4 @@
-/* What `wasmext serve` is asked for, and which of it does not go together. */
+/* The options of `wasmext serve`, and which of them exclude or need each other. */
 import { parseStoreOption } from "../journal/store-option.ts";
 import { isLoopback } from "../transport/connection/loopback.ts";
 
@@ -57,7 +57,7 @@ export function problemOfOptions(options: ServeOptions): string | undefined {
     return "--tls-client-ca needs TLS; set --tls-cert and --tls-key too";
   }
   if (grants !== undefined && auth === "none" && tlsClientCa === undefined) {
-    return "--grants needs callers who are told apart; set --auth jwt or --tls-client-ca too";
+    return "--grants needs authentication; set --auth jwt or --tls-client-ca too";
   }
   if (auditSync && auditLog === undefined) {
     return "--audit-sync needs --audit-log; set both or neither";
@@ -95,7 +95,7 @@ function problemOfNone(options: ServeOptions): string | undefined {
     : `${host} is not loopback, and there is no authentication; set --auth jwt or --tls-client-ca, or --allow-anonymous if everyone who reaches the port may read and write everything`;
 }
 
-/** Warnings about what is lost with the process, who can reach the server, and what can be read on the way. */
+/** Warnings about what is lost with the process, who can reach the server, and what can be intercepted. */
 export function warningsOf(options: ServeOptions): string[] {
   const { store } = options;
   return parseStoreOption(store).kind === "memory"
@@ -111,7 +111,7 @@ function warningsOfReach(options: ServeOptions): string[] {
   const warnings: string[] = [];
   if (/^http:/i.test(jwks) && !isLoopback(new URL(jwks).hostname)) {
     warnings.push(
-      `--jwks ${jwks} is not https: whoever is on the way can put keys of their own in the place of the issuer's`,
+      `--jwks ${jwks} is not https: anyone on the network path can replace the keys of the issuer`,
     );
   }
   if (isLoopback(host)) {
@@ -123,7 +123,7 @@ function warningsOfReach(options: ServeOptions): string[] {
     );
   } else if (tlsCert === undefined) {
     warnings.push(
-      `${host} is not loopback, and there is no TLS: whoever is on the way can read the tokens of callers, and use them`,
+      `${host} is not loopback, and there is no TLS: anyone on the network path can read and use the tokens of callers`,
     );
   }
   return warnings;

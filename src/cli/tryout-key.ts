@@ -20,7 +20,7 @@ export const algorithm = "ES256";
 /** The names of the files. */
 export const fileNames = { key: "key.jwk", keySet: "jwks.json" } as const;
 
-/** A key that is of no use but for trying out. */
+/** A key for trying out only. */
 export interface TryoutKey {
   readonly privateKey: JWK;
   readonly keyId: string;

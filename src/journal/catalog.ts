@@ -3,8 +3,8 @@ import type { Journal } from "./journal.ts";
 import { createMemoryJournal } from "./memory.ts";
 
 /**
- * A catalog: what is read, and where writes go. Its store has one journal, which alone moves it; whoever
- * opens a catalog closes the journal.
+ * A catalog: a reader of its store, and the journal, which takes writes. Only the journal moves the store.
+ * The opener of a catalog closes the journal.
  */
 export interface Catalog {
   readonly reader: Reader;
@@ -12,7 +12,7 @@ export interface Catalog {
 }
 
 /**
- * Opens a catalog on what a journal has stored.
+ * Opens the catalog that a journal has stored.
  *
  * Rejects if the journal cannot be opened.
  */

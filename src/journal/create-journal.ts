@@ -4,7 +4,7 @@ import type { Journal } from "./journal.ts";
 import { createMemoryJournal } from "./memory.ts";
 import type { StoreOption } from "./store-option.ts";
 
-/** Who is told of the troubles of a store while it is open. */
+/** Is told of the problems of a store while it is open. */
 export interface StoreObserver {
   /** Commits cannot be stored. */
   onProblem(problem: string): void;

@@ -95,7 +95,7 @@ export function createGroupCommit({ sink, persist, now }: GroupCommitOptions): G
       const outcome = await decide(plan, state, signal);
       await diskIsFree();
       if (!isSame(organization, state, head)) {
-        // The batch has failed that this was decided on.
+        // The batch on which this was decided has failed.
         continue;
       }
       signal?.throwIfAborted();

@@ -32,7 +32,7 @@ export function createMemoryJournal({ now = Date.now }: MemoryJournalOptions = {
     },
     async write(plan, { signal, author = "", reason = "", onCommit } = {}) {
       const { organization } = plan;
-      // What has been accepted is carried out, also when the journal is closed before its turn comes.
+      // An accepted write is carried out even if the journal is closed before its turn comes.
       const store = opened();
       const carryOut = async () => {
         const { state, turns } = store;

@@ -35,7 +35,7 @@ function endpointOf(text: string): string {
       "etcd needs the URLs of its nodes, such as etcd:http://127.0.0.1:2379; several are separated by commas.",
     );
   }
-  // Whoever lists processes would read it.
+  // A list of processes would show it.
   if (url.username !== "" || url.password !== "") {
     throw new TypeError(
       "A URL of etcd must not hold a user or a password: use --store-user and --store-password-file.",

@@ -94,7 +94,7 @@ export function answerStream<Request, Response>(
   const leave = principal.subscribe(() => {
     try {
       authorize(access, accepted, principal, reader.state);
-      // What has been sent may be more, or less, than the caller sees now.
+      // The caller may now see more, or less, than has been sent.
       ending.abort(grantsChanged());
     } catch (error) {
       ending.abort(error);

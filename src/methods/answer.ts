@@ -37,7 +37,7 @@ export interface HoldingResponse<Desc extends DescMessage> {
   readonly schema: Desc;
   /** The field that holds them, whose number is up to 15. */
   readonly field: DescField;
-  /** What the response says beside them. */
+  /** The other fields of the response. */
   readonly rest?: Partial<MessageShape<Desc>>;
 }
 

@@ -5,8 +5,8 @@ export interface Audit {
   /**
    * Resolves if the next write can be recorded.
    *
-   * Rejects with a CatalogError of the kind unavailable if writes must not be made unrecorded, and the
-   * record cannot be written.
+   * Rejects with a CatalogError of the kind unavailable if every write has to be recorded, and the record
+   * cannot be written.
    */
   ready(): Promise<void>;
   /** Resolves when the write may be answered. Rejects as `ready` does. */

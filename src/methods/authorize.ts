@@ -5,10 +5,10 @@ import type { State } from "../catalog/state/state.ts";
 import type { Access } from "./method.ts";
 
 /**
- * Holds a request that has been accepted to what its caller is allowed.
+ * Checks that the caller of an accepted request has the permission that it needs.
  *
- * Raises a CatalogError of the kind not-found if the caller may not even read the resource, which it
- * cannot tell from one that does not exist, and else of the kind permission-denied.
+ * Raises a CatalogError: of the kind not-found if the caller may not even read the resource, as if it did
+ * not exist, else of the kind permission-denied.
  */
 export function authorize<Request>(
   access: Access<Request>,

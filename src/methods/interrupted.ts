@@ -1,4 +1,4 @@
-/** Is raised if a stream ends because its signal was aborted, to say more than the reason does. */
+/** Is raised if a stream ends because its signal was aborted, to add metadata to the reason. */
 export class Interrupted extends Error {
   /** What the signal was aborted with. */
   readonly reason: unknown;

@@ -1,7 +1,7 @@
 /*
- * What the server knows of an RPC, whatever protocol it is called in: how its request is accepted, what
- * the caller has to be allowed, and how it is answered. A front end reads the bytes, asks the table for
- * the method, and writes the answer; it has no rule of its own.
+ * The methods of RPCs, independent of protocols: how a request is validated, which permission it needs, and
+ * how it is answered. A front end reads the bytes, asks the table for the method, and writes the answer; it
+ * has no rule of its own.
  */
 import type {
   DescMethod,
@@ -42,11 +42,11 @@ export interface Call {
   readonly onCommit?: (revision: bigint) => void;
 }
 
-/** What a caller has to be allowed; see authorize.ts. */
+/** The permission that a method needs; see authorize.ts. */
 export type Access<Request> =
-  /** Nothing: everybody may call. */
+  /** None: everybody may call. */
   | "open"
-  /** To be known. */
+  /** None, but the caller has to be authenticated. */
   | "api"
   /** A permission on a resource that the request names. */
   | {
@@ -60,7 +60,7 @@ export type Access<Request> =
 /** A method that answers a request with one message. */
 export interface UnaryMethod<Request, Response> {
   /**
-   * Applies defaults, and holds the request to every rule that needs no state.
+   * Applies defaults, and validates the request against every rule that needs no state.
    *
    * Raises a CatalogError of the kind invalid.
    */
@@ -75,7 +75,7 @@ export interface StreamMethod<Request, Response> extends Pick<
   UnaryMethod<Request, Response>,
   "accept" | "access"
 > {
-  /** Ends when the signal is aborted, or raises Interrupted to say more than its reason does. */
+  /** Ends when the signal is aborted, or raises Interrupted to add metadata to its reason. */
   readonly handle: (request: Request, call: Call) => AsyncIterable<Answer<Response>>;
 }
 

@@ -2,10 +2,10 @@ import { isKnown } from "../catalog/access/principal.ts";
 import { tooManyWatches } from "../catalog/errors.ts";
 import type { Call } from "./method.ts";
 
-/** How many watches a caller may have open on a server, unless it is told otherwise. */
+/** The default limit on the open watches of a caller. */
 export const defaultMaxWatches = 1_000;
 
-/** The calls of all callers that stay open: watches, of health too, and conversations. */
+/** The open streams of all callers: watches, those of health too, and conversations. */
 export interface OpenWatches {
   /**
    * Adds one. Returns a function that takes it out, to be called once.
@@ -16,8 +16,8 @@ export interface OpenWatches {
 }
 
 /**
- * Creates an empty record. Callers are told by their principals. Where there are none to tell them by, they
- * are told by the addresses that they call from.
+ * Creates an empty record. Callers are identified by their principals, and callers without one by the
+ * addresses that they call from.
  */
 export function createOpenWatches(limit: number): OpenWatches {
   const counts = new Map<string, number>();

@@ -1,5 +1,5 @@
 /*
- * Server reflection, so that buf curl and grpcurl work without a schema. Connect-ES brings none.
+ * Server reflection, so that buf curl and grpcurl work without a schema. Connect-ES has none.
  * https://github.com/grpc/grpc/blob/master/doc/server-reflection.md
  */
 import {
@@ -49,7 +49,7 @@ export function reflection(
       handle: (request) =>
         messageAnswer(ServerReflectionResponseSchema, {
           validHost: request.host,
-          // The protocol echoes what was asked; what is far longer than any name is not held twice.
+          // The protocol echoes the request; one that is far longer than any name is left out.
           ...(isShort(request) && { originalRequest: request }),
           messageResponse: answer(services, files, registry, request),
         }),

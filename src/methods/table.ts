@@ -50,8 +50,8 @@ export const services: readonly DescService[] = [
 ];
 
 /**
- * Compiles the rules of all requests, one after the other, so that what has arrived meanwhile waits for one of
- * them alone.
+ * Compiles the rules of all requests, one after the other, so that a request that arrives meanwhile waits for
+ * one of them only.
  */
 export async function compileRequestRules(): Promise<void> {
   for (const { input } of api.flatMap(({ methods }) => methods)) {

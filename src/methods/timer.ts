@@ -2,8 +2,8 @@
 const maxDelayMs = 0x7fffffff;
 
 /**
- * Calls back when a time is over, in ms; never if it is Infinity. It does not keep the process. Returns a
- * function that stops it.
+ * Calls back when a time is over, in ms; never if it is Infinity. It does not keep the process alive.
+ * Returns a function that stops it.
  */
 export function timer(delayMs: number, callBack: () => void): () => void {
   if (delayMs === Infinity) {

@@ -1,10 +1,10 @@
 import { type Code, createContextKey } from "@connectrpc/connect";
 
 /**
- * Is told how a call ends, if it does not end well.
+ * Reports how a call has failed.
  *
  * @param code - what the client gets
- * @param failure - why, where the error that the client gets does not say
+ * @param failure - the cause, if the error that the client gets does not tell it
  */
 export type CallReport = (code: Code, failure?: unknown) => void;
 

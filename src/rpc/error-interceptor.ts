@@ -8,7 +8,7 @@ import { unaryErrorKey } from "./unary-error.ts";
 export const errorInterceptor: Interceptor = (next) => async (request) => {
   const report = request.contextValues.get(callReportKey);
   try {
-    // The caller has given up already; what it no longer waits for must not happen.
+    // The caller has given up, so the call must have no effect.
     if (request.signal.aborted) {
       throw ConnectError.from(request.signal.reason);
     }

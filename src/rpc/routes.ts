@@ -11,12 +11,12 @@ import { endedBy } from "./ended-by.ts";
 import { originKey } from "./origin.ts";
 import { principalKey } from "./principal.ts";
 
-/** What all calls have at hand. */
+/** The parts of a call's context that are the same for all calls. */
 export interface Environment extends Pick<
   Call,
   "reader" | "journal" | "bookmarkIntervalMs" | "audit" | "watches"
 > {
-  /** Who calls, where the context of a call does not say. */
+  /** The caller, if the context of a call does not have one. */
   readonly principal?: Principal;
 }
 
@@ -72,7 +72,7 @@ function conversation(method: ConversationMethod<Message, Message>, environment:
 function callOf({ method, signal, values }: HandlerContext, environment: Environment): Call {
   const principal = values.get(principalKey) ?? environment.principal;
   if (principal === undefined) {
-    throw new Error(`nobody has said who calls ${method.name}`);
+    throw new Error(`the context of ${method.name} has no caller`);
   }
   return { ...environment, principal, method: method.name, signal, origin: values.get(originKey) };
 }

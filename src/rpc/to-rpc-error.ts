@@ -28,7 +28,7 @@ export function toRpcError(raised: unknown): ConnectError {
     // A method that the proto has, and the service does not.
     case Code.Unimplemented:
       return rpcError(raised.code, reasons[raised.code], raised.rawMessage);
-    // A connection that breaks; nobody is left to read this.
+    // A connection that breaks; no client is left to read this.
     case Code.Aborted:
       return rpcError(Code.Canceled, reasons[Code.Canceled], raised.rawMessage);
     default:

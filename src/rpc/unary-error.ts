@@ -1,7 +1,7 @@
 import { type ConnectError, createContextKey } from "@connectrpc/connect";
 
 /**
- * Is told the error of a call that has one answer. Whoever has set this answers with it, in the place of
+ * Receives the error of a call that has one answer. The function that is set here answers with it instead of
  * Connect, whose answer is not sent then.
  */
 export const unaryErrorKey = createContextKey<(error: ConnectError) => void>(() => undefined, {

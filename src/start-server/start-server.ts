@@ -18,8 +18,8 @@ export interface StartedServer {
 /**
  * Starts the server that `wasmext serve` is asked for.
  *
- * Rejects with a Failure if the TLS files, the keys, the grants or the store cannot be used, or the address
- * cannot be had.
+ * Rejects with a Failure if the TLS files, the keys, the grants or the store cannot be used, or the server
+ * cannot listen on the address.
  */
 export async function startServer(options: ServeOptions, logger: Logger): Promise<StartedServer> {
   /** What to close, in the order in which it was opened. */

@@ -13,7 +13,7 @@ export interface TlsFiles {
   /** What they hold. */
   readonly tls: TlsOptions;
   /**
-   * Gives a server what they hold when they have changed. Files that cannot be used leave it as it is.
+   * Gives a server the files when they have changed. If they cannot be used, it keeps those from before.
    * Returns a function that ends that.
    */
   follow(server: Server, logger: Logger): () => void;
@@ -62,7 +62,7 @@ async function readTls(paths: Paths): Promise<TlsOptions> {
   }
 }
 
-/** Node takes a file without certificates for an empty list, and then verifies nobody. */
+/** Node reads a file without certificates as an empty list, and then verifies no client. */
 async function readCa(path: string): Promise<Buffer> {
   const pem = await readFileBounded(path);
   const blocks =
@@ -96,7 +96,7 @@ async function reload(paths: Paths, server: Server, logger: Logger): Promise<voi
   }
 }
 
-/** The Failure for what Node says of a certificate and a key. */
+/** The Failure for an error of Node about a certificate and a key. */
 export function invalidPair(error: unknown): Failure {
   return new Failure(`--tls-cert and --tls-key are not a valid pair in PEM: ${messageOf(error)}`);
 }

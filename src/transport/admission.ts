@@ -2,28 +2,28 @@ import { nextTick } from "node:process";
 import { createFairQueue } from "./fair-queue.ts";
 
 /**
- * Lets calls through to be read and handed over: one by one, with turns given back in between, and no more
- * than a few at once, so that many that come together keep nobody else waiting, and what they hold in
- * memory while they are read is bounded. Connections take turns.
+ * Admits calls to be read and handed over: one by one, with turns for other work in between, and only a few
+ * at once. So a burst of calls does not keep others waiting, and what calls hold in memory while they are
+ * read is bounded. Connections take turns.
  */
 export interface Admission {
   /** Does the work of a call of a connection when it is its turn. */
   run<Result>(connection: object, work: () => Promise<Result>): Promise<Result>;
   /**
-   * Tells whether short work, in which nothing is waited for, may be done at once: nobody waits for a turn,
-   * and others have had one some ms ago.
+   * Tells whether short synchronous work may be done at once: no call waits for a turn, and other work has
+   * run in the last few ms.
    */
   hasTime(): boolean;
 }
 
-/** How many are let through at once. Each can hold a message several times over while it is read. */
+/** How many calls are admitted at once. Each can hold a message several times over while it is read. */
 const maxUnderWay = 8;
 
-/** How long calls are let through before others run, in ms. */
+/** How long calls are admitted before other work runs, in ms. */
 const turnMs = 5;
 
 /**
- * Creates an admission that nobody waits for.
+ * Creates an admission without calls.
  *
  * @param now - milliseconds since any fixed time
  */
@@ -31,7 +31,7 @@ export function createAdmission(now: () => number): Admission {
   const waiting = createFairQueue<() => void>();
   let underWay = 0;
   let isScheduled = false;
-  /** When others have to run, for work that is done at once; undefined if they have run since the last. */
+  /** When other work has to run, if some has been done at once; undefined if it has run since. */
   let turnEnds: number | undefined;
 
   function schedule(): void {
@@ -92,8 +92,8 @@ export function createAdmission(now: () => number): Admission {
 }
 
 /**
- * Goes on when a call has done what it does without waiting, so that the time that it took, and what it
- * leaves unread, are counted. Node serves ticks before promises, but for those that a promise asks for.
+ * Calls back when a call has done its synchronous work, so that the time that it took, and what it leaves
+ * unread, are counted. Node serves ticks before promises, except ticks that a promise asks for.
  */
 function whenPromisesAreServed(next: () => void): void {
   queueMicrotask(() => {

@@ -52,7 +52,7 @@ export interface Exchange {
   /** Calls back when it has ended. */
   onClose(callBack: () => void): void;
   /**
-   * Says what the head of the answer is. It goes out with the first of the body.
+   * Sets the head of the answer. It goes out with the first bytes of the body.
    *
    * @param hasTrailers - whether something follows the body
    */
@@ -61,7 +61,7 @@ export interface Exchange {
   end(last?: Uint8Array, trailers?: Fields): void;
   /** Ends it at once, with a code of HTTP/2; HTTP/1.1 has none, and loses its connection. */
   abandon(http2Code: number): void;
-  /** The response as Node has it, for answers to what is no usual call. */
+  /** Node's response, for answers to what is not a usual call. */
   readonly response: NodeResponse;
 }
 

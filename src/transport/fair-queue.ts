@@ -1,4 +1,4 @@
-/** What waits for its turn, by connection. Connections take turns, whatever each of them has sent. */
+/** A queue of items by connection. Connections take turns, however much each of them has sent. */
 export interface FairQueue<Item> {
   readonly isEmpty: boolean;
   add(connection: object, item: Item): void;

@@ -1,10 +1,9 @@
 /*
- * The way of a request: may it be answered at all, which method is it for, what does it say of itself,
- * what does it send; then its method answers it, and the answer is written as fast as it is read. What is
- * refused is answered by `refuse`.
+ * Handles a request: checks its host and its head, finds its method, and reads its message; then the method
+ * answers, and the answer is written as fast as it is read. `refuse` answers requests that are refused.
  *
- *   request/     what a request says and sends, read and checked before a method gets it
- *   answer/      how answers and refusals are written, and what waits to be read
+ *   request/     requests, read and checked before a method gets them
+ *   answer/      how answers and refusals are written, and the limits on unread answers
  *   front-ends/  how calls get to the table of methods: directly if they are usual, else by Connect
  *   connection/  one port for all versions of HTTP
  */
@@ -31,11 +30,11 @@ import { RefusedRequest, tooManyConnections } from "./request/refusals.ts";
 
 /** What a listener needs. */
 export interface ListenerOptions extends Omit<ConnectOptions, "admission" | "compressions"> {
-  /** What is served directly where that can be. Default: nothing. */
+  /** The methods that are served directly where that can be. Default: none. */
   readonly direct?: Pick<DirectOptions, "table" | "environment"> | undefined;
   /** Which requests are answered at all. */
   readonly hostPolicy: HostPolicy;
-  /** Whether the server should be sent calls. */
+  /** Whether the server is ready for calls. */
   readonly readiness: { readonly isReady: boolean };
   readonly logger: Logger;
 }
@@ -84,7 +83,7 @@ export function createListener(options: ListenerOptions): Listener {
     request(request, response, isOverLimit = false) {
       const exchange = exchangeOf(request, response);
       if (request.method === "GET" || request.method === "HEAD") {
-        // An answer is for its caller, of whose credentials caches know only some, and changes with the next write.
+        // An answer is for its caller, whose credentials a cache may not know, and changes with the next write.
         response.setHeader("Cache-Control", "no-store");
       }
       const invalid = hostPolicy(request) ?? refusalOfHead(request);

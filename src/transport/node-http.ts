@@ -37,11 +37,11 @@ export type NodeListener = (
   isOverLimit?: boolean,
 ) => void;
 
-/** Handles what comes to a port. */
+/** Handles the requests of a port. */
 export interface Listener {
   /** Handles a request of either version of HTTP. */
   readonly request: NodeListener;
-  /** What handles an HTTP/2 stream as it is; undefined if it has to be made a request. */
+  /** Returns what handles an HTTP/2 stream as it is; undefined if Node has to make a request of it. */
   readonly stream: (
     stream: ServerHttp2Stream,
     headers: IncomingHttpHeaders,
@@ -81,7 +81,7 @@ export function socketOf(connection: Connection): Socket | undefined {
   return "goaway" in connection ? connection.socket : connection;
 }
 
-/** What is known of connections: reading an address takes long for each of many calls. */
+/** The addresses of connections: reading one takes long, and a connection has many calls. */
 const peers = new WeakMap<Connection, string>();
 
 /** The address and the port of the other side of a connection. */
@@ -104,7 +104,7 @@ export function isGone(response: NodeResponse): boolean {
 
 /** The connection that a request has come on. An HTTP/2 stream that has ended has none any more. */
 export function connectionOf(request: NodeRequest): Connection {
-  // The socket of an HTTP/2 request is made for it, and so stands for it alone.
+  // Node makes a socket for each HTTP/2 request, so that does not identify the connection.
   return "stream" in request ? (request.stream.session ?? request.socket) : request.socket;
 }
 
@@ -117,7 +117,7 @@ export function abandon(response: NodeResponse, http2Code: number): void {
   }
 }
 
-/** Says what the head of an answer holds; it goes out with the first bytes of the body. */
+/** Sets the head of an answer; it goes out with the first bytes of the body. */
 export function setHead(
   response: NodeResponse,
   status: number,

@@ -13,8 +13,8 @@ import {
 const recursionLimit = 200;
 
 /**
- * How messages are read and written in binary. Fields that this version does not know are not kept:
- * nothing is stored that no rule has looked at, and JSON with such fields is refused.
+ * How messages are read and written in binary. Fields that this version does not know are not kept, so that
+ * everything that is stored has been validated; JSON with such fields is refused.
  */
 export const binaryOptions = { recursionLimit, readUnknownFields: false };
 

@@ -23,7 +23,7 @@ export type JsonStep =
 export interface Unreadable {
   /** The way to the value at fault; empty where the whole is. */
   readonly path: readonly JsonStep[];
-  /** What the reader says of it. */
+  /** The error of the JSON reader. */
   readonly problem: string;
   /** What to write there; undefined where only the type of the place says that. */
   readonly remedy: string | undefined;
@@ -142,7 +142,7 @@ export function fieldNamed(schema: DescMessage, key: string): DescField | undefi
   return schema.fields.find(({ name, jsonName }) => key === jsonName || key === name);
 }
 
-/** Types such as Struct have a JSON form of their own, whose keys are no fields. */
+/** Types such as Struct have a JSON form of their own, whose keys are not fields. */
 export function isWellKnown({ typeName }: DescMessage): boolean {
   return typeName.startsWith("google.protobuf.");
 }

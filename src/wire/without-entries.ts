@@ -1,6 +1,6 @@
 import { BinaryReader } from "@bufbuild/protobuf/wire";
 
-/** An encoded message without those entries of a repeated field of strings that are not to be kept. */
+/** An encoded message without some entries of a repeated field of strings. */
 export function withoutEntries(
   bytes: Uint8Array,
   field: number,

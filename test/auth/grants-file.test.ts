@@ -96,7 +96,7 @@ test.each([
   ["rules:\n  - claim: sub", 2, "a rule has either claim and value, or certificate"],
   [`rules:\n  - claim: sub\n    certificate: x\n${grants}`, 2, "either claim and value"],
   [`rules:\n  - claim: sub\n    value: 7\n${grants}`, 3, "write numbers in quotes"],
-  [`rules:\n  - claim: sub\n    value:\n${grants}`, 3, "value is not a text"],
+  [`rules:\n  - claim: sub\n    value:\n${grants}`, 3, "value is not a string"],
   [`rules:\n  - claim: sub\n    value: []\n${grants}`, 3, "value is an empty list"],
   [`rules:\n  - claim: sub\n    vale: x\n${grants}`, 3, '"vale" is not known in a rule'],
   ["rules:\n  - claim: sub\n    value: x", 2, "grants is not a list"],

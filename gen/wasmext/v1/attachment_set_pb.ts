@@ -37,9 +37,9 @@ export type WorkloadSelector = Message<"wasmext.v1.WorkloadSelector"> & {
    * The labels that the workloads have, all of them. When empty: every workload
    * of the namespace. A key is `[prefix/]name`: the name has 1 to 63 letters,
    * digits, hyphens, underscores and dots, with a letter or digit at both ends,
-   * and the prefix is a DNS subdomain of at most 253 characters (the server holds
-   * it to that length, which the pattern leaves open). A value is empty or as the
-   * name of a key.
+   * and the prefix is a DNS subdomain of at most 253 characters (the server
+   * checks that length, the pattern does not). A value is empty, or has the form
+   * of the name of a key.
    *
    * @generated from field: map<string, string> labels = 2;
    */

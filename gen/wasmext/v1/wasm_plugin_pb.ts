@@ -70,8 +70,9 @@ export const WasmPluginSchema: GenMessage<WasmPlugin> = /*@__PURE__*/
 export type ObjectMeta = Message<"wasmext.v1.ObjectMeta"> & {
   /**
    * The object's name, a DNS label that begins with the last segments of the
-   * target's and the extension's fqn, as far as they fit. It depends on nothing but the target, the
-   * extension, and which of the target's attachments of that extension it is.
+   * target's and the extension's fqn, as far as they fit. It depends only on the
+   * target, the extension, and which of the target's attachments of that
+   * extension it is.
    *
    * @generated from field: string name = 1;
    */

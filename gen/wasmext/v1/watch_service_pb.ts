@@ -45,8 +45,8 @@ export type WatchRequest = Message<"wasmext.v1.WatchRequest"> & {
 
   /**
    * The incarnation that `start_revision` is of, from a response. Optional: when
-   * empty, a revision of a catalog that is gone cannot be told from one in the
-   * future, and is waited for.
+   * empty, the server waits for a revision of a catalog that is gone, because it
+   * looks like one in the future.
    *
    * @generated from field: string incarnation = 3;
    */
@@ -93,8 +93,8 @@ export type WatchResponse = Message<"wasmext.v1.WatchResponse"> & {
   bookmark: boolean;
 
   /**
-   * The catalog that the revision belongs to. It changes when the catalog begins anew
-   * and counts from 1 again, as a catalog in memory does when its server is
+   * The catalog that the revision belongs to. It changes when the catalog begins
+   * anew and counts from 1 again, as a catalog in memory does when its server is
    * restarted.
    *
    * @generated from field: string incarnation = 4;
@@ -186,8 +186,9 @@ export const WatchService: GenService<{
    *   is the oldest one that is; or it is a revision of another incarnation.
    *   `next_revision` is 0.
    * - RESOURCE_EXHAUSTED: the reader has fallen behind by more than 1,000
-   *   commits, or 32 MiB as the server holds them in memory. `next_revision` is 0 if what it has not read is no
-   *   longer kept, or if it had not read all of the present state.
+   *   commits, or 32 MiB as the server holds them in memory. `next_revision` is
+   *   0 if what it has not read is no longer kept, or if it had not read all of
+   *   the present state.
    * - UNAVAILABLE: the server goes down. DEADLINE_EXCEEDED: the deadline of the
    *   call is over. `next_revision` is 0 if the present state was not complete.
    *

@@ -8,7 +8,7 @@ export const permissions = ["READ", "CREATE", "WRITE", "DELETE"] as const;
 /** What a caller can be allowed on a resource and all below it. */
 export type Permission = (typeof permissions)[number];
 
-/** Allows a caller something. */
+/** Permissions on a resource and all below it. */
 export interface Grant {
   /** The fqn of a resource, whose grant covers all below it; see `rootResource`. */
   readonly resource: string;
@@ -27,13 +27,13 @@ export interface Principal {
   readonly name: string;
   /** The grants as they are now: another list after each change. */
   readonly grants: readonly Grant[];
-  /** When its calls end, in ms since 1970; Infinity if they need not. */
+  /** When its credentials expire, in ms since 1970; Infinity if they do not. */
   readonly expiresAt: number;
   /** Calls `notify` after each change of the grants. Returns a function that ends the subscription. */
   subscribe(notify: () => void): () => void;
 }
 
-/** Everyone, where callers are not told apart. */
+/** Every caller, if there is no authentication. */
 export const anyone: Principal = {
   name: "anonymous",
   grants: allGrants,
@@ -41,10 +41,10 @@ export const anyone: Principal = {
   subscribe: () => () => undefined,
 };
 
-/** A caller of what is open to all, which may do nothing else. */
+/** The caller of methods that are open to all, which need no credentials. */
 export const nobody: Principal = { ...anyone, name: "", grants: [] };
 
-/** Tells whether a caller is told apart from others. */
+/** Tells whether a caller has been authenticated. */
 export function isKnown(principal: Principal): boolean {
   return principal !== anyone && principal !== nobody;
 }
@@ -67,7 +67,7 @@ export function may(
 
 type Permitted = ReadonlyMap<string, ReadonlySet<Permission>>;
 
-/** What lists of grants permit, by resource. A list does not change. */
+/** The permissions that lists of grants give, by resource. A list does not change. */
 const known = new WeakMap<readonly Grant[], Permitted>();
 
 function permittedBy(grants: readonly Grant[]): Permitted {

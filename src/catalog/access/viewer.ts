@@ -1,6 +1,6 @@
 /*
- * What a caller sees of extensions: those that a grant to read covers, and those that a tenant may use
- * whose grant it has. Of who else may use them, it sees the tenants that it may read.
+ * What a caller sees of extensions: those that its grants to read cover, and those that a tenant may use, if
+ * it may read that tenant. In their `allowed_in` it sees only the tenants that it may read.
  */
 import { hash } from "node:crypto";
 import {
@@ -53,7 +53,7 @@ export function findVisible(
     : undefined;
 }
 
-/** So many tenants are looked up in the index of the state; more of them are a set to look in. */
+/** Up to this number of tenants are looked up in the index of the state; more are put into a set. */
 const fewTenants = 16;
 
 function isUsableByAny(
@@ -66,7 +66,7 @@ function isUsableByAny(
     : message.allowedIn.some((tenant) => tenants.has(tenant));
 }
 
-/** What grants to read name in an organization, below it. */
+/** The resources below an organization that grants to read name. */
 interface Readable {
   /** Differs where what they name differs: a digest, since they may name thousands. */
   readonly key: string;
@@ -75,7 +75,7 @@ interface Readable {
 
 const nothing: Readable = { key: "nothing", tenants: new Set() };
 
-/** What lists of grants make readable, by organization. A list does not change. */
+/** The resources that lists of grants make readable, by organization. A list does not change. */
 const known = new WeakMap<readonly Grant[], ReadonlyMap<string, Readable>>();
 
 function readableIn(grants: readonly Grant[], organization: string): Readable {

@@ -12,7 +12,7 @@ import {
 import { type DelimitedField, delimitedValues, encodeFields } from "../../wire/delimited.ts";
 import { findAttachments, findExtension, type State } from "../state/state.ts";
 
-/** The stored bytes that a chain is of. */
+/** The stored bytes that a chain is encoded from. */
 export interface ChainSources {
   /** The attachments, by their position in the set. */
   readonly attachments: readonly Uint8Array[];
@@ -20,7 +20,7 @@ export interface ChainSources {
   readonly extensions: readonly Uint8Array[];
 }
 
-/** The stored bytes that a chain of a state is of. */
+/** The stored bytes that a chain of a state is encoded from. */
 export function chainSources(state: State, { target, links }: Chain): ChainSources {
   const set = findAttachments(state, target)?.bytes ?? none;
   return {

@@ -1,7 +1,7 @@
 /*
  * A quick check of the rules in the proto, compiled from their options. Most requests are valid, and
- * protovalidate takes many times as long to say so. What the check finds wrong, or has a rule that it does
- * not know, is left to protovalidate.
+ * protovalidate takes many times as long to say so. Messages that the check finds invalid, or whose rules it
+ * does not know, are left to protovalidate.
  */
 import { type DescField, type DescMessage, getOption, type MessageShape } from "@bufbuild/protobuf";
 import { isReflectMessage, reflect, type ReflectMessage } from "@bufbuild/protobuf/reflect";

@@ -1,13 +1,13 @@
 /* The standard rules of protovalidate as functions: those that proto/buf/validate declares for values. */
 import type { DescField } from "@bufbuild/protobuf";
 
-/** Says whether a value keeps rules; also no if that takes more to find out. */
+/** Tells whether a value keeps a rule; false also if that is not known. */
 export type Check = (value: unknown) => boolean;
 
-/** Longer text is left to protovalidate, whose expressions never take more than their length. */
+/** Longer text is left to protovalidate, whose expressions take linear time. */
 const maxMatched = 8_192;
 
-/** Never says yes. */
+/** Is always false. */
 export const notKnown: Check = () => false;
 
 /**

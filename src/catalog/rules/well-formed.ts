@@ -12,8 +12,8 @@ import { fieldViolation, type PathMaker } from "./field-violation.ts";
 import { maxStructValues, problemOfJson, type SeenValues } from "./json-form.ts";
 
 /**
- * The greatest number of items in all lists and maps of a message. Each item costs checks, and no use
- * comes near.
+ * The greatest number of items in all lists and maps of a message. Each item costs checks, and no real
+ * request comes near.
  */
 export const maxItems = 10_000;
 
@@ -72,7 +72,7 @@ function visit(schema: DescMessage, message: Message, at: PathMaker, found: Form
   }
 }
 
-/** Counts items; tells whether they are not too many. */
+/** Counts items; tells whether they are within the limit. */
 function isWithin(items: number, field: DescField, at: PathMaker, found: FormProblems): boolean {
   found.items += items;
   if (found.items > maxItems) {
@@ -149,7 +149,7 @@ function visitString(
 
 const lookedAtFields = new WeakMap<DescMessage, readonly DescField[]>();
 
-/** The fields that can be wrong: all but single numbers, truth values and bytes. */
+/** The fields whose form is checked: all but single numbers, booleans and bytes. */
 function lookedAt(schema: DescMessage): readonly DescField[] {
   let fields = lookedAtFields.get(schema);
   if (fields === undefined) {

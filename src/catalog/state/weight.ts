@@ -99,8 +99,8 @@ function weighRecord(record: object): number {
 }
 
 /*
- * Records with the same keys share a hidden class, and then weigh a third. Whether a record does is
- * guessed from the records that were weighed before it.
+ * Records with the same keys share a hidden class, and then take a third of the memory. Whether a record
+ * does is guessed from the records that were weighed before it.
  */
 const recentShapes = new Set<string>();
 const maxRecentShapes = 1_024;

@@ -136,7 +136,7 @@ export function createMessageCache(maxWeight = defaultMaxWeight): MessageCache {
   };
 }
 
-/** The size of a change: its object, which may be kept for nothing else, and its encoding. */
+/** The size of a change: its encoding and its object, which may be in memory for this message only. */
 function addWeight(sum: number, { change }: SeenChange): number {
   switch (change.kind) {
     case "put-extension":

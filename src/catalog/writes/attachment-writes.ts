@@ -23,7 +23,8 @@ import { type Stored, storedOf } from "../state/stored.ts";
 import { targetOf } from "../names/target.ts";
 
 /**
- * Creates or replaces the attachments of a target, of extensions that the caller may read; answers with the set as it is stored.
+ * Creates or replaces the attachments of a target; answers with the set as it is stored. The caller has to
+ * be allowed to read the attached extensions.
  */
 export function setAttachments(
   request: SetAttachmentsRequest,

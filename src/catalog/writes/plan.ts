@@ -67,7 +67,7 @@ export function composed<Answer>(plans: readonly Plan<Answer>[]): Plan<readonly 
   };
 }
 
-/** Those that a state holds, with their positions in it: not what other changes of the commit brought. */
+/** The detachments of attachments that a state holds, with their positions in it. */
 function heldBy(state: State, detached: readonly Detachment[]): Detachment[] {
   return detached.flatMap(({ target, attachment }) => {
     const held = findAttachments(state, target)?.message.extension ?? [];

@@ -43,7 +43,7 @@ export function applyCommand(shell: Shell): Command {
 
 const examples = `
 Extensions are put before the attachments that may need them. An object that the server refuses is
-reported with its place in the file, and the others are put all the same. If a file cannot be read
+reported with its place in the file, and the others are still put. If a file cannot be read
 as objects of the catalog, nothing is put at all.
 
 Examples:

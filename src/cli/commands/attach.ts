@@ -67,10 +67,10 @@ export function attachCommand(shell: Shell): Command {
 }
 
 const examples = `
-Where the extension is attached already, that attachment gets what the options say, and keeps the rest;
-of several attachments of it, the first.
+If the extension is attached already, the options change that attachment and leave the rest of it as it
+is; of several attachments of it, they change the first.
 --config and --port replace what there was, --label adds to it. What is refused is reported with its
-target, and the others are done all the same.
+target, and the others are still done.
 
 Examples:
   wasmext attach organizations/org/extensions/wasm-auth \\

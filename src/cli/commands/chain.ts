@@ -23,10 +23,10 @@ export function chainCommand(shell: Shell): Command {
   return clientCommand("chain")
     .description("Show what runs at a target, in order, and what does not run and why.")
     .addArgument(new Argument("<target>", "gateway or security group").argParser(targetArgument))
-    .addOption(modeOption("show what traffic of this direction passes"))
+    .addOption(modeOption("show only what gets traffic of this direction"))
     .option(
       "--port <number>",
-      "show what traffic to this port passes; 0 is any",
+      "show only what gets traffic to this port; 0 is any",
       wholeNumber(0, 65535),
       0,
     )

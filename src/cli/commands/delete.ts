@@ -42,8 +42,8 @@ export function deleteCommand(shell: Shell): Command {
 }
 
 const examples = `
-Deleting a target deletes what it attaches. What cannot be deleted is reported, and the others are
-deleted all the same.
+Deleting a target deletes what it attaches. Objects that cannot be deleted are reported, and the others
+are still deleted.
 
 Examples:
   wasmext delete organizations/org/extensions/wasm-auth

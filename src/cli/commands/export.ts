@@ -49,8 +49,8 @@ function exportIstioCommand(shell: Shell): Command {
 }
 
 const istioExamples = `
-If Istio or Kubernetes cannot hold some of it, that is named, and nothing is written. Client-side
-apply takes configuration of up to 256 KiB, and null in it for a deletion; --server-side does neither.
+If Istio or Kubernetes cannot hold some objects, the command names them and writes nothing. Client-side
+apply limits configuration to 256 KiB, and reads null in it as a deletion; --server-side does neither.
 
 Examples:
   wasmext export istio organizations/org/tenants/t | kubectl apply --server-side -f -

@@ -39,7 +39,7 @@ export function listCommand(shell: Shell): Command {
 }
 
 const examples = `
-Of a tenant, the extensions are those that it may use. Workspaces and groups have attachments alone.
+For a tenant, it lists the extensions that the tenant may use. Workspaces and groups have attachments only.
 
 Examples:
   wasmext list organizations/org

@@ -49,12 +49,12 @@ export function serveCommand(run: (options: ServeOptions) => Promise<void>): Com
     .addOption(
       option(
         "--store-password-file <file>",
-        "file with the user's password",
+        "file with the password of --store-user",
         "STORE_PASSWORD_FILE",
       ),
     )
     .addOption(
-      option("--store-ca <file>", "authorities in PEM that etcd's certificate is of", "STORE_CA"),
+      option("--store-ca <file>", "CA certificates in PEM to verify etcd with", "STORE_CA"),
     )
     .addOption(option("--store-cert <file>", "client certificate in PEM for etcd", "STORE_CERT"))
     .addOption(option("--store-key <file>", "private key in PEM of --store-cert", "STORE_KEY"))
@@ -70,7 +70,7 @@ export function serveCommand(run: (options: ServeOptions) => Promise<void>): Com
     .addOption(
       option(
         "--allow-host <name>",
-        "name that requests may be for while the server is on loopback; repeat it, or separate several by commas",
+        "name that requests may have as their host while the server is on loopback; repeat it, or separate several by commas",
         "ALLOW_HOST",
       )
         .default([], "names and addresses of loopback")
@@ -103,7 +103,7 @@ export function serveCommand(run: (options: ServeOptions) => Promise<void>): Com
     .addOption(
       option(
         "--header-timeout <seconds>",
-        "how long a connection may take to show its protocol, and the head of a request to arrive",
+        "how long the first bytes of a connection, and the head of a request, may take to arrive",
         "HEADER_TIMEOUT",
       )
         .default(10)
@@ -132,27 +132,31 @@ export function serveCommand(run: (options: ServeOptions) => Promise<void>): Com
     .addOption(
       option(
         "--tls-client-ca <file>",
-        "CA certificates in PEM; a client certificate that one of them has signed says who calls",
+        "CA certificates in PEM; authenticates callers whose client certificates they have signed",
         "TLS_CLIENT_CA",
       ).argParser(nonEmptyFile),
     )
     .addOption(
-      option("--auth <kind>", "how callers are told apart: none, or jwt for bearer tokens", "AUTH")
+      option(
+        "--auth <kind>",
+        "how callers are authenticated: none, or jwt for bearer tokens",
+        "AUTH",
+      )
         .default("none")
         .choices(["none", "jwt"]),
     )
     .addOption(
       option(
         "--jwks <file-or-url>",
-        "JSON Web Key Set of the issuer of tokens; followed when it changes",
+        "JSON Web Key Set of the issuer of tokens; read again when it changes",
         "JWKS",
       ).argParser(keySetPlace),
     )
-    .addOption(option("--issuer <text>", "issuer of tokens: their claim iss", "ISSUER"))
+    .addOption(option("--issuer <text>", "issuer of tokens (claim iss)", "ISSUER"))
     .addOption(
       option(
         "--audience <text>",
-        "audience of tokens: one of their claim aud; repeat it, or separate several by commas",
+        "accepted audience of tokens (claim aud); repeat it, or separate several by commas",
         "AUDIENCE",
       ).argParser(audiences),
     )
@@ -168,7 +172,7 @@ export function serveCommand(run: (options: ServeOptions) => Promise<void>): Com
     .addOption(
       option(
         "--grants <file>",
-        "grants by claims of tokens and subjects of client certificates, in YAML or JSON; followed when it changes",
+        "grants by claims of tokens and subjects of client certificates, in YAML or JSON; read again when it changes",
         "GRANTS",
       ).argParser(nonEmptyFile),
     )
@@ -182,7 +186,7 @@ export function serveCommand(run: (options: ServeOptions) => Promise<void>): Com
         .argParser(trueOrFalse),
     )
     .addOption(
-      option("--log-level <level>", "least severe log line to write", "LOG_LEVEL")
+      option("--log-level <level>", "least severe level to log", "LOG_LEVEL")
         .default("info")
         .choices(logLevels),
     )
@@ -194,7 +198,11 @@ export function serveCommand(run: (options: ServeOptions) => Promise<void>): Com
       ),
     )
     .addOption(
-      option("--audit-sync [boolean]", "answer a write when its line is on the disk", "AUDIT_SYNC")
+      option(
+        "--audit-sync [boolean]",
+        "answer a write only when its line is on the disk",
+        "AUDIT_SYNC",
+      )
         .preset("true")
         .argParser(trueOrFalse),
     )
@@ -230,7 +238,7 @@ function nonEmpty(text: string): string {
   return text;
 }
 
-/** Keys have segments of one letter, so catalogs whose prefixes are nested do not meet. */
+/** Keys have segments of one letter, so catalogs with nested prefixes do not overlap. */
 function storePrefix(text: string): string {
   if (!/^(?:[a-z0-9_.-]{2,}\/)+$/i.test(text)) {
     throw new InvalidArgumentError(

@@ -28,7 +28,7 @@ export function tokenCommand(shell: Shell): Command {
     .description("Print a token to try the server out with, signed by a key of your own.")
     .requiredOption("--dir <folder>", "folder of the key and the key set; made if there is none")
     .addOption(
-      new Option("--name <name>", "whom the server takes the bearer for: the claim sub")
+      new Option("--name <name>", "name of the bearer (claim sub)")
         .makeOptionMandatory()
         .argParser(parseName),
     )
@@ -43,7 +43,7 @@ export function tokenCommand(shell: Shell): Command {
         .argParser((text, before: readonly string[]) => [...before, text]),
     )
     .addOption(
-      new Option("--audience <name>", "whom the token is for: the claim aud").default("wasmext"),
+      new Option("--audience <name>", "audience of the token (claim aud)").default("wasmext"),
     )
     .addOption(
       new Option("--expires-in <duration>", "life of the token, such as 30m or 12h")
@@ -64,7 +64,7 @@ export function tokenCommand(shell: Shell): Command {
 
 const examples = `
 The token alone goes to standard output. The folder has the private key in ${fileNames.key}, and in ${fileNames.keySet} what a
-server checks tokens with. All tokens of a folder are of the same key; without the folder they are void.
+server checks tokens with. All tokens of a folder are signed with its key, and are void without it.
 
 Examples:
   wasmext token --dir tryout --name alice --grant organizations/org=READ,CREATE,WRITE,DELETE > alice.token

@@ -21,7 +21,7 @@ interface WhoamiOptions extends ConnectionOptions {
 /** Builds the command `whoami`. */
 export function whoamiCommand(shell: Shell): Command {
   return clientCommand("whoami")
-    .description("Show who the server takes the caller for, and what the caller may do.")
+    .description("Show the identity of the caller at the server, and its grants.")
     .addOption(outputOption(["table", "yaml", "json"]))
     .addHelpText("after", examples)
     .action(async (options: WhoamiOptions) => {

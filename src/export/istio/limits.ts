@@ -1,6 +1,6 @@
 /*
- * What Istio and Kubernetes cannot hold of a plugin: the limits of the WasmPlugin definition, of
- * Istio's webhook, and of Kubernetes names, as far as the catalog does not have them itself.
+ * The limits of Istio and Kubernetes for a plugin that the catalog does not have itself: those of the
+ * WasmPlugin definition, of Istio's webhook, and of Kubernetes names.
  * https://istio.io/latest/docs/reference/config/proxy_extensions/wasm-plugin/
  */
 import { create } from "@bufbuild/protobuf";
@@ -76,7 +76,7 @@ function problemsOfPlace({ metadata, spec }: WasmPlugin): string[] {
   ];
 }
 
-/** Finds what is wrong with what a plugin runs, in fields of its extension. */
+/** Finds what is wrong with the module of a plugin, in fields of its extension. */
 function problemsOfModule({ spec }: WasmPlugin): string[] {
   const { url = "", imagePullSecret = "", vmConfig } = spec ?? {};
   const env = vmConfig?.env ?? [];
@@ -104,7 +104,7 @@ function problemsOfModule({ spec }: WasmPlugin): string[] {
   ];
 }
 
-/** Finds what is wrong with the configuration, and with the size that mostly comes from it. */
+/** Finds what is wrong with the configuration, and with the size, most of which comes from it. */
 function problemsOfConfig({ spec }: WasmPlugin, { config, size }: PluginOrigin): string[] {
   const bytes = size.manifest + size.managedFields + max.addedBytes;
   return [

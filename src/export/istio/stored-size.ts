@@ -58,7 +58,7 @@ export function goLength(text: string): number {
   return json.length + escapesOf(json, { html: 5, separator: 5 });
 }
 
-/** What the escapes that JSON does not ask for add up to. */
+/** The length that escapes add beyond those that JSON requires. */
 function escapesOf(json: string, each: { html: number; separator: number }): number {
   const html = json.match(/[<>&]/g)?.length ?? 0;
   const separators = json.match(/[\u2028\u2029]/g)?.length ?? 0;

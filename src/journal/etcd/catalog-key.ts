@@ -1,4 +1,4 @@
-/* The key that says what is under a prefix: the format of the keys, and which catalog it is. */
+/* The key that describes what is under a prefix: the format of the keys, and the identity of the catalog. */
 import { randomUUID } from "node:crypto";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import type { RangeResponse } from "../../../gen/etcdserverpb/rpc_pb.ts";
@@ -12,7 +12,7 @@ import { untilAnswered } from "./until-answered.ts";
 /** The version of the format of all keys. */
 const format = 1;
 
-/** What is under a prefix. */
+/** The catalog under a prefix. */
 export interface CatalogKey {
   readonly incarnation: string;
   /** The revision of the key: the catalog has nothing before it. */
@@ -43,19 +43,21 @@ export async function openCatalogKey(
       `the prefix ${keys.prefix} in etcd holds keys of another program, such as ${key}; choose another with --store-prefix`,
     );
   }
-  // Of several servers that begin at once, the first one says which catalog it is.
+  // If several servers begin at once, the first one creates the catalog.
   await untilAnswered(client, writing(keys, 0n), signal);
   const created = await readKey(client, keys, signal);
   if (created === undefined) {
-    throw new UnusableStore(`the key ${keys.prefix}catalog in etcd does not stay`);
+    throw new UnusableStore(
+      `the key ${keys.prefix}catalog in etcd was removed again as soon as it was created; check who else writes there`,
+    );
   }
   return created;
 }
 
 /**
- * Makes the catalog another one, because etcd has gone back, unless another server has done so.
+ * Gives the catalog a new incarnation, because etcd was restored to an older state; unless another server has.
  *
- * @param incarnation - the one that it was
+ * @param incarnation - the present one
  */
 export async function renewCatalog(
   client: EtcdClient,
@@ -103,7 +105,7 @@ function catalogOf(keys: Keys, value: Uint8Array): EtcdCatalog {
       return catalog;
     }
   } catch {
-    // Said below.
+    // Reported below.
   }
   throw new UnusableStore(
     `the key ${keys.prefix}catalog in etcd is of another program; choose another prefix with --store-prefix`,

@@ -2,7 +2,7 @@
  * A client of etcd's API: one endpoint at a time, the next one after a failure.
  *
  * 1. A read is tried on each endpoint in turn, until its signal is aborted.
- * 2. A transaction is tried once: whoever sent it knows whether it may be sent again.
+ * 2. A transaction is tried once: its sender knows whether it may be sent again.
  * 3. A watch that brings nothing for a time ends, whatever TCP believes: etcd answers each request for
  *    progress at once.
  */
@@ -131,7 +131,7 @@ export function createEtcdClient({
       return await call(endpoint, await headersOf(endpoint));
     } catch (error) {
       if (!(error instanceof ConnectError)) {
-        // Of who receives, not of the endpoint.
+        // An error of the receiver, not of the endpoint.
         throw error;
       }
       if (isStaleToken(error)) {
@@ -176,13 +176,13 @@ export function createEtcdClient({
         requests.push({ requestUnion: { case: "createRequest", value: request } });
         let silentRounds = 0;
         let isReceiving = false;
-        // Counts rounds instead of time: a process that was busy itself has not read what there is.
+        // Counts rounds instead of time: a process that was busy itself has not read what has arrived.
         const timer = setInterval(() => {
           if (isReceiving) {
             return;
           }
           if (++silentRounds > maxSilentRounds) {
-            ending.abort(new ConnectError("the watch brings nothing", Code.Unavailable));
+            ending.abort(new ConnectError("etcd does not answer on the watch", Code.Unavailable));
           }
           requests.push({ requestUnion: { case: "progressRequest", value: {} } });
         }, progressMs);

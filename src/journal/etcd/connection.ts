@@ -25,8 +25,8 @@ export interface Connection extends SessionManager {
 }
 
 /**
- * Is raised if a call fails before any of it is sent. It is no ConnectError: `instanceof` holds for every
- * ConnectError when the class is derived from that.
+ * Is raised if a call fails before any of it is sent. It does not extend ConnectError, whose `instanceof`
+ * would then hold for every ConnectError.
  */
 class NotConnected extends Error {
   override readonly name = "NotConnected";
@@ -72,7 +72,7 @@ export function createConnection(origin: string, tls: EtcdTls, timeoutMs: number
       }
       reject(new NotConnected(`${origin}: the connection was closed`));
     };
-    // The listener stays: an error that nobody hears ends the process.
+    // The listener stays: an error without a listener ends the process.
     session.on("error", (error: Error & { readonly code?: string }) => {
       // Of several addresses that were tried, the error has no message.
       fail(error.message === "" ? (error.code ?? "no connection") : error.message);

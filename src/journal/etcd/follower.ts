@@ -5,10 +5,9 @@
  *    one. Those with a head are a commit; those without carry out what is pending.
  * 2. The position is the last revision of which everything has been applied. A watch that ends goes on
  *    from there, on whichever endpoint.
- * 3. What etcd no longer has cannot be followed: the catalog is loaded anew. A compaction takes the
- *    deletions of its own revision along, and etcd does not say so if that is where a watch begins. So a
- *    watch begins with the last revision that was applied, and passes over it.
- * 4. A revision that cannot be applied is not tried again: the catalog is loaded as of that revision.
+ * 3. If etcd has compacted what comes next, the catalog is loaded anew. A compaction also removes the
+ *    deletions of its own revision, and a watch that begins there is not told so. So a watch begins with the
+ *    last revision that was applied, and skips it.
  */
 import { fromBinary } from "@bufbuild/protobuf";
 import { ConnectError } from "@connectrpc/connect";
@@ -31,20 +30,20 @@ import { gather, isPut, objectKindOf } from "./objects.ts";
 import { Diverged, Outdated } from "./outdated.ts";
 import { valuesOf } from "./pages.ts";
 
-/** What follows a catalog from where it was loaded. */
+/** The position of a follower: the catalog as it was loaded, and as it has moved since. */
 export interface Position extends Loaded {
   /** The last revision of which everything has been applied. */
   revision: bigint;
 }
 
-/** What a follower works with. */
+/** The options of a follower. */
 export interface Following {
   readonly client: EtcdClient;
   readonly keys: Keys;
   readonly sink: Sink;
   /** A commit that this server has decided, by its id, as it was. */
   readonly own: (id: string) => RecordedCommit | undefined;
-  /** The watch is there: what comes, comes at once. Nothing is applied before this resolves. */
+  /** The watch has begun. Nothing is applied before this resolves. */
   readonly onWatching: () => Promise<void>;
   /** The store has reached the position; `id` is that of the commit, if it is one. */
   readonly onMoved: (position: Position, id: string | undefined) => void;

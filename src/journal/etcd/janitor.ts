@@ -31,7 +31,7 @@ export function createJanitor(client: EtcdClient, keys: Keys): Janitor {
       seenSince = new Map([...found.keys()].map((name) => [name, seenSince.get(name) ?? now]));
       for (const [name, { organization, id }] of found) {
         if (now - (seenSince.get(name) ?? now) >= graceMs) {
-          // Pieces are needed for as long as their commit is pending. One that comes now compares their presence.
+          // Pieces are needed while their commit is pending. A commit that is made now checks that they exist.
           const condition = isAt(keys.pending(organization), 0n);
           const request = transaction([condition], [remove(keys.piecesOf(organization, id))]);
           await untilAnswered(client, request, signal);

@@ -4,8 +4,8 @@
  *
  * 1. A commit is one transaction of etcd, which compares the head of its organization with the one that it
  *    was decided on. Of two servers, one is first; the other one decides again.
- * 2. A refusal is an answer, too: it is decided on a state that was the latest at some time since the write
- *    came. Etcd is asked for that once, and never again: what the store has later is later still.
+ * 2. A refusal is decided on a state that was the latest at some time since the write came. Etcd is asked once
+ *    whether it was; the states that the store has later are newer still.
  */
 import { randomBytes } from "node:crypto";
 import { journalClosed, outOfTouch, overtaken } from "../../catalog/errors.ts";
@@ -48,7 +48,7 @@ export interface EtcdJournalOptions extends EtcdAccess {
 interface Own {
   readonly recorded: RecordedCommit;
   readonly followed: PromiseWithResolvers<true>;
-  /** Where the store has reached it; undefined before. */
+  /** The revision at which the store has reached it; undefined before. */
   revision: bigint | undefined;
 }
 
@@ -112,7 +112,7 @@ export function createEtcdJournal({
   ): Promise<Answer> => {
     const { organization } = plan;
     const waiting = signal === undefined ? patience : AbortSignal.any([signal, patience]);
-    /** What happens before the commit is sent: nothing has been done if it fails. */
+    /** Work before the commit is sent: if it fails, nothing has been done. */
     const before = async <Result>(work: Promise<Result>): Promise<Result> => {
       try {
         return await work;
@@ -175,7 +175,7 @@ export function createEtcdJournal({
           if (replica.pending(organization) !== undefined) {
             settling.begin(organization);
           }
-          // A store that was loaded over the commit has its organization's head, which is at least as new.
+          // A store that was loaded with the commit has its organization's head, which is at least as new.
           onCommit?.(entry.revision ?? replica.head(organization));
           return answer;
         }
@@ -236,7 +236,7 @@ export function createEtcdJournal({
       }
       const shared = opened;
       const { organization } = plan;
-      // Shorter than deadlines are, so that the answer is a refusal.
+      // Shorter than usual deadlines, so that the caller gets a refusal.
       const patience = AbortSignal.timeout(outOfTouchMs);
       const work = async () => {
         const { replica } = shared;
@@ -245,7 +245,7 @@ export function createEtcdJournal({
         try {
           return await writeInTurn(shared, reservation, plan, options, patience);
         } finally {
-          // What is left of it ends by itself.
+          // A reservation that is left ends by itself.
           void reservation.end().catch(() => undefined);
         }
       };

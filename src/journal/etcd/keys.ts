@@ -11,7 +11,7 @@
  *   r/ORG/e/NAME/N    the rest of an object that is too large for one key
  *   r/ORG/a/TARGET/N
  *
- * Whoever follows watches all but the pieces: they say nothing until a head names them.
+ * Followers watch all keys except the pieces, which have no effect until a head names them.
  */
 import { organizationOf } from "../../catalog/names/fqn.ts";
 
@@ -24,7 +24,7 @@ export interface KeyRange {
   readonly rangeEnd: Uint8Array;
 }
 
-/** What a key is of. */
+/** What a key holds. */
 export type KeyOf =
   | { readonly of: "catalog" }
   | { readonly of: "head" | "pending"; readonly organization: string }

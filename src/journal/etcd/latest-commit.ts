@@ -1,5 +1,5 @@
 /*
- * Whether etcd has the history that was followed. It does not after a restore of an older state.
+ * Checks that etcd has the history that was followed. It does not after a restore of an older state.
  *
  * 1. Etcd counts revisions up, and so does the latest commit: heads are replaced, and never removed.
  * 2. As of the revision up to which the catalog was followed, the latest commit is the last one that was

@@ -1,5 +1,5 @@
 /*
- * The catalog at one revision of etcd: all objects, and over them what is pending.
+ * The catalog at one revision of etcd: all objects, with the pending commits applied.
  */
 import { fromBinary } from "@bufbuild/protobuf";
 import { type EtcdPending, EtcdPendingSchema } from "../../../gen/wasmext/stored/v1/etcd_pb.ts";
@@ -85,7 +85,7 @@ export async function load(
 
   function* changes(): Generator<Change> {
     for (const object of objects.entries()) {
-      // What is read of etcd is a view of its page, which would stay as long as one object of it.
+      // Bytes that etcd sent are a view of their page, which would stay in memory with any one object of it.
       yield putOf({ ...object, bytes: object.bytes.slice() });
     }
     for (const { pending, revision: at } of pendings.values()) {

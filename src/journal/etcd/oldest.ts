@@ -10,7 +10,7 @@ export async function oldestRevision(
   signal: AbortSignal,
 ): Promise<bigint> {
   try {
-    // Only a watch says the number.
+    // Only a watch reports the number.
     return await client.watch(
       { key: keys.catalog, startRevision: compacted },
       (response) =>

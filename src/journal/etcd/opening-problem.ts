@@ -21,7 +21,7 @@ export function openingProblem(error: unknown, { endpoints, user }: EtcdAccess):
     return unusable(`${where} has no users: ${message}; leave --store-user out`, error);
   }
   if (message.includes("user name is empty")) {
-    return unusable(`${where} wants a user: set --store-user and --store-password-file`, error);
+    return unusable(`${where} requires a user: set --store-user and --store-password-file`, error);
   }
   if (code === Code.PermissionDenied) {
     return unusable(

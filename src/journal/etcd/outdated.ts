@@ -10,7 +10,7 @@ export class Outdated extends Error {
   }
 }
 
-/** Is raised when what was followed is no longer the history of the catalog, which becomes another one then. */
+/** Is raised when etcd no longer has the history that was followed. The catalog then gets a new incarnation. */
 export class Diverged extends Outdated {
   override readonly name = "Diverged";
 }

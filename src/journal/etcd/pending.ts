@@ -1,7 +1,7 @@
 /*
- * Carrying out a pending commit: writing the keys of its objects. It has been made before, and everybody
- * has it; until it has been carried out, the organization has no other commit. Whoever finds it may do so,
- * several at once too: each transaction holds only while the commit is pending.
+ * Carries out a pending commit: writes the keys of its objects. The commit has been made before, and all
+ * servers have it; until it has been carried out, the organization has no other commit. Any server that finds
+ * it may carry it out, several at once too: each transaction holds only while the commit is pending.
  */
 import type { EtcdPending } from "../../../gen/wasmext/stored/v1/etcd_pb.ts";
 import type { EtcdClient } from "./client.ts";

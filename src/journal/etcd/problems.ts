@@ -40,7 +40,7 @@ export function isRefusal({ code, rawMessage }: ConnectError): boolean {
   }
 }
 
-/** A refusal that no repetition mends. */
+/** A refusal that does not go away when the request is repeated. */
 export function isLasting(error: ConnectError): boolean {
   return (
     isRefusal(error) && !isStaleToken(error) && !error.rawMessage.includes("too many requests")

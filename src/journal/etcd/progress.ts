@@ -7,7 +7,7 @@ export interface Progress {
   moveTo(revision: bigint): void;
 }
 
-/** Creates one that has not come anywhere. */
+/** Creates a progress that has not reached any revision. */
 export function createProgress(): Progress {
   let present = 0n;
   const waiting = new Set<{ readonly revision: bigint; resolve(): void }>();

@@ -1,8 +1,8 @@
 /*
- * Keeps a store at what etcd has: loads it, follows from there, and goes on after whatever ends a watch.
+ * Keeps a store up to date with etcd: loads it, follows from there, and resumes when a watch has ended.
  *
  * 1. The store is loaded as of some time ago, and the commits since then follow one by one: so a server
- *    that has just started has a history for those who resume their watches.
+ *    that has just started has a history for watches that resume.
  * 2. The replica is in touch while a watch is there and the store has reached what etcd had when the watch
  *    began.
  */
@@ -22,7 +22,7 @@ import type { Pending } from "./pending.ts";
 import { isCompacted } from "./problems.ts";
 import { createProgress, type Progress } from "./progress.ts";
 
-/** What a replica works with. */
+/** The options of a replica. */
 export interface ReplicaOptions {
   readonly client: EtcdClient;
   readonly keys: Keys;
@@ -39,7 +39,7 @@ export interface ReplicaOptions {
   readonly onProblem: (problem: string | undefined) => void;
 }
 
-/** A store that is kept at what etcd has. */
+/** A store that is kept up to date with etcd. */
 export interface Replica {
   readonly readiness: Readiness;
   readonly progress: Progress;
@@ -48,7 +48,7 @@ export interface Replica {
   /** The revision of the head of an organization; 0 if it has none. */
   head(organization: string): bigint;
   pending(organization: string): Pending | undefined;
-  /** A commit is no longer pending, whether the store has been told or not. */
+  /** Records that a commit is no longer pending, whether the store has seen that or not. */
   settled(organization: string, pending: Pending): void;
   /** All that is pending, by organization. */
   readonly pendings: ReadonlyMap<string, Pending>;
@@ -107,7 +107,7 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
   let position = await loadFrom(0n, opening);
   const isOpen = Promise.withResolvers<undefined>();
   const limit = setTimeout(() => {
-    isOpen.reject(new Error("etcd does not let its keys be followed"));
+    isOpen.reject(new Error("etcd does not answer a watch of its keys"));
   }, options.openMs);
   let outdated: Outdated | undefined;
 
@@ -172,7 +172,7 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
         outdated = undefined;
         continue;
       }
-      // Nodes that let themselves be followed are not spared.
+      // Only attempts without a working watch are delayed longer and longer.
       retryMs = readiness.isReady ? firstRetryMs : retryMs;
       readiness.set(false);
       report(problem instanceof Error ? problem.message : "the watch has ended");

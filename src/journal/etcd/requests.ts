@@ -1,4 +1,4 @@
-/* Short forms of what requests are made of. */
+/* Short forms for the parts of requests. */
 import { create } from "@bufbuild/protobuf";
 import {
   type Compare,

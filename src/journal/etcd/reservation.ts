@@ -1,6 +1,6 @@
 /*
- * Reservations of writes that were overtaken again and again, as those of a server that is far away from etcd
- * are by those of one that is near.
+ * Reservations, for writes that other servers overtake again and again, as happens to a server that is far
+ * away from etcd.
  *
  * 1. A reservation is a pending commit without pieces: one that is yet to be made. The organization has no other
  *    commit until it ends, and it ends with the commit.

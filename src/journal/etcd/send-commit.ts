@@ -13,7 +13,7 @@ import { isLasting, isRefusal } from "./problems.ts";
 import { orAborted, type Progress } from "./progress.ts";
 import { untilAnswered } from "./until-answered.ts";
 
-/** What is needed to send commits. */
+/** The parameters of sending a commit. */
 export interface Sending {
   readonly client: EtcdClient;
   readonly progress: Progress;
@@ -23,7 +23,7 @@ export interface Sending {
   readonly isFollowed: () => boolean;
   /** How often the store was loaded anew, which brings commits without their ids. */
   readonly loads: () => number;
-  /** The signal of whoever writes. */
+  /** The signal of the write's caller. */
   readonly caller: AbortSignal | undefined;
 }
 
@@ -59,7 +59,7 @@ export async function sendCommit(
     try {
       const response = await Promise.race([answer, followed]);
       if (response === true) {
-        // Its answer says no more.
+        // Its answer is not needed any more.
         answer.catch(() => undefined);
         return true;
       }
@@ -96,7 +96,7 @@ export async function sendCommit(
   if (isFollowed()) {
     return true;
   }
-  // Not even etcd can tell whether a commit was made that it has compacted.
+  // Etcd cannot tell whether a commit was made that it has compacted.
   throw mayBeMade ? outcomeUnknown() : lost();
 }
 

@@ -1,7 +1,6 @@
 /*
- * Waits for reservations of other writes, and carries out what is pending, once at a time for each organization,
- * however many wait for it. It goes on without them: a write that has waited for long enough leaves the rest to
- * those that come later.
+ * Waits for reservations of other writes, and carries out pending commits, one at a time for each organization,
+ * however many writes wait for it. The work goes on when a write stops waiting for it.
  */
 import type { EtcdClient } from "./client.ts";
 import type { Keys } from "./keys.ts";
@@ -10,11 +9,11 @@ import { orAborted } from "./progress.ts";
 import type { Replica } from "./replica.ts";
 import { isReservation, reservationMs } from "./reservation.ts";
 
-/** What is being carried out. */
+/** The work on pending commits. */
 export interface Settling {
   /** Resolves when nothing keeps an organization from its next commit. The signal ends the waiting. */
   settle(organization: string, signal: AbortSignal): Promise<void>;
-  /** Begins with that, if there is something. */
+  /** Begins with that, if something is pending. */
   begin(organization: string): void;
 }
 
@@ -34,7 +33,7 @@ export function createSettling(
       return;
     }
     await carryOut(client, keys, organization, pending, signal);
-    // Its event is not waited for: if another server was first, nothing tells the revision.
+    // The event is not waited for: if another server was first, its revision is not known.
     replica.settled(organization, pending);
   };
 
@@ -57,7 +56,7 @@ export function createSettling(
     if (joined === undefined) {
       joined = work(organization).finally(() => running.delete(organization));
       running.set(organization, joined);
-      // Whoever writes next, here or elsewhere, tries again.
+      // The next write, here or elsewhere, tries again.
       joined.catch(() => undefined);
     }
     return joined;

@@ -7,7 +7,7 @@ import { isLasting } from "./problems.ts";
 const retryMs = 100;
 
 /**
- * Sends a transaction that may be done more than once until it is answered.
+ * Sends a transaction again until it is answered. Doing it more than once has to be harmless.
  *
  * Rejects if etcd refuses it, or with the last error at the end of the signal.
  */

@@ -135,7 +135,7 @@ async function* inAdvance<Chunk>(
       return;
     }
     asked = next();
-    // Whoever leaves the loop early does not wait for it.
+    // A reader that leaves the loop early does not wait for it.
     asked.catch(() => undefined);
     yield chunk;
   }

@@ -40,7 +40,7 @@ export interface Database {
   close(): void;
 }
 
-/** What a file says of its catalog. */
+/** The catalog that a file holds, without objects and commits. */
 export interface StoredCatalog {
   readonly incarnation: string;
   readonly revision: bigint;
@@ -84,7 +84,7 @@ export function openDatabase(path: string, limits: HistoryLimits): Database {
   }
 }
 
-/** Refuses files of others without a trace: no lock, no journal, no checkpoint. */
+/** Refuses files of other programs, and leaves no trace in them: no lock, no journal, no checkpoint. */
 function checkOwner(path: string): void {
   if (statSync(path, { throwIfNoEntry: false }) === undefined) {
     return;
@@ -138,7 +138,7 @@ function prepareFile(database: DatabaseSync, path: string): void {
   `);
 }
 
-/** Damage is found before anyone is served, and not by the write that happens to hit it. */
+/** Finds damage before the catalog is served, instead of at a later write. */
 function checkPages(database: DatabaseSync, path: string): void {
   const [problem] = database.prepare("PRAGMA quick_check(1)").all();
   const text = String(problem?.["quick_check"] ?? "ok");

@@ -3,7 +3,7 @@ import { statSync } from "node:fs";
 /** Is raised if a file is no longer at its path. */
 export class FileGone extends Error {}
 
-/** Looks after the files that are open. */
+/** Notices when open files are removed or replaced. */
 export interface FileGuard {
   /**
    * Raises a FileGone if a path no longer leads to the file that it led to at first. SQLite goes on writing
@@ -12,7 +12,7 @@ export interface FileGuard {
   check(): void;
 }
 
-/** Creates a guard. A file that does not exist yet is looked after once it does. */
+/** Creates a guard. A file that does not exist yet is guarded once it does. */
 export function createFileGuard(paths: readonly string[]): FileGuard {
   const known = new Map<string, string>();
   return {

@@ -4,7 +4,7 @@
  */
 import type { HistoryLimits } from "../../catalog/state/history.ts";
 
-/** What counts of a commit. */
+/** The properties of a commit that count for the bounds. */
 export interface Counted {
   readonly revision: bigint;
   /** In ms since 1970. */

@@ -23,7 +23,7 @@ export function pack<Row extends object, Field extends keyof Row>(
   return { rows: rows.map((row) => ({ ...row, [field]: undefined })), bytes, ends };
 }
 
-/** Unpacks rows. The bytes of each are a part of the buffer: whoever keeps them makes a copy. */
+/** Unpacks rows. The bytes of each are a view of the buffer; copy them to keep them. */
 export function* unpack<Row extends object, Field extends keyof Row>(
   { rows, bytes, ends }: Packed<Row, Field>,
   field: Field,

@@ -1,7 +1,7 @@
 /*
- * The thread that the file is used in: SQLite blocks until the disk has answered.
+ * The thread that uses the file, since SQLite blocks until the disk has answered.
  *
- * It does one thing after the other, each asked for by a message and answered by one.
+ * It handles one request after the other. Requests and replies are messages.
  */
 import type { MessagePort } from "node:worker_threads";
 import { messageOf } from "../../catalog/message-of.ts";
@@ -11,7 +11,7 @@ import type { CommitRow, Database, ObjectRow, StoredCatalog } from "./database.t
 import { pack, type Packed } from "./packed.ts";
 import { describeProblem } from "./problems.ts";
 
-/** What the thread can be asked for. */
+/** A request to the thread. */
 export type Request =
   | { readonly kind: "open"; readonly path: string; readonly limits: HistoryLimits }
   | { readonly kind: "next-objects" }
@@ -19,7 +19,7 @@ export type Request =
   | { readonly kind: "append"; readonly commits: readonly CommitRow[] }
   | { readonly kind: "close" };
 
-/** What the thread answers to each, unless it fails. */
+/** The reply to each kind of request, unless it fails. */
 export interface Replies {
   readonly open: { readonly catalog: StoredCatalog };
   /** Without a chunk when all have been read. */
@@ -36,12 +36,12 @@ interface Done {
 /** Any answer. */
 export type Reply = Replies[keyof Replies] | Failed;
 
-/** What was asked for has failed. */
+/** The reply to a request that has failed. */
 export interface Failed {
   readonly hasFailed: true;
-  /** For people. */
+  /** What is wrong, for people. */
   readonly problem: string;
-  /** What SQLite says. */
+  /** The message of SQLite. */
   readonly detail: string;
   /** Whether the file cannot be used at all. */
   readonly isUnusable: boolean;
@@ -95,7 +95,7 @@ export function serveDatabase(
     const chunk = "chunk" in reply ? reply.chunk : undefined;
     port.postMessage(reply, chunk === undefined ? [] : [chunk.bytes.buffer as ArrayBuffer]);
     if (request.kind === "close") {
-      // Nothing else keeps the thread.
+      // Nothing else keeps the thread alive.
       port.close();
     }
   });

@@ -6,8 +6,8 @@ import type { Exchange } from "../exchange.ts";
 import { pathOf, peerOf } from "../node-http.ts";
 
 /**
- * Writes one line when a call has ended: which, how, how long it took, and who called. Returns what to
- * call with the error that it ends with; the first one counts.
+ * Logs one line when a call has ended: its method, result, duration and caller. Returns a function that
+ * reports the error that the call ends with; the first report counts.
  */
 export function logWhenEnded(logger: Logger, exchange: Exchange, now: () => number): CallReport {
   const startedAt = now();

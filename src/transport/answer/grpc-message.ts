@@ -1,6 +1,6 @@
 /**
- * Writes the message of a gRPC status as the protocol says: percent-encoded, but for printable ASCII.
- * Connect encodes punctuation too, which clients that decode no more than they must show as it is.
+ * Writes the message of a gRPC status as the protocol says: percent-encoded, except printable ASCII.
+ * Connect encodes punctuation too, which clients that decode only printable ASCII show undecoded.
  * https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#responses
  *
  * @param encoded - the message as Connect encodes it

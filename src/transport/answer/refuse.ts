@@ -47,8 +47,8 @@ export async function refuse(exchange: Exchange, refusal: RefusedRequest): Promi
   if (exchange.isGone) {
     return;
   }
-  // What is left of the request would be taken for the next one. The answer is whole by its length,
-  // so the client can read it while the rest of what it sends is thrown away.
+  // The rest of the request would be taken for the next one. The answer has a length, so the client can
+  // read it while the rest of its request is discarded.
   setHead(response, answer.status, {
     ...own,
     "Content-Length": String(body.length),
@@ -99,7 +99,7 @@ function grpcStatus(error: ConnectError): Record<string, string> {
   return Object.fromEntries(status);
 }
 
-/** Tells whether a request has arrived as a whole; what has, may still wait to be parsed. */
+/** Tells whether a request has arrived as a whole, once Node has parsed what it has received. */
 async function hasArrived(request: IncomingMessage): Promise<boolean> {
   if (!request.complete) {
     await setImmediate();

@@ -34,8 +34,8 @@ const discardMs = 1_000;
 const discardBytes = 16 * 1024 * 1024;
 
 /**
- * Throws away what a client still sends over HTTP/1.1, until it has sent all, or enough. Ending the
- * connection before would make its system drop the answer.
+ * Discards what a client still sends over HTTP/1.1, until it has sent all, or enough. If the connection
+ * ended earlier, the client's system would drop the answer.
  */
 export async function discardRest(request: NodeRequest): Promise<void> {
   const over = new AbortController();

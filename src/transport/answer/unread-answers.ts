@@ -1,11 +1,12 @@
 /*
- * What waits to be read: answers are in memory until their clients read them, and a client may take
- * its time, or never read at all.
+ * The answers that wait to be read. They are in memory until their clients read them, and a client may be
+ * slow, or never read at all.
  *
- * 1. What one connection leaves unread is bounded; one answer alone always passes.
- * 2. What all connections leave unread is bounded. The one that leaves the most loses its oldest.
- * 3. What is not read any further for `stallMs` is given up, and an answer of one message as a whole
- *    after `answerMs`. The time of an answer that is queued begins when it is its turn.
+ * 1. The unread bytes of one connection are bounded; one answer alone always passes.
+ * 2. The unread bytes of all connections are bounded. Over the bound, the connection with the most of them
+ *    loses its oldest answer.
+ * 3. An answer is given up when its client has read nothing of it for `stallMs`, and an answer of one
+ *    message as a whole after `answerMs`. The time of a queued answer begins with its turn.
  */
 import type { Exchange } from "../exchange.ts";
 
@@ -41,7 +42,7 @@ export interface Waiting {
   readonly shutDown: () => void;
 }
 
-/** Something that waits to be read, while it does. */
+/** The record of something that waits to be read. */
 export interface Hold {
   /** Says that the client has read some of it. */
   progress(): void;
@@ -60,7 +61,7 @@ export interface UnreadAnswers {
 }
 
 interface Entry extends Waiting {
-  /** The one that it was on in the beginning; a stream that has ended names none any more. */
+  /** The connection on which it began; a stream that has ended no longer names it. */
   readonly connection: object;
   readonly since: number;
   readAt: number;
@@ -148,7 +149,7 @@ export function createUnreadAnswers(limits: UnreadLimits, now: () => number): Un
     return true;
   }
 
-  /** What waits on a connection. Its client may have given up what its writer has not let go of yet. */
+  /** The unread bytes of a connection. If they are many, answers that were given up are removed first. */
   function bytesOf(connection: object): number {
     const pile = piles.get(connection);
     if (pile === undefined || pile.bytes <= limits.connectionBytes / 2) {

@@ -64,7 +64,7 @@ function unaryAnswer(format: Format, body: Uint8Array, encoding: string | undefi
   };
 }
 
-/** Says the compression that messages may have, whether this one has it or not. */
+/** An answer in an envelope. Its header names a compression even if this message is not compressed. */
 function envelopedAnswer(
   protocol: Protocol,
   format: Format,

@@ -9,7 +9,7 @@ import { grpcMessage } from "./grpc-message.ts";
 import { discardRest } from "./unfinished-request.ts";
 import type { Hold, UnreadAnswers } from "./unread-answers.ts";
 
-/** Is raised if nothing more can be said to a client: it is gone, or has left too much unread. */
+/** Is raised if an answer cannot go on: its client is gone, or has left too much unread. */
 export class AnswerCut extends Error {}
 
 /** How an answer is written. */
@@ -36,7 +36,7 @@ export async function writeAnswer(
   const writeHead = (): void => {
     exchange.begin(status, toNodeHeaders(header), trailer !== undefined);
     if (isUnfinished(exchange)) {
-      // What is left of the request would be taken for the next one.
+      // The rest of the request would be taken for the next one.
       response.setHeader("Connection", "close");
     }
   };
@@ -63,12 +63,12 @@ export async function writeAnswer(
     }
     exchange.end(undefined, trailer && toNodeHeaders(inGrpcForm(trailer)));
   } finally {
-    // Tells the service that nothing more is wanted, wherever it is.
+    // Tells the service that nothing more is wanted.
     await chunks.return?.();
   }
 }
 
-/** Tells whether a client is still sending what has been answered already; HTTP/2 can say so. */
+/** Tells whether a client is still sending a request that has been answered; HTTP/2 can tell it to stop. */
 function isUnfinished({ response }: Exchange): boolean {
   return !("stream" in response) && !response.req.complete;
 }
@@ -77,8 +77,8 @@ function isUnfinished({ response }: Exchange): boolean {
 export const sliceBytes = 16 * 1024;
 
 /**
- * Writes a small message of a stream, if the stream has room for it and more; returns whether it has. What
- * is written so does not wait to be read.
+ * Writes a small message of a stream, if the stream has room for it and more; returns whether it has. Such
+ * a message does not count as unread.
  */
 function isWrittenAtOnce(
   chunk: Uint8Array,
@@ -115,7 +115,7 @@ export async function writeChunk(
   };
   const shutDown = (): void => {
     report(Code.Unavailable);
-    // What gRPC takes for UNAVAILABLE; no status can pass a client that does not read.
+    // gRPC clients report this code as UNAVAILABLE; a status cannot reach a client that does not read.
     exchange.abandon(constants.NGHTTP2_REFUSED_STREAM);
   };
   const hold = unread.hold({ exchange, bytes: chunk.byteLength, isWhole, end, shutDown });
@@ -152,7 +152,7 @@ async function writeSlices(chunk: Uint8Array, exchange: Exchange, hold: Hold): P
   }
 }
 
-/** Resolves when more can be written, or nothing any more. */
+/** Resolves when more can be written, or when the client is gone. */
 function drained(sink: Sink): Promise<void> {
   return new Promise((resolve) => {
     const done = (): void => {

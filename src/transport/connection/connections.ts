@@ -50,7 +50,7 @@ export function createConnections(limit: number): Connections {
     }
   }
 
-  /** One that ends has no part in what follows, however long that takes. */
+  /** A connection that ends no longer counts, even if its socket closes late. */
   function remove(connection: Connection): void {
     open.delete(connection);
     silent.delete(connection);

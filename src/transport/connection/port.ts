@@ -77,11 +77,11 @@ export interface PortOptions {
 
 /** A port that serves HTTP/1.1 and HTTP/2. */
 export interface Port {
-  /** Begins to accept connections. Rejects if the address cannot be had. */
+  /** Begins to accept connections. Rejects if it cannot listen on the address. */
   listen(port: number, host: string): Promise<AddressInfo>;
   /**
-   * Takes other keys and certificates for new connections; those that are open stay. Raises if they are
-   * unusable, or if the port has no TLS.
+   * Replaces the key and certificates for new connections; open ones stay. Raises if they are unusable, or
+   * if the port has no TLS.
    */
   setTls(tls: TlsOptions): void;
   /**
@@ -91,7 +91,7 @@ export interface Port {
   close(graceMs: number): Promise<void>;
 }
 
-/** Lets the kernel find out that a peer is gone that never said so, such as one that lost power. */
+/** Lets the kernel detect a peer that is gone without a sign, such as one that lost power. */
 const keepAlive = { keepAlive: true, keepAliveInitialDelay: 60_000 };
 
 /** How long a closing port still answers new requests on open connections, in ms. */
@@ -232,7 +232,7 @@ export function createPort(options: PortOptions): Port {
           {
             ...contextOf(tls),
             ...http1Options,
-            // Who has no certificate, or one that is not verified, is told so by the call that needs one.
+            // A client without a verified certificate is refused by the call that needs one.
             requestCert: tls.clientCa !== undefined,
             rejectUnauthorized: false,
             ALPNProtocols: ["h2", "http/1.1"],
@@ -245,7 +245,7 @@ export function createPort(options: PortOptions): Port {
     if (http1Sockets.has(socket)) {
       broken.answer(error, socket, pipelined.of(socket));
     } else {
-      // A handshake of TLS that fails, or never comes; nothing can be said over it.
+      // A TLS handshake has failed or timed out; nothing can be sent over it.
       socket.destroy();
     }
   });
@@ -253,7 +253,7 @@ export function createPort(options: PortOptions): Port {
     http1,
     tls === undefined ? "connection" : "secureConnection",
   );
-  // Comes for every connection, before TLS; destroying one ends what TLS has made of it.
+  // Is emitted for every connection, before TLS; destroying one ends what TLS has made of it.
   http1.on("connection", (socket: Socket) => {
     sockets.add(socket);
     socket.once("close", () => sockets.delete(socket));
@@ -338,7 +338,7 @@ export function createPort(options: PortOptions): Port {
   };
 }
 
-/** What TLS options are to Node. */
+/** TLS options in the form of Node. */
 function contextOf({ cert, key, clientCa }: TlsOptions): SecureContextOptions {
   return { cert, key, ...(clientCa !== undefined && { ca: clientCa }) };
 }
@@ -394,7 +394,7 @@ function serveExpectations(
   server.on("checkExpectation", listener);
 }
 
-/** Puts a listener of ours in the place of a server's own, which it can still call. */
+/** Replaces a server's own listener by one of ours, which can still call it. */
 function takeOverConnections(server: HttpServer, event: "connection" | "secureConnection") {
   const [own] = server.listeners(event) as ((socket: Socket) => void)[];
   if (own === undefined) {

@@ -1,5 +1,5 @@
 /*
- * What holds for each connection of HTTP/2 by itself. Floods of PING, SETTINGS, CONTINUATION, empty DATA and
+ * Limits of each HTTP/2 connection by itself. Floods of PING, SETTINGS, CONTINUATION, empty DATA and
  * unknown frames are ended by nghttp2 and by Node.
  */
 import { constants, type ServerHttp2Session, type ServerHttp2Stream } from "node:http2";
@@ -11,8 +11,8 @@ import { constants, type ServerHttp2Session, type ServerHttp2Stream } from "node
 export const resets = { streamResetBurst: 10_000, streamResetRate: 1_000 };
 
 /**
- * How many streams a client may open and give up in one turn of the server, which has looked at none of them
- * then. Node takes in tens of thousands in a turn, and works for each.
+ * How many streams a client may open and give up in one turn of the event loop, before the server has looked
+ * at any of them. Node accepts tens of thousands in a turn, each at a cost.
  */
 export const maxGivenUpInTurn = 250;
 

@@ -1,6 +1,6 @@
 /*
- * The front end for all that can be called: Connect, which knows every protocol, codec, compression and
- * kind of stream. It gets requests that have been read already, and nothing is left for it to refuse.
+ * The front end for all calls: Connect, which knows every protocol, codec, compression and kind of stream.
+ * Its requests have been read and checked already.
  */
 import { type ConnectError, type ConnectRouter, createConnectRouter } from "@connectrpc/connect";
 import { createContextValues, type Interceptor } from "@connectrpc/connect";
@@ -33,7 +33,7 @@ import type { FrontEndOptions } from "./front-end.ts";
 export interface ConnectOptions extends FrontEndOptions {
   /** The services. */
   readonly routes: (router: ConnectRouter) => void;
-  /** What stands around every service. Default: what gives all errors their details. */
+  /** The interceptors of every service. Default: the one that gives all errors their details. */
   readonly interceptors?: Interceptor[] | undefined;
 }
 
@@ -114,7 +114,7 @@ async function serve(
     header.set("content-type", shape.contentType);
   }
   const isWhole = method.methodKind === "unary";
-  // What is under way when the server goes down is answered; streams would never end, and are ended.
+  // At shutdown, calls under way are answered; streams would never end, and are aborted.
   const signal = isWhole ? universal.signal : AbortSignal.any([universal.signal, options.shutdown]);
   const answer = await handler({ ...universal, signal, body });
   if (error !== undefined && !hasOwnHeaders(answer)) {
@@ -123,7 +123,7 @@ async function serve(
   await writeAnswer(answer, exchange, { unread: options.unread, isWhole, report });
 }
 
-/** What a protocol itself says in headers and trailers. */
+/** Headers and trailers that belong to a protocol itself. */
 const protocolHeader = /^(?:content-|grpc-)/;
 
 /** Tells whether a service has set headers, which Connect alone knows how to send with an error. */

@@ -1,9 +1,9 @@
 /*
  * The front end for usual calls: one request, one answer, in gRPC, gRPC-Web or Connect. It reads the
- * message, has the table of methods answer it, and writes the answer in one go. A call with anything else
- * about it is left to Connect, before a byte of its body is read.
+ * message, has the table of methods answer it, and writes the answer in one go. All other calls are left to
+ * Connect, before a byte of their body is read.
  *
- * What a client gets is what it gets from Connect; test/transport/front-ends.test.ts compares them.
+ * Clients get the same answers as from Connect; test/transport/front-ends.test.ts compares them.
  */
 import { type DescMethod, type Message, toJsonString } from "@bufbuild/protobuf";
 import { createDeadlineSignal, createLinkedAbortController } from "@connectrpc/connect/protocol";
@@ -50,7 +50,7 @@ export interface DirectFrontEnd {
 
 /** Creates the front end. */
 export function createDirectFrontEnd(options: DirectOptions): DirectFrontEnd {
-  // Who waits to be asked for a body is left to Connect.
+  // Clients that wait to be asked for a body are left to Connect.
   const limited = { ...options, askForBody: () => undefined };
   const rows = new Map<string, Omit<UsualCall, "shape">>();
   for (const row of options.table) {
@@ -113,7 +113,7 @@ async function serve(
   });
 }
 
-/** What a method gets of a call. A class, because one is made for each call. */
+/** The context that a method gets. A class, because one is made for each call. */
 class DirectCall implements Call {
   readonly reader: Call["reader"];
   readonly journal: Call["journal"];
@@ -149,7 +149,7 @@ class DirectCall implements Call {
     return originOf(this.#exchange);
   }
 
-  /** Most calls end without being asked for it. */
+  /** Made on demand, since most methods do not use it. */
   get signal(): AbortSignal {
     if (this.#signal === undefined) {
       const deadline = createDeadlineSignal(this.#timeoutMs);
@@ -163,7 +163,7 @@ class DirectCall implements Call {
     return this.#signal;
   }
 
-  /** Ends what the signal waits for, when there is an answer. */
+  /** Stops the timer of the signal, when there is an answer. */
   stop(): void {
     this.#stopTimer?.();
   }

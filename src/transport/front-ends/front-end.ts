@@ -7,17 +7,17 @@ import type { Exchange } from "../exchange.ts";
 import type { OriginPolicy } from "../request/origin-policy.ts";
 import type { Uploads } from "../request/uploads.ts";
 
-/** What bounds calls, and tells them apart, whichever front end serves them. */
+/** The limits of calls, and how callers are identified, for every front end. */
 export interface FrontEndOptions {
   /** The greatest message, before and after decompression, in bytes. */
   readonly maxMessageBytes: number;
-  /** The greatest message of a request whose call may last, in bytes. */
+  /** The greatest message in the request of a stream, in bytes. */
   readonly maxStreamRequestBytes: number;
   /** How long the request of a unary call may take to arrive, in ms. */
   readonly requestTimeoutMs: number;
-  /** What waits to be read. */
+  /** The answers that wait to be read. */
   readonly unread: UnreadAnswers;
-  /** What has arrived of requests. */
+  /** Counts the bytes of requests that have arrived. */
   readonly uploads: Uploads;
   readonly admission: Admission;
   readonly compressions: readonly Compression[];

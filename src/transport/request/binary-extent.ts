@@ -1,13 +1,12 @@
 /*
- * What is looked at in the binary form of a message before it is parsed: how much there is to build,
- * since a few megabytes can make millions of objects, and what the parsed message does not show.
+ * Checks the binary form of a message before it is parsed: how much it would build, since a few megabytes
+ * can make millions of objects, and what the parsed message does not show.
  *
- * google.protobuf.Value has to have a kind. Protobuf-ES reads an unset one as null, so what a client
- * sent can only be told from the bytes.
+ * google.protobuf.Value has to have a kind. Protobuf-ES reads an unset one as null, so only the bytes tell
+ * what a client sent.
  *
- * Everything here raises an Error for bytes that it cannot walk: it is stricter than the parser, which
- * reads a field by its type whatever its tag says. What only a lenient parser can read is not sent by
- * any client that has our proto.
+ * The functions here raise an Error for bytes that they cannot walk. They are stricter than the parser,
+ * which reads a field by its type whatever its tag says; no client that has our proto sends such bytes.
  */
 import { type DescField, type DescMessage, ScalarType } from "@bufbuild/protobuf";
 import { buildPath, type Path, type PathBuilder } from "@bufbuild/protobuf/reflect";
@@ -193,13 +192,13 @@ function createWalk(cursor: FieldCursor) {
   return { search };
 }
 
-/** A field of a message type, with what the walk asks of it. */
+/** A field of a message type, as the walk needs it. */
 interface KnownField {
   readonly desc: DescField;
   readonly wireType: WireType;
   /** Numbers in a list may be packed. */
   readonly isPacked: boolean;
-  /** Whether there is something to see in its content; there is nothing in strings. */
+  /** Whether its content is walked; strings are not. */
   readonly isLookedAt: boolean;
 }
 

@@ -15,7 +15,7 @@ export type Protocol = "connect" | "connect-get" | "connect-stream" | "grpc" | "
 /** How messages are written. */
 export type Format = "json" | "binary";
 
-/** What a request says of itself before its body. */
+/** The form of a call, from the head of its request. */
 export interface CallShape {
   readonly protocol: Protocol;
   readonly format: Format;
@@ -45,8 +45,8 @@ const usualShapes: ReadonlyMap<string, CallShape> = new Map(
 );
 
 /**
- * The shape of a call with one answer, if its request says nothing that needs a closer look, as most do;
- * else undefined.
+ * The shape of a call with one answer whose head has nothing unusual, as most calls have; undefined for
+ * other calls.
  */
 export function usualShape(head: RequestHead): CallShape | undefined {
   const { method, headers, httpVersionMajor } = head;

@@ -5,7 +5,7 @@ import type { ClientCertificate, Credentials } from "../../auth/authenticate.ts"
 import type { Exchange } from "../exchange.ts";
 import { type RequestHead, socketOf } from "../node-http.ts";
 
-/** What a request says of its caller: in its headers, and by the certificate of its connection. */
+/** The credentials of a request: its headers, and the certificate of its connection. */
 export function credentialsOf(exchange: Exchange): Credentials {
   return {
     header: (name) => valueOf(exchange.head, name),
@@ -16,8 +16,8 @@ export function credentialsOf(exchange: Exchange): Credentials {
 }
 
 /**
- * The value of a header; those of several, with commas between them. Node keeps the first of some headers
- * alone, and a proxy may have checked another one.
+ * The value of a header. Repeated headers are joined with commas: Node keeps only the first of some, and a
+ * proxy may have checked another one.
  */
 function valueOf({ rawHeaders }: RequestHead, name: string): string | undefined {
   const values = rawHeaders.filter(
@@ -26,7 +26,7 @@ function valueOf({ rawHeaders }: RequestHead, name: string): string | undefined 
   return values.length === 0 ? undefined : values.join(",");
 }
 
-/** What is known of connections: a certificate is read once. */
+/** The certificates of connections: each is read once. */
 const known = new WeakMap<object, ClientCertificate | undefined>();
 
 function certificateOf({ connection }: Exchange): ClientCertificate | undefined {
@@ -55,8 +55,8 @@ function readCertificate(socket: Socket): ClientCertificate | undefined {
 }
 
 /**
- * The subject as RFC 4514 writes it. Node has a line for each part, the most general one first, in which
- * what separates parts is escaped.
+ * The subject in the form of RFC 4514. Node writes each part on a line of its own, the most general one
+ * first, with separators escaped.
  */
 export function subjectOf({
   subject,

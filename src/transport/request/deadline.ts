@@ -18,7 +18,7 @@ const grpcUnits: Readonly<Record<string, number>> = {
 /** The most digits that gRPC's timeout header may have. */
 const maxGrpcValue = 99_999_999;
 
-/** The header that the deadline of a call comes in. */
+/** The header with the deadline of a call. */
 function timeoutHeader(protocol: Protocol): "grpc-timeout" | "connect-timeout-ms" {
   return protocol === "grpc" || protocol === "grpc-web" ? "grpc-timeout" : "connect-timeout-ms";
 }
@@ -48,7 +48,7 @@ export function timeoutOf(protocol: Protocol, { headers }: RequestHead): number 
   return Math.min(timeoutMs, maxTimerMs);
 }
 
-/** Says in a header how long the client still waits. */
+/** Sets the timeout header to the time that the client still waits. */
 export function setTimeoutOf(protocol: Protocol, header: Headers, timeoutMs: number): void {
   const name = timeoutHeader(protocol);
   const ms = Math.ceil(timeoutMs);

@@ -18,7 +18,7 @@ export interface Enveloped {
 /**
  * Takes messages out of their envelopes, from a body that comes in chunks.
  *
- * Raises a ConnectError if an envelope is not one, or announces more than `maxBytes`.
+ * Raises a ConnectError if an envelope is malformed, or announces more than `maxBytes`.
  *
  * @param hold - is told how many bytes have arrived and are not opened yet
  */
@@ -31,7 +31,7 @@ export async function* openEnvelopes(
   let wanted = envelopeBytes;
   for await (const chunk of chunks) {
     hold(received.length + chunk.byteLength);
-    // What has come as a whole is not copied.
+    // A message that has arrived as a whole is not copied.
     let rest = received.length === 0 ? view(chunk) : received.add(chunk);
     if (rest.length >= wanted) {
       received.clear();
@@ -102,20 +102,20 @@ function incomplete(): ConnectError {
   return unreadable("an envelope is not complete", "send as many bytes as it announces");
 }
 
-/** What gRPC itself answers a call with the wrong number of messages. */
+/** The answer of gRPC itself to a call with the wrong number of messages. */
 function wrongNumber(what: string): ConnectError {
   const text = `the request has ${what}; send one`;
   return rpcError(Code.Unimplemented, "WRONG_NUMBER_OF_MESSAGES", text);
 }
 
-/** The end of the first envelope, as far as its header is there. */
+/** The end of the first envelope, or of its header while that is not complete. */
 function endOfEnvelope(bytes: Buffer, maxBytes: number): number {
   if (bytes.length < envelopeBytes) {
     return envelopeBytes;
   }
   const length = bytes.readUInt32BE(1);
   if (length > maxBytes) {
-    throw messageTooLarge(`a message of ${length} bytes is announced`, maxBytes);
+    throw messageTooLarge(`its announced size of ${length} bytes`, maxBytes);
   }
   return envelopeBytes + length;
 }

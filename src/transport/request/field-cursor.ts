@@ -36,7 +36,7 @@ export class FieldCursor {
     this.#limits = limits;
   }
 
-  /** Where it is, in bytes. */
+  /** The offset of the cursor, in bytes. */
   get position(): number {
     return this.#reader.pos;
   }
@@ -88,7 +88,7 @@ export class FieldCursor {
   }
 
   #readTag(): void {
-    // The reader makes an array of each tag. Most have one byte: a number below 16, and a wire type.
+    // The reader allocates an array for each tag. Most tags have one byte: a number below 16, and a wire type.
     const tag = this.#bytes[this.#reader.pos] ?? 0;
     const wireType = wireTypes[tag & 7];
     if (tag >= 8 && tag < 0x80 && wireType !== undefined) {
@@ -107,7 +107,7 @@ export class FieldCursor {
         this.#skipGroup(this.number, level + 1);
         break;
       case WireType.Varint:
-        // The reader makes an array of what it skips.
+        // The reader allocates an array for what it skips.
         while (((this.#bytes[this.#reader.pos++] ?? 0) & 0x80) !== 0);
         this.#checkEnd(this.#bytes.byteLength);
         break;

@@ -6,7 +6,7 @@ import {
   unsupportedTunnel,
 } from "./refusals.ts";
 
-/** Why a request is not served for what HTTP itself says in its head; undefined if it may be. */
+/** Returns the refusal of a request for features of HTTP that are not supported; undefined if it has none. */
 export function refusalOfHead(request: RequestHead): RefusedRequest | undefined {
   if (request.method === "CONNECT") {
     return unsupportedTunnel();

@@ -6,10 +6,10 @@ import { hostsOf, type RequestHead } from "../node-http.ts";
 import type { OriginPolicy } from "./origin-policy.ts";
 import { invalidHost, RefusedRequest } from "./refusals.ts";
 
-/** Says why a request is not answered, whatever it asks for; undefined if it may be. */
+/** Returns the refusal of a request for its host or origin; undefined if it may be answered. */
 export type HostPolicy = (request: RequestHead) => RefusedRequest | undefined;
 
-/** What an access policy goes by. */
+/** The options of a host policy. */
 export interface HostPolicyOptions {
   /** The address that the server listens on. */
   readonly host: string;
@@ -19,18 +19,18 @@ export interface HostPolicyOptions {
 }
 
 /**
- * Guards a server on loopback against web pages. A page can have its own name resolve to 127.0.0.1,
- * and browsers take what it calls then for its own server; they still send that name as the Host. On
- * other addresses a server cannot know its names, and every request may pass.
+ * Protects a server on loopback from web pages. A page can let its own name resolve to 127.0.0.1, and
+ * browsers then treat the server as the page's own; they still send that name as the Host. On other
+ * addresses a server cannot know its names, and every request passes.
  */
 export function createHostPolicy(options: HostPolicyOptions): HostPolicy {
   return remembered(isLoopback(options.host) ? loopbackPolicy(options) : refusalOfHosts);
 }
 
-/** How many answers of a policy are known. */
+/** How many answers of a policy are remembered. */
 const maxRemembered = 1_000;
 
-/** The same policy, which knows its latest answers. Most requests come from a few clients, for one host. */
+/** The same policy with a cache of its latest answers. Most requests come from a few clients, for one host. */
 function remembered(policy: HostPolicy): HostPolicy {
   const known = new Map<string, RefusedRequest | undefined>();
   return (request) => {
@@ -83,7 +83,7 @@ function notAllowed(reason: string, what: string, option: string): RefusedReques
   return new RefusedRequest(rpcError(Code.PermissionDenied, reason, `${problem}; ${remedy}`));
 }
 
-/** A page that this server's own names lead to. */
+/** Tells whether an origin is that of this server itself. */
 function isSame(origin: string, hosts: readonly string[]): boolean {
   return URL.canParse(origin) && hosts.includes(new URL(origin).host);
 }

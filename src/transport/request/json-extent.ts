@@ -1,4 +1,4 @@
-/** What is too much about a JSON text. */
+/** The limit that a JSON text exceeds. */
 export type JsonExcess = "values" | "nesting";
 
 const [comma, quote, backslash] = [0x2c, 0x22, 0x5c];
@@ -7,8 +7,8 @@ const space = 0x20;
 
 /**
  * Looks through a JSON text for more values or deeper nesting than a limit, before anything is built
- * from it. Ends where a limit is passed. Whether the text is valid does not matter: a parser gets no
- * further in one that is not.
+ * from it. Ends where a limit is exceeded. The text need not be valid: a parser gets no further in an
+ * invalid one.
  */
 export function findJsonExcess(
   json: Uint8Array,

@@ -1,9 +1,9 @@
-/* What is said of requests that cannot be read; each with its own remedy. */
+/* Errors of requests that cannot be read, each with its remedy. */
 import { Code, type ConnectError } from "@connectrpc/connect";
 import { excerpt } from "../../catalog/names/excerpt.ts";
 import { rpcError, unreadableRequest, withHeaders } from "../../rpc/errors.ts";
 
-/** A request is not what it says it is, as a whole or in a field. */
+/** The request, or a field of it, is malformed. */
 export function unreadable(problem: string, remedy: string, field = ""): ConnectError {
   const text = `the request cannot be read: ${problem}; ${remedy}`;
   return unreadableRequest("UNREADABLE_REQUEST", text, field);
@@ -11,18 +11,18 @@ export function unreadable(problem: string, remedy: string, field = ""): Connect
 
 /** A message is larger than the server reads. */
 export function messageTooLarge(what: string, maxBytes: number): ConnectError {
-  const problem = `the message is too large: ${what}, and ${maxBytes} are read`;
+  const problem = `the message is too large: ${what} exceeds the limit of ${maxBytes} bytes`;
   const remedy = "send less, or start the server with a greater --max-message-bytes";
   return rpcError(Code.ResourceExhausted, "MESSAGE_TOO_LARGE", `${problem}; ${remedy}`);
 }
 
-/** A stream is asked for with more than any of its methods needs. */
+/** The request of a stream is larger than any method of a stream needs. */
 export function streamRequestTooLarge(bytes: number, maxBytes: number): ConnectError {
-  const problem = `the message is too large: it has ${bytes} bytes, and ${maxBytes} are read in a stream`;
+  const problem = `the message is too large: its size of ${bytes} bytes exceeds the limit of ${maxBytes} bytes in a stream`;
   return rpcError(Code.ResourceExhausted, "MESSAGE_TOO_LARGE", `${problem}; send less`);
 }
 
-/** A request holds more than any use needs. */
+/** The request holds too many of something. */
 export function tooMany(what: string, limit: number): ConnectError {
   const problem = `the request holds more than ${limit} ${what}`;
   return rpcError(Code.InvalidArgument, "TOO_MANY_VALUES", `${problem}; send fewer`);
@@ -40,7 +40,7 @@ export function unknownCompression(
   return withHeaders(error, { [acceptHeader]: names });
 }
 
-/** A body is not what its compression makes. */
+/** The compressed data of a body is damaged. */
 export function damagedCompression(name: string): ConnectError {
   return unreadable(`its ${name} data is damaged`, "compress the whole message again");
 }

@@ -1,6 +1,6 @@
 /*
- * Reads the bytes of a request's message as the service will: what is wrong with them is found here,
- * before the call is handed over, and what would cost too much to read is refused before it is read.
+ * Reads and checks the message of a request before its call is handed over. A message that would cost too
+ * much to read is refused before it is read.
  */
 import type { DescMessage, JsonValue, Message } from "@bufbuild/protobuf";
 import { fromBinary, fromJsonString, toBinary, toJsonString } from "@bufbuild/protobuf";
@@ -16,15 +16,15 @@ import { findJsonExcess } from "./json-extent.ts";
 import { tooMany, unreadable } from "./read-errors.ts";
 
 /**
- * How many values a request may hold, of whatever kind: somewhat more than what the rules of the
- * catalog let pass, so that these can say what is wrong.
+ * How many values a request may hold, of whatever kind: somewhat more than the rules of the catalog allow,
+ * so that these report the violation.
  */
 export const maxValues = 25_000;
 
 /** A value of a Struct takes up to four fields in binary: its entry, key, value, and kind. */
 export const maxRecords = 5 * maxValues;
 
-/** Deepest nesting of JSON: somewhat more than what the rules let pass. */
+/** Deepest nesting of JSON: somewhat more than the rules allow. */
 const maxJsonLevels = 100;
 
 /** Deepest nesting in binary, where a level of a configuration takes up to three. */
@@ -34,8 +34,8 @@ const maxBinaryLevels = 300;
 const maxSearched = { bytes: 256 * 1024, values: 5_000 };
 
 /**
- * Looks through the bytes of a message for what would cost too much to read, and for what the message that
- * is read would not show.
+ * Checks the bytes of a message for what would cost too much to read, and for what the parsed message does
+ * not show.
  *
  * Raises a ConnectError that says what is wrong.
  */
@@ -136,7 +136,7 @@ function unreadableJson(schema: DescMessage, text: string, problem: string) {
       );
 }
 
-/** How much of what a parser says is passed on, in characters: it may quote the whole request. */
+/** Longest error text of a parser that is passed on, in characters: it may quote the whole request. */
 const maxQuoted = 512;
 
 function quoted(error: unknown): string {

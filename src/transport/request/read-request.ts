@@ -1,7 +1,7 @@
 /*
- * What a call sends, read before it is handed over: received as a whole where it is one message, out
- * of its envelope and its compression, and found to be a message of its method. What comes after has
- * nothing more to refuse. Requests that are streams are looked at message by message.
+ * Reads the request of a call before the call is handed over: receives it as a whole if it is one message,
+ * takes it out of its envelope and its compression, and checks that it is a message of its method. So
+ * nothing is left to refuse later. Requests that are streams are checked message by message.
  */
 import { setImmediate } from "node:timers/promises";
 import { base64Decode } from "@bufbuild/protobuf/wire";
@@ -27,19 +27,19 @@ import { checkBytes, readMessage, writeMessage } from "./read-message.ts";
 import { receiveBody, receiveStream } from "./receive.ts";
 import type { Upload, Uploads } from "./uploads.ts";
 
-/** What bounds the reading of a request. */
+/** The limits on reading a request. */
 export interface ReadLimits {
   readonly compressions: readonly Compression[];
   /** The greatest message, before and after decompression, in bytes. */
   readonly maxMessageBytes: number;
-  /** The greatest message of a request whose call may last, as it is kept, in bytes. */
+  /** The greatest message in the request of a stream, as it is kept, in bytes. */
   readonly maxStreamRequestBytes: number;
-  /** What has arrived of all requests. */
+  /** Counts the bytes of requests that have arrived and are not read yet. */
   readonly uploads: Uploads;
   /** How long a request of one message may take to arrive, in ms. */
   readonly requestTimeoutMs: number;
   readonly admission: Admission;
-  /** Is called when nothing that the request has said so far is refused, and its body is wanted. */
+  /** Is called when the head of the request has passed all checks, and its body is wanted. */
   readonly askForBody: () => void;
 }
 
@@ -54,7 +54,7 @@ export interface ReadableCall extends Pick<Exchange, "head" | "body" | "connecti
 /**
  * The body of a request, uncompressed, for the handlers of Connect.
  *
- * Raises a ConnectError that says what is wrong with it. Of a stream, the body does so.
+ * Raises a ConnectError that says what is wrong with it; for a stream, when the body is read.
  */
 export async function readRequest(
   call: ReadableCall,
@@ -64,7 +64,7 @@ export async function readRequest(
   if (method.methodKind === "bidi_streaming" || method.methodKind === "client_streaming") {
     return readStream(call, limits);
   }
-  // Connect answers later, so what it takes for that would not count as a part of the turn.
+  // Connect answers later, so that time would not count as a part of the turn.
   const { content } = await readOne(call, limits, (read) => read, { waits: true });
   if (content.byteLength > longBytes) {
     // It is read once more by the protocol's handler, which is a turn of its own.
@@ -79,7 +79,7 @@ export async function readRequest(
 /** A message that has been read. */
 export interface ReadMessage {
   readonly message: Message;
-  /** The message as it was sent, uncompressed; of a call that lasts, as it was read. */
+  /** The uncompressed bytes of the message as it was sent; for a stream of answers, encoded again. */
   readonly content: Uint8Array;
 }
 
@@ -150,7 +150,7 @@ function receive(
     timeoutMs: isShort ? timeoutMs : requestTimeoutMs,
     late: () => (isShort ? deadlineExceeded() : requestTimeout(requestTimeoutMs)),
     maxBytes: maxMessageBytes + envelopeBytes,
-    tooLarge: () => messageTooLarge("the request has more bytes", maxMessageBytes),
+    tooLarge: () => messageTooLarge("the size of the request", maxMessageBytes),
     upload,
     askForBody,
   });
@@ -194,7 +194,7 @@ async function readLong(
   const { method, shape } = call;
   const { maxMessageBytes } = limits;
   if (content.byteLength > maxMessageBytes) {
-    throw messageTooLarge(`it has ${content.byteLength} bytes`, maxMessageBytes);
+    throw messageTooLarge(`its size of ${content.byteLength} bytes`, maxMessageBytes);
   }
   if (content.byteLength <= longBytes) {
     return readContent(content, call, limits);
@@ -210,7 +210,7 @@ function readContent(content: Uint8Array, call: ReadableCall, limits: ReadLimits
   return kept(readMessage(method.input, shape.format, content), content, call, limits);
 }
 
-/** A stream lasts, and what it was asked last lasts with it, so little of that is kept. */
+/** A stream may stay open for long, and holds its request, so that is kept small. */
 function kept(
   message: Message,
   sent: Uint8Array,
@@ -241,7 +241,7 @@ async function decompress(
     return await compression.decompress(bytes, maxMessageBytes);
   } catch (error) {
     throw ConnectError.from(error).code === Code.ResourceExhausted
-      ? messageTooLarge("decompressed, it has more bytes", maxMessageBytes)
+      ? messageTooLarge("its decompressed size", maxMessageBytes)
       : damagedCompression(compression.name);
   }
 }

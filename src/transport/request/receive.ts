@@ -23,8 +23,8 @@ export interface ReceiveOptions {
 }
 
 /**
- * Receives a body as a whole. What is not complete after a turn of the event loop is copied, and has its time
- * limit from then on; most bodies come in one piece with their heads. After an error the rest is left
+ * Receives a body as a whole. Most bodies come in one piece with their heads. A body that is not complete
+ * after a turn of the event loop is copied, and its time limit begins then. After an error the rest is left
  * unread, so that an answer can still be written.
  *
  * Rejects with what `late`, `tooLarge` and `upload` make, and with CANCELED if the client gives up.
@@ -50,7 +50,7 @@ class Receiver {
   readonly #resolve: (whole: Buffer) => void;
   readonly #reject: (error: Error) => void;
   #whole: Buffer = none;
-  /** What the whole is in, once it is copied: a chunk is a part of a larger buffer, which it would keep. */
+  /** A copy of the body so far; a chunk itself would keep the larger buffer that it is a part of. */
   #received: Received | undefined;
   #soon: NodeJS.Immediate | undefined;
   #timer: NodeJS.Timeout | undefined;

@@ -1,16 +1,16 @@
-/* What is said to requests that reach no service. */
+/* The refusals of requests that reach no service. */
 import type { DescMethod } from "@bufbuild/protobuf";
 import { Code, type ConnectError } from "@connectrpc/connect";
 import { excerpt } from "../../catalog/names/excerpt.ts";
 import { rpcError } from "../../rpc/errors.ts";
 
-/** Is raised if a request is not served, for what it says before its body. */
+/** Is raised if a request is refused for its head, before its body is read. */
 export class RefusedRequest extends Error {
-  /** What is said in the protocol of the request. */
+  /** The error to answer with, in the protocol of the request. */
   readonly error: ConnectError;
-  /** For Connect; gRPC and gRPC-Web always answer 200. Undefined: the one of the error's code. */
+  /** For Connect; gRPC and gRPC-Web always answer 200. Default: the status of the error's code. */
   readonly httpStatus: number | undefined;
-  /** More headers of the answer. */
+  /** Additional headers of the answer. */
   readonly headers: Readonly<Record<string, string>>;
 
   constructor(
@@ -25,15 +25,15 @@ export class RefusedRequest extends Error {
   }
 }
 
-/** Without a host there is no url that a request could be for. */
+/** The request names no valid host. */
 export function invalidHost(): RefusedRequest {
   const problem = "the request names no valid host; send a Host header or an :authority";
   return new RefusedRequest(rpcError(Code.InvalidArgument, "INVALID_HOST", problem), 400);
 }
 
-/** The server has as many connections as it may have, all in use. */
+/** The server has reached its limit of connections, and all are in use. */
 export function tooManyConnections(): RefusedRequest {
-  const problem = "the server has as many connections as it may have, and all are in use";
+  const problem = "the server has reached its limit of connections, and all are in use";
   const remedy =
     "connect again later, share connections, or start it with a greater --max-connections";
   return new RefusedRequest(
@@ -51,7 +51,7 @@ export function unknownMethod(path: string): RefusedRequest {
   return new RefusedRequest(error, 404);
 }
 
-/** The method exists, and is not called by that HTTP method. */
+/** The method cannot be called with that HTTP method. */
 export function unsupportedHttpMethod(
   method: DescMethod,
   httpMethod: string,
@@ -66,13 +66,13 @@ export function unsupportedHttpMethod(
 export function unsupportedHttpVersion(method: DescMethod): RefusedRequest {
   const text = `${method.name} streams both ways; call it over HTTP/2`;
   const error = rpcError(Code.Unimplemented, "UNSUPPORTED_HTTP_VERSION", text);
-  // Clients that expect to go on sending would wait for ever.
+  // Otherwise clients that go on sending would wait for ever.
   return new RefusedRequest(error, 505, { Connection: "close" });
 }
 
-/** The query of a GET says nothing of the message in it. */
+/** A GET does not name its encoding in the query, or has another content type. */
 export function unsupportedQuery(): RefusedRequest {
-  const problem = "a GET says in its query what it sends";
+  const problem = "a GET names its encoding in the query, not in a content type";
   const remedy = "add encoding=json or encoding=proto, and send no content type";
   return unsupportedType(`${problem}; ${remedy}`);
 }
@@ -93,7 +93,7 @@ function unsupportedType(text: string): RefusedRequest {
   return new RefusedRequest(error, 415);
 }
 
-/** A tunnel to another server is no call. */
+/** CONNECT asks for a tunnel to another server, which is not a call. */
 export function unsupportedTunnel(): RefusedRequest {
   const text = "this server is not a proxy, and opens no tunnels; call its methods with POST";
   return new RefusedRequest(rpcError(Code.Unimplemented, "UNSUPPORTED_HTTP_METHOD", text), 405, {

@@ -7,7 +7,7 @@ export interface TimeLimit {
 }
 
 /**
- * Starts a time limit. It can be waited under any number of times, one after the other, and keeps nothing
+ * Starts a time limit. It can be used for any number of waits, one after the other, and keeps nothing
  * of those; `Promise.race` against one promise would keep something of each until that promise settles.
  *
  * @param late - makes the error for when the time is over

@@ -1,15 +1,15 @@
 /*
- * What has arrived of requests and is not read yet. A client may take its time with the rest, and may
- * have many requests under way, so what they hold in memory is bounded.
+ * The bytes of requests that have arrived and are not read yet. A client may send the rest slowly, and may
+ * have many requests under way, so these bytes are bounded.
  *
- * 1. On one connection. One message alone always passes.
- * 2. On all connections together; over that, a connection may still have a little under way, so that one
- *    client that sends much does not keep others from calling.
+ * 1. On each connection. One message alone always passes.
+ * 2. On all connections together. Over that bound, each connection may still have a few bytes under way, so
+ *    that one client that sends much does not keep others from calling.
  */
 import { Code, type ConnectError } from "@connectrpc/connect";
 import { rpcError } from "../../rpc/errors.ts";
 
-/** How much of requests may be held before it is read. */
+/** The limits on the bytes of requests that are held before they are read. */
 export interface UploadLimits {
   /** On one connection, in bytes. */
   readonly connectionBytes: number;
@@ -19,24 +19,24 @@ export interface UploadLimits {
   readonly sparedBytes: number;
 }
 
-/** The limits of a server, unless it is told others. */
+/** The default limits. */
 export const defaultUploadLimits: UploadLimits = {
   connectionBytes: 64 * 1024 * 1024,
   totalBytes: 256 * 1024 * 1024,
   sparedBytes: 256 * 1024,
 };
 
-/** What has arrived of one request. */
+/** The bytes of one request that have arrived. */
 export interface Upload {
   /**
-   * Says how many bytes of the request are held now.
+   * Sets how many bytes of the request are held now.
    *
-   * Raises RESOURCE_EXHAUSTED if that is too much with all that is held already.
+   * Raises RESOURCE_EXHAUSTED if that exceeds a limit.
    */
   hold(bytes: number): void;
 }
 
-/** What has arrived of all requests. */
+/** The bytes of all requests that have arrived. */
 export interface Uploads {
   /** How many bytes are held. */
   readonly bytes: number;

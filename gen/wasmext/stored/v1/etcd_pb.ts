@@ -81,8 +81,8 @@ export const EtcdHeadSchema: GenMessage<EtcdHead> = /*@__PURE__*/
   messageDesc(file_wasmext_stored_v1_etcd, 1);
 
 /**
- * A commit in pieces that has not been carried out: the keys of objects are those
- * before it. Without pieces, a reservation of the next commit.
+ * A commit in pieces that has not been carried out: the keys of objects still
+ * hold those before it. Without pieces, a reservation of the next commit.
  *
  * @generated from message wasmext.stored.v1.EtcdPending
  */
@@ -102,7 +102,7 @@ export type EtcdPending = Message<"wasmext.stored.v1.EtcdPending"> & {
   pieces: number;
 
   /**
-   * The positions of the changes before which the object was stored in parts.
+   * The positions of the changes whose object was stored in parts before.
    *
    * @generated from field: repeated uint32 in_parts = 3;
    */
