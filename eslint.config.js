@@ -7,6 +7,8 @@ const layers = [
   "export",
   "journal",
   "auth",
+  "modules",
+  "xds",
   "methods",
   "rpc",
   "audit-log",

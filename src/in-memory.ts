@@ -5,7 +5,10 @@ import { defaultBookmarkIntervalMs } from "./catalog/watch/watch.ts";
 import { type Catalog, createMemoryCatalog } from "./journal/catalog.ts";
 import { createMethodTable } from "./methods/table.ts";
 import { errorInterceptor } from "./rpc/error-interceptor.ts";
+import type { Modules } from "./modules/modules.ts";
+import { noModules } from "./modules/no-modules.ts";
 import { createRoutes } from "./rpc/routes.ts";
+import { createProxies } from "./xds/proxies.ts";
 import { binaryOptions, jsonOptions } from "./wire/options.ts";
 
 /** Options of a catalog without a network. */
@@ -20,7 +23,11 @@ export interface InMemoryOptions {
   readonly json?: boolean;
   /** After how long without a message a watch sends a bookmark, in ms. Default: 25 s. */
   readonly bookmarkIntervalMs?: number;
+  /** The modules that proxies get. Default: none. */
+  readonly modules?: Modules;
 }
+
+const ignore = (): void => undefined;
 
 /**
  * Serves a catalog to clients of this process: the same services as a server's, without a network, and
@@ -32,9 +39,14 @@ export function createInMemoryTransport({
   principal = anyone,
   json = false,
   bookmarkIntervalMs = defaultBookmarkIntervalMs,
+  modules = noModules,
 }: InMemoryOptions = {}): Transport {
   const routes = createRoutes(
-    createMethodTable(catalog.journal.readiness, new AbortController().signal),
+    createMethodTable(
+      catalog.journal.readiness,
+      new AbortController().signal,
+      createProxies({ reader: catalog.reader, modules, notices: { info: ignore, warn: ignore } }),
+    ),
     {
       ...catalog,
       principal,

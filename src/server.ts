@@ -7,8 +7,11 @@ import type { Authenticate } from "./auth/authenticate.ts";
 import { anyone, nobody } from "./catalog/access/principal.ts";
 import type { Audit } from "./methods/audit.ts";
 import { createOpenWatches, defaultMaxWatches } from "./methods/open-watches.ts";
+import type { Modules } from "./modules/modules.ts";
+import { noModules } from "./modules/no-modules.ts";
 import { compileRequestRules, createMethodTable } from "./methods/table.ts";
 import { rpcError } from "./rpc/errors.ts";
+import { createProxies, type ProxiesOptions } from "./xds/proxies.ts";
 import { createRoutes } from "./rpc/routes.ts";
 import {
   createUploads,
@@ -64,6 +67,12 @@ export interface ServerOptions {
   readonly authenticate?: Authenticate;
   /** Where writes are recorded. Default: nowhere. It stays open when the server is closed. */
   readonly audit?: Audit | undefined;
+  /** The modules that proxies get. Default: none. They stay open when the server is closed. */
+  readonly modules?: Modules | undefined;
+  /** What becomes of requests where a plugin cannot run, by its phase. Default: `defaultOnFailure`. */
+  readonly onModuleFailure?: ProxiesOptions["onModuleFailure"];
+  /** The greatest module that is sent with a configuration, in bytes. Default: `defaultMaxInlineBytes`. */
+  readonly maxInlineBytes?: number | undefined;
   /** The catalog to serve. It stays open when the server is closed. */
   readonly catalog: Catalog;
 }
@@ -107,7 +116,20 @@ export function createServer(options: ServerOptions): Server {
   const now = (): number => performance.now();
   const unread = createUnreadAnswers({ ...defaultUnreadLimits, ...options.unread }, now);
   const isAllowedOrigin = createOriginPolicy(options.allowedOrigins, options.host);
-  const table = createMethodTable(readiness, shutdown.signal);
+  const proxies = createProxies({
+    reader: options.catalog.reader,
+    modules: options.modules ?? noModules,
+    onModuleFailure: options.onModuleFailure,
+    maxInlineBytes: options.maxInlineBytes,
+    notices: options.logger,
+  });
+  const table = createMethodTable(readiness, shutdown.signal, proxies);
+  const streamRequestBytes = new Map(
+    table.map(({ desc, method }) => [
+      desc,
+      "maxRequestBytes" in method ? method.maxRequestBytes : undefined,
+    ]),
+  );
   const open = new Set(
     table.filter(({ method }) => method.access === "open").map(({ desc }) => desc),
   );
@@ -124,10 +146,11 @@ export function createServer(options: ServerOptions): Server {
     authenticate: (method, exchange) =>
       open.has(method) ? nobody : authenticate(credentialsOf(exchange)),
     maxMessageBytes: options.maxMessageBytes,
-    maxStreamRequestBytes,
+    maxStreamRequestBytes: (method) => streamRequestBytes.get(method) ?? maxStreamRequestBytes,
     requestTimeoutMs: options.requestTimeoutMs ?? defaultRequestTimeoutMs,
     unread,
     uploads: createUploads({ ...defaultUploadLimits, ...options.uploads }),
+    module: (secret, digest) => proxies.module(secret, digest),
     hostPolicy: createHostPolicy({
       host: options.host,
       allowedHosts: options.allowedHosts ?? [],

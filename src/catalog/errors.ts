@@ -276,6 +276,18 @@ export function tooManyWatches(caller: string, limit: number): CatalogError {
   });
 }
 
+/** A proxy asks for more slots than one may have. */
+export function tooManySlots(limit: number): CatalogError {
+  const problem = `the proxy asks for more than ${limit} slots on one connection`;
+  const remedy = "use one slot a phase and listener, or several connections";
+  return new CatalogError({
+    kind: "too-many",
+    reason: "TOO_MANY_SLOTS",
+    message: `${problem}; ${remedy}`,
+    metadata: { limit: String(limit) },
+  });
+}
+
 /** Another system cannot hold some of the catalog; each object is named. */
 export function notExportable(
   system: string,

@@ -123,7 +123,7 @@ export function answerStream<Request, Response>(
 }
 
 /**
- * Answers each request of a stream, until the requests end or the credentials of the caller expire.
+ * Answers a stream of requests, until they end, the credentials of the caller expire, or its grants change.
  *
  * @param requestsUntil - the requests, until a signal is aborted: then it raises the reason
  */
@@ -132,20 +132,31 @@ export async function* answerConversation<Request, Response>(
   requestsUntil: (signal: AbortSignal) => AsyncIterable<Request>,
   call: Call,
 ): AsyncGenerator<Answer<Response>> {
-  const close = call.watches?.open(call);
-  const expired = new AbortController();
-  const signal = AbortSignal.any([call.signal, expired.signal]);
-  const stopTimer = timer(call.principal.expiresAt - Date.now(), () => {
-    expired.abort(credentialsExpired());
+  const { principal, watches } = call;
+  const close = watches?.open(call);
+  const ending = new AbortController();
+  const signal = AbortSignal.any([call.signal, ending.signal]);
+  const leave = principal.subscribe(() => {
+    ending.abort(grantsChanged());
   });
-  signal.addEventListener("abort", stopTimer, { once: true });
-  try {
-    for await (const request of requestsUntil(signal)) {
-      yield handle(request, { ...call, signal });
+  const stopTimer = timer(principal.expiresAt - Date.now(), () => {
+    ending.abort(credentialsExpired());
+  });
+  let isOpen = true;
+  // Nobody resumes a generator whose caller has gone while an answer is being written.
+  const stop = (): void => {
+    if (isOpen) {
+      isOpen = false;
+      close?.();
+      leave();
+      stopTimer();
+      signal.removeEventListener("abort", stop);
     }
+  };
+  signal.addEventListener("abort", stop);
+  try {
+    yield* handle(requestsUntil(signal), { ...call, signal });
   } finally {
-    close?.();
-    signal.removeEventListener("abort", stopTimer);
-    stopTimer();
+    stop();
   }
 }

@@ -79,10 +79,17 @@ export interface StreamMethod<Request, Response> extends Pick<
   readonly handle: (request: Request, call: Call) => AsyncIterable<Answer<Response>>;
 }
 
-/** A method that answers each request of a stream with a message. */
+/** A method that answers a stream of requests with a stream of messages. */
 export interface ConversationMethod<Request, Response> {
-  readonly access: Access<Request>;
-  readonly handle: (request: Request, call: Call) => Answer<Response>;
+  /** Who may begin one; what each request needs is for `handle` to decide. */
+  readonly access: "open" | "api";
+  /** The greatest request, in bytes. Default: that of any stream. */
+  readonly maxRequestBytes?: number;
+  /** Ends when the requests end; raises what they raise. */
+  readonly handle: (
+    requests: AsyncIterable<Request>,
+    call: Call,
+  ) => AsyncIterable<Answer<Response>>;
 }
 
 /** The method for a descriptor. */

@@ -46,13 +46,16 @@ export function reflection(
   return {
     serverReflectionInfo: {
       access: "api",
-      handle: (request) =>
-        messageAnswer(ServerReflectionResponseSchema, {
-          validHost: request.host,
-          // The protocol echoes the request; one that is far longer than any name is left out.
-          ...(isShort(request) && { originalRequest: request }),
-          messageResponse: answer(services, files, registry, request),
-        }),
+      async *handle(requests) {
+        for await (const request of requests) {
+          yield messageAnswer(ServerReflectionResponseSchema, {
+            validHost: request.host,
+            // The protocol echoes the request; one that is far longer than any name is left out.
+            ...(isShort(request) && { originalRequest: request }),
+            messageResponse: answer(services, files, registry, request),
+          });
+        }
+      },
     },
   };
 }

@@ -12,6 +12,7 @@ import { Code } from "@connectrpc/connect";
 import type { Logger } from "pino";
 import type { CallReport } from "../rpc/call-report.ts";
 import { toRpcError } from "../rpc/to-rpc-error.ts";
+import type { FetchedModule } from "../xds/proxies.ts";
 import { createAdmission } from "./admission.ts";
 import { logWhenEnded } from "./answer/call-log.ts";
 import { createCompressions } from "./answer/compressions.ts";
@@ -32,6 +33,8 @@ import { RefusedRequest, tooManyConnections } from "./request/refusals.ts";
 export interface ListenerOptions extends Omit<ConnectOptions, "admission" | "compressions"> {
   /** The methods that are served directly where that can be. Default: none. */
   readonly direct?: Pick<DirectOptions, "table" | "environment"> | undefined;
+  /** A module for the proxy that has a secret; undefined if there is none. Default: there are none. */
+  readonly module?: (secret: string, digest: string) => Promise<FetchedModule> | undefined;
   /** Which requests are answered at all. */
   readonly hostPolicy: HostPolicy;
   /** Whether the server is ready for calls. */
@@ -90,14 +93,19 @@ export function createListener(options: ListenerOptions): Listener {
       const usual = invalid === undefined && !isOverLimit ? direct?.find(request) : undefined;
       if (direct !== undefined && usual !== undefined) {
         void follow(exchange, (report) => direct.serve(usual, exchange, report));
-      } else if (invalid !== undefined || !servesPage(exchange, options)) {
-        const barred = invalid ?? (isOverLimit ? tooManyConnections() : undefined);
-        void follow(exchange, (report) =>
-          barred === undefined ? connect(request, exchange, report) : Promise.reject(barred),
-        );
-      } else {
-        watchEnd(exchange, () => undefined);
+        return;
       }
+      const page = invalid === undefined ? servePage(exchange, options) : undefined;
+      if (page !== undefined) {
+        void page.then(() => {
+          watchEnd(exchange, () => undefined);
+        });
+        return;
+      }
+      const barred = invalid ?? (isOverLimit ? tooManyConnections() : undefined);
+      void follow(exchange, (report) =>
+        barred === undefined ? connect(request, exchange, report) : Promise.reject(barred),
+      );
     },
   };
 }
@@ -127,18 +135,41 @@ async function endCall(raised: unknown, exchange: Exchange, report: CallReport):
   }
 }
 
-/** Answers what is not a call: preflights of browsers, and health pages. */
-function servesPage(
+/** Answers a proxy that fetches a module. */
+async function serveModule(
+  { response }: Exchange,
+  found: Promise<FetchedModule> | undefined,
+): Promise<void> {
+  try {
+    const module = await found;
+    if (module !== undefined) {
+      response.once("finish", module.done);
+      respond(response, 200, { "Content-Type": "application/wasm" }, module.bytes);
+      return;
+    }
+  } catch {
+    // It is no longer to be had.
+  }
+  const headers = { "Content-Type": "text/plain; charset=utf-8" };
+  respond(response, 404, headers, "no such module\n");
+}
+
+/** Answers what is not a call: preflights of browsers, health pages, and modules for proxies; undefined for a call. */
+function servePage(
   exchange: Exchange,
-  { isAllowedOrigin, readiness, shutdown }: ListenerOptions,
-): boolean {
+  { isAllowedOrigin, readiness, shutdown, module = () => undefined }: ListenerOptions,
+): Promise<void> | undefined {
   setCorsHeaders(exchange, isAllowedOrigin);
   if (answersPreflight(exchange, isAllowedOrigin)) {
-    return true;
+    return Promise.resolve();
   }
   const path = pathOf(exchange.head);
+  const [, secret, digest] = /^\/modules\/([\w-]{1,64})\/([0-9a-f]{64})$/.exec(path) ?? [];
+  if (secret !== undefined && digest !== undefined) {
+    return serveModule(exchange, module(secret, digest));
+  }
   if (path !== "/healthz" && path !== "/readyz") {
-    return false;
+    return undefined;
   }
   const isReady = readiness.isReady && !shutdown.aborted;
   const [status, body] =
@@ -147,5 +178,5 @@ function servesPage(
       : [503, shutdown.aborted ? "going down" : "not in touch with the store"];
   const headers = { "Content-Type": "text/plain; charset=utf-8" };
   respond(exchange.response, status, headers, `${body}\n`);
-  return true;
+  return Promise.resolve();
 }

@@ -1,5 +1,11 @@
 import { createRegistry } from "@bufbuild/protobuf";
+import { StringValueSchema } from "@bufbuild/protobuf/wkt";
 import { ViolationsSchema } from "@bufbuild/protovalidate/gen/buf/validate/validate_pb.js";
+import { TypedExtensionConfigSchema } from "../../gen/envoy/config/core/v3/extension_pb.ts";
+import { HTTPFaultSchema } from "../../gen/envoy/extensions/filters/http/fault/v3/fault_pb.ts";
+import { FilterChainConfigSchema } from "../../gen/envoy/extensions/filters/http/filter_chain/v3/filter_chain_pb.ts";
+import { LuaSchema } from "../../gen/envoy/extensions/filters/http/lua/v3/lua_pb.ts";
+import { WasmSchema } from "../../gen/envoy/extensions/filters/http/wasm/v3/wasm_pb.ts";
 import {
   BadRequestSchema,
   ErrorInfoSchema,
@@ -29,6 +35,13 @@ export const jsonOptions = {
     BadRequestSchema,
     PreconditionFailureSchema,
     ViolationsSchema,
+    // What proxies get.
+    StringValueSchema,
+    TypedExtensionConfigSchema,
+    FilterChainConfigSchema,
+    HTTPFaultSchema,
+    LuaSchema,
+    WasmSchema,
   ),
   // Invalid UTF-8 is an error, not a replacement character.
   textDecoder: new TextDecoder("utf-8", { fatal: true }),

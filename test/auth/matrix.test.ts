@@ -7,6 +7,7 @@ import { MethodOptions_IdempotencyLevel as Idempotency } from "@bufbuild/protobu
 import { Code, ConnectError, createClient, type Transport } from "@connectrpc/connect";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createInMemoryTransport } from "../../src/in-memory.ts";
+import { proxiesOf } from "../support/proxies.ts";
 import { createReadiness } from "../../src/journal/readiness.ts";
 import { createMethodTable } from "../../src/methods/table.ts";
 import { type Acme, acme, blueSecurity, createAcme, ext, red } from "../support/acme.ts";
@@ -116,6 +117,34 @@ const table: readonly Row[] = [
     ["U N N - - - - N - N -", { parent: target }],
   ]),
   ...rowsOf("wasmext.v1.AccessService/WhoAmI", [["U - - - - - - - - - -", {}]]),
+  ...["ListProxies", "WatchProxies"].flatMap((rpc) =>
+    rowsOf(`wasmext.v1.ProxyService/${rpc}`, [
+      ["U N N N N N - N - N N", { parent: acme }],
+      ["U N N - - - - N - N N", { parent: red }],
+      ["U N N - - - - N - N -", { parent: target }],
+    ]),
+  ),
+  ...["GetStatus", "WatchStatus"].flatMap((rpc) =>
+    rowsOf(`wasmext.v1.ProxyService/${rpc}`, [
+      ["U N N - - - - N - N -", { fqn: target }],
+      ["U N - - - - - N - N N", { fqn: ext("open") }],
+      ["U N N - - - - N - - N", { fqn: ext("held") }],
+      ["U N - N N N - N - N N", { fqn: ext("foreign") }],
+      ["U N N N N N N N N N N", { fqn: ext("missing") }],
+    ]),
+  ),
+  ...[
+    "discovery.v3.AggregatedDiscoveryService/StreamAggregatedResources",
+    "extension.v3.ExtensionConfigDiscoveryService/StreamExtensionConfigs",
+  ].flatMap((rpc) =>
+    rowsOf(`envoy.service.${rpc}`, [["U - - - - - - - - - -", { resourceNames: ["x"] }]]),
+  ),
+  ...[
+    "discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources",
+    "extension.v3.ExtensionConfigDiscoveryService/DeltaExtensionConfigs",
+  ].flatMap((rpc) =>
+    rowsOf(`envoy.service.${rpc}`, [["U - - - - - - - - - -", { resourceNamesSubscribe: ["x"] }]]),
+  ),
   ...rowsOf("grpc.health.v1.Health/Check", [["- - - - - - - - - - -", {}]]),
   ...rowsOf("grpc.health.v1.Health/List", [["- - - - - - - - - - -", {}]]),
   ...rowsOf("grpc.health.v1.Health/Watch", [["- - - - - - - - - - -", {}]]),
@@ -131,10 +160,9 @@ function rowsOf(rpc: string, rows: readonly (readonly [string, Row["request"]])[
 }
 
 const methods = new Map(
-  createMethodTable(createReadiness(), new AbortController().signal).map(({ desc }) => [
-    `${desc.parent.typeName}/${desc.name}`,
-    desc,
-  ]),
+  createMethodTable(createReadiness(), new AbortController().signal, proxiesOf()).map(
+    ({ desc }) => [`${desc.parent.typeName}/${desc.name}`, desc],
+  ),
 );
 
 test("each RPC has a row, and each row is of an RPC", () => {

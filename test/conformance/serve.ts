@@ -38,7 +38,7 @@ export async function serve({ routes, maxMessageBytes, tls }: ServeOptions): Pro
   const listener = createListener({
     routes,
     maxMessageBytes,
-    maxStreamRequestBytes: maxMessageBytes,
+    maxStreamRequestBytes: () => maxMessageBytes,
     requestTimeoutMs: 30_000,
     unread: createUnreadAnswers(defaultUnreadLimits, now),
     uploads: createUploads(defaultUploadLimits),

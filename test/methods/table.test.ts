@@ -2,10 +2,11 @@ import { globSync } from "node:fs";
 import { create, type DescMessage, type DescService, type Message } from "@bufbuild/protobuf";
 import { MethodOptions_IdempotencyLevel as Idempotency } from "@bufbuild/protobuf/wkt";
 import { expect, test } from "vitest";
+import { proxiesOf } from "../support/proxies.ts";
 import { createReadiness } from "../../src/journal/readiness.ts";
 import { createMethodTable, type MethodRow, services } from "../../src/methods/table.ts";
 
-const table = createMethodTable(createReadiness(), new AbortController().signal);
+const table = createMethodTable(createReadiness(), new AbortController().signal, proxiesOf());
 const root = new URL("../..", import.meta.url).pathname;
 
 /** The services of the API, as they are generated. */
@@ -64,6 +65,14 @@ test("each names what its caller has to be allowed", () => {
     "WatchService.Watch": "READ the parent",
     "ExportService.ExportIstio": "READ the parent",
     "AccessService.WhoAmI": "api",
+    "ProxyService.ListProxies": "READ the parent",
+    "ProxyService.WatchProxies": "READ the parent",
+    "ProxyService.GetStatus": "READ the fqn",
+    "ProxyService.WatchStatus": "READ the fqn",
+    "AggregatedDiscoveryService.StreamAggregatedResources": "api",
+    "AggregatedDiscoveryService.DeltaAggregatedResources": "api",
+    "ExtensionConfigDiscoveryService.StreamExtensionConfigs": "api",
+    "ExtensionConfigDiscoveryService.DeltaExtensionConfigs": "api",
     "Health.Check": "open",
     "Health.List": "open",
     "Health.Watch": "open",

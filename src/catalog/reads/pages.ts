@@ -91,7 +91,17 @@ export function listPage<Item extends { readonly fqn: string }>(
   return { items, nextPageToken: "" };
 }
 
-function tokenOf(store: Reader, list: string, caller: string, text: string): PageToken {
+/**
+ * Reads the token of a list that a caller got.
+ *
+ * Raises a CatalogError of the kind invalid if it is not one.
+ */
+export function tokenOf(
+  store: Pick<Reader, "pageTokens">,
+  list: string,
+  caller: string,
+  text: string,
+): PageToken {
   const token = store.pageTokens.parse(caller, text);
   if (token === "expired") {
     throw expiredToken();

@@ -12,7 +12,7 @@ export interface FrontEndOptions {
   /** The greatest message, before and after decompression, in bytes. */
   readonly maxMessageBytes: number;
   /** The greatest message in the request of a stream, in bytes. */
-  readonly maxStreamRequestBytes: number;
+  readonly maxStreamRequestBytes: (method: DescMethod) => number;
   /** How long the request of a unary call may take to arrive, in ms. */
   readonly requestTimeoutMs: number;
   /** The answers that wait to be read. */

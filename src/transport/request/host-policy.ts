@@ -35,7 +35,7 @@ function remembered(policy: HostPolicy): HostPolicy {
   const known = new Map<string, RefusedRequest | undefined>();
   return (request) => {
     const { origin } = request.headers;
-    const question = JSON.stringify([hostsOf(request), origin]);
+    const question = JSON.stringify([hostsOf(request), origin, isOfProxy(request)]);
     if (known.has(question)) {
       return known.get(question);
     }
@@ -66,7 +66,7 @@ function loopbackPolicy(options: HostPolicyOptions): HostPolicy {
     }
     const hosts = hostsOf(request);
     const foreign = hosts.find((host) => !isAllowedHost(host));
-    if (foreign !== undefined) {
+    if (foreign !== undefined && !isOfProxy(request)) {
       return notAllowed("HOST_NOT_ALLOWED", `the host ${excerpt(foreign)}`, "--allow-host");
     }
     const { origin } = request.headers;
@@ -75,6 +75,16 @@ function loopbackPolicy(options: HostPolicyOptions): HostPolicy {
     }
     return notAllowed("ORIGIN_NOT_ALLOWED", `the origin ${excerpt(origin)}`, "--allow-origin");
   };
+}
+
+/**
+ * Tells whether a request is a proxy's, which knows the server by the name of a cluster. No page makes one: browsers
+ * speak HTTP/2 with TLS only, and a page that takes the server for its own has no certificate for it.
+ */
+function isOfProxy(request: RequestHead): boolean {
+  return (
+    request.httpVersionMajor === 2 && /^\/(?:envoy\.service\.|modules\/)/.test(request.url ?? "")
+  );
 }
 
 function notAllowed(reason: string, what: string, option: string): RefusedRequest {

@@ -33,7 +33,7 @@ export interface ReadLimits {
   /** The greatest message, before and after decompression, in bytes. */
   readonly maxMessageBytes: number;
   /** The greatest message in the request of a stream, as it is kept, in bytes. */
-  readonly maxStreamRequestBytes: number;
+  readonly maxStreamRequestBytes: (method: DescMethod) => number;
   /** Counts the bytes of requests that have arrived and are not read yet. */
   readonly uploads: Uploads;
   /** How long a request of one message may take to arrive, in ms. */
@@ -214,16 +214,19 @@ function readContent(content: Uint8Array, call: ReadableCall, limits: ReadLimits
 function kept(
   message: Message,
   sent: Uint8Array,
-  { method: { input, methodKind }, shape }: ReadableCall,
+  { method, shape }: ReadableCall,
   { maxStreamRequestBytes }: ReadLimits,
 ): ReadMessage {
-  if (methodKind === "unary") {
+  if (method.methodKind === "unary") {
     return { message, content: sent };
   }
   const content =
-    methodKind === "server_streaming" ? writeMessage(input, shape.format, message) : sent;
-  if (content.byteLength > maxStreamRequestBytes) {
-    throw streamRequestTooLarge(content.byteLength, maxStreamRequestBytes);
+    method.methodKind === "server_streaming"
+      ? writeMessage(method.input, shape.format, message)
+      : sent;
+  const limit = maxStreamRequestBytes(method);
+  if (content.byteLength > limit) {
+    throw streamRequestTooLarge(content.byteLength, limit);
   }
   return { message, content };
 }

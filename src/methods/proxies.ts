@@ -1,0 +1,194 @@
+import { hash } from "node:crypto";
+import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
+import {
+  type Proxy,
+  ProxySchema,
+  type Status,
+  StatusSchema,
+} from "../../gen/wasmext/v1/proxy_pb.ts";
+import {
+  GetStatusRequestSchema,
+  GetStatusResponseSchema,
+  ListProxiesRequestSchema,
+  ListProxiesResponseSchema,
+  type ProxyService,
+  WatchProxiesBookmarkSchema,
+  WatchProxiesRequestSchema,
+  WatchProxiesResponseSchema,
+  WatchStatusRequestSchema,
+  WatchStatusResponseSchema,
+} from "../../gen/wasmext/v1/proxy_service_pb.ts";
+import { findVisible } from "../catalog/access/viewer.ts";
+import { notFound } from "../catalog/errors.ts";
+import { isExtension, organizationOf } from "../catalog/names/fqn.ts";
+import { maxPageSize, tokenOf } from "../catalog/reads/pages.ts";
+import { validated } from "../catalog/rules/validate.ts";
+import { createWaiter } from "../catalog/watch/waiter.ts";
+import type { Proxies } from "../xds/proxies.ts";
+import { statusOf } from "../xds/rollup.ts";
+import type { ProxySession } from "../xds/session.ts";
+import { proxyOf } from "../xds/status.ts";
+import { messageAnswer } from "./answer.ts";
+import type { Call, ServiceMethods } from "./method.ts";
+
+/** The service `wasmext.v1.ProxyService`. */
+export function proxyStatus(proxies: Proxies): ServiceMethods<typeof ProxyService> {
+  return {
+    listProxies: {
+      accept: (request) => validated(ListProxiesRequestSchema, request),
+      access: { permission: "READ", resource: ({ parent }) => parent },
+      handle: (request, call) =>
+        messageAnswer(ListProxiesResponseSchema, page(proxies, request, call)),
+    },
+    watchProxies: {
+      accept: (request) => validated(WatchProxiesRequestSchema, request),
+      access: { permission: "READ", resource: ({ parent }) => parent },
+      async *handle({ parent }, call) {
+        for await (const event of watchProxies(proxies, parent, call)) {
+          yield messageAnswer(WatchProxiesResponseSchema, { event });
+        }
+      },
+    },
+    getStatus: {
+      accept: (request) => validated(GetStatusRequestSchema, request),
+      access: { permission: "READ", resource: ({ fqn }) => fqn },
+      handle: ({ fqn }, call) =>
+        messageAnswer(GetStatusResponseSchema, { status: present(proxies, fqn, call) }),
+    },
+    watchStatus: {
+      accept: (request) => validated(WatchStatusRequestSchema, request),
+      access: { permission: "READ", resource: ({ fqn }) => fqn },
+      async *handle({ fqn }, call) {
+        for await (const status of watchStatus(proxies, fqn, call)) {
+          yield messageAnswer(WatchStatusResponseSchema, { status });
+        }
+      },
+    },
+  };
+}
+
+type ProxyEvent = NonNullable<MessageInitShape<typeof WatchProxiesResponseSchema>["event"]>;
+
+function page(
+  proxies: Proxies,
+  { parent, pageSize, pageToken }: { parent: string; pageSize: number; pageToken: string },
+  { reader, principal }: Call,
+): { proxies: Proxy[]; nextPageToken: string } {
+  const list = `proxies:${parent}`;
+  const { name } = principal;
+  const after = pageToken === "" ? "" : tokenOf(reader, list, name, pageToken).after;
+  const limit = pageSize === 0 ? Infinity : Math.min(pageSize, maxPageSize);
+  const shown: Proxy[] = [];
+  for (const session of proxies.sessions) {
+    const proxy = session.uid > after ? proxyOf(session, parent) : undefined;
+    const last = shown.at(-1);
+    if (proxy !== undefined && shown.length === limit && last !== undefined) {
+      const next = { list, revision: 0n, after: last.uid };
+      return { proxies: shown, nextPageToken: reader.pageTokens.format(name, next) };
+    }
+    if (proxy !== undefined) {
+      shown.push(proxy);
+    }
+  }
+  return { proxies: shown, nextPageToken: "" };
+}
+
+/** Each proxy under a parent as it is now, a bookmark, and each that has changed, until the signal is aborted. */
+async function* watchProxies(
+  proxies: Proxies,
+  parent: string,
+  { reader, signal }: Call,
+): AsyncGenerator<ProxyEvent, void> {
+  const changed = new Set<ProxySession>(proxies.sessions);
+  const waiter = createWaiter(
+    (notify) =>
+      proxies.subscribe((session) => {
+        changed.add(session);
+        notify();
+      }),
+    signal,
+  );
+  /** What was sent last of each proxy. */
+  const sent = new Map<ProxySession, string>();
+  let isFirst = true;
+  try {
+    while (!signal.aborted) {
+      for (const session of changed) {
+        await reader.turns.ready();
+        changed.delete(session);
+        const event = proxyEvent(session, parent, sent);
+        if (event !== undefined) {
+          yield event;
+        }
+      }
+      if (isFirst) {
+        isFirst = false;
+        yield { case: "bookmark", value: create(WatchProxiesBookmarkSchema) };
+      }
+      await waiter.wait();
+    }
+  } finally {
+    waiter.leave();
+  }
+}
+
+/** What has happened to a proxy since it was sent last; undefined if nothing has. */
+function proxyEvent(
+  session: ProxySession,
+  parent: string,
+  sent: Map<ProxySession, string>,
+): ProxyEvent | undefined {
+  const proxy = proxyOf(session, parent);
+  if (proxy === undefined) {
+    return sent.delete(session) ? { case: "removed", value: session.uid } : undefined;
+  }
+  const digest = hash("sha256", toBinary(ProxySchema, proxy), "base64url");
+  if (sent.get(session) === digest) {
+    return undefined;
+  }
+  sent.set(session, digest);
+  return { case: "put", value: proxy };
+}
+
+function present(proxies: Proxies, fqn: string, { reader, principal }: Call): Status {
+  const { state } = reader;
+  if (isExtension(fqn) && findVisible(state, principal, fqn) === undefined) {
+    throw notFound(fqn);
+  }
+  return statusOf(proxies, state, principal, fqn);
+}
+
+/** The status as it is now, and again whenever it has changed, until the signal is aborted. */
+async function* watchStatus(
+  proxies: Proxies,
+  fqn: string,
+  call: Call,
+): AsyncGenerator<Status, void> {
+  const { reader, signal } = call;
+  const waiter = createWaiter((notify) => {
+    const leave = proxies.subscribe(notify);
+    const leaveCommits = reader.commitNotifier.subscribe(organizationOf(fqn), notify);
+    return () => {
+      leave();
+      leaveCommits();
+    };
+  }, signal);
+  let sent: string | undefined;
+  try {
+    while (!signal.aborted) {
+      await reader.turns.ready();
+      const status = present(proxies, fqn, call);
+      // A commit that changes nothing here is no news.
+      const bytes = toBinary(StatusSchema, { ...status, revision: 0n });
+      const digest = hash("sha256", bytes, "base64url");
+      if (digest !== sent) {
+        sent = digest;
+        yield status;
+      }
+      await waiter.wait();
+      await reader.turns.next();
+    }
+  } finally {
+    waiter.leave();
+  }
+}

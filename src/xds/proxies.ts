@@ -1,0 +1,212 @@
+/* All proxies that are connected, and what they share. */
+import { randomBytes } from "node:crypto";
+import type { Any } from "@bufbuild/protobuf/wkt";
+import { WasmExtension_PluginPhase as Phase } from "../../gen/tetrateio/api/tsb/extension/v2/wasm_extension_pb.ts";
+import type { Principal } from "../catalog/access/principal.ts";
+import { excerpt } from "../catalog/names/excerpt.ts";
+import { compareText } from "../catalog/state/order.ts";
+import type { Reader } from "../catalog/store.ts";
+import type { Modules } from "../modules/modules.ts";
+import type { Filter, OnFailure } from "./filter.ts";
+import { chainConfig, fetchedModules, type ModuleDelivery } from "./resource.ts";
+import { ProxySession, type SessionContext } from "./session.ts";
+import type { SlotContent } from "./slot.ts";
+import { createWantedChains } from "./wanted-chains.ts";
+
+/** Where the server says what it sees of proxies. */
+export interface ProxyNotices {
+  info(text: string): void;
+  warn(text: string): void;
+}
+
+/** What proxies are served from. */
+export interface ProxiesOptions {
+  readonly reader: Pick<Reader, "state" | "latestChain" | "chainNotifier">;
+  readonly modules: Modules;
+  /** What becomes of requests where a plugin cannot run, by its phase. Default: `defaultOnFailure`. */
+  readonly onModuleFailure?: ReadonlyMap<Phase, OnFailure> | undefined;
+  /** The greatest module that is sent with a configuration, in bytes. Default: 4 MiB. */
+  readonly maxInlineBytes?: number | undefined;
+  readonly notices: ProxyNotices;
+}
+
+/** The connected proxies. */
+export interface Proxies {
+  /** Adds a proxy, until it is disconnected. */
+  connect(principal: Principal): ProxySession;
+  /** Ends a session. */
+  disconnect(session: ProxySession): void;
+  /** The proxies, in the order in which they came. */
+  readonly sessions: Iterable<ProxySession>;
+  /** The proxies that serve a target, in the order in which they came. */
+  of(target: string): readonly ProxySession[];
+  /** Calls `notify` after each change of what proxies run, or should run. Returns a function that ends it. */
+  subscribe(notify: (session: ProxySession) => void): () => void;
+  /** A module for the proxy that has been told to fetch it; undefined if there is none. */
+  module(secret: string, digest: string): Promise<FetchedModule> | undefined;
+}
+
+/** A module on its way to a proxy. */
+export interface FetchedModule {
+  readonly bytes: Uint8Array;
+  /** Is called when the proxy has all of it. */
+  readonly done: () => void;
+}
+
+/** Requests are denied where security is at stake, and pass elsewhere. */
+export const defaultOnFailure: ReadonlyMap<Phase, OnFailure> = new Map([
+  [Phase.AUTHN, "deny"],
+  [Phase.AUTHZ, "deny"],
+  [Phase.STATS, "skip"],
+  [Phase.UNSPECIFIED_PHASE, "skip"],
+]);
+
+/** The default of the greatest module that is sent with a configuration, in bytes. */
+export const defaultMaxInlineBytes = 4 * 1024 * 1024;
+
+/** How many versions are remembered, and how much their filters may hold, in bytes. */
+const maxVersions = 10_000;
+const maxRemembered = 32 * 1024 * 1024;
+
+/** Creates the proxies of a server; none is connected. */
+export function createProxies(options: ProxiesOptions): Proxies {
+  const { reader, modules, notices } = options;
+  const onModuleFailure = options.onModuleFailure ?? defaultOnFailure;
+  const sessions = new Map<string, ProxySession>();
+  const bySecret = new Map<string, ProxySession>();
+  const subscriptions = new Set<(session: ProxySession) => void>();
+  const sent = createMemory<readonly Filter[]>((filters) =>
+    filters.reduce((sum, { weight }) => sum + weight, 0),
+  );
+  const refusals = createMemory<number>(() => 0);
+  const configOf = createConfigs(modules, (version) => refusals.get(version) ?? 0);
+  const byTarget = new Map<string, Set<ProxySession>>();
+  let count = 0;
+  const changed = (session: ProxySession): void => {
+    for (const notify of subscriptions) {
+      notify(session);
+    }
+  };
+  const context: SessionContext = {
+    chains: createWantedChains({ reader, modules, onModuleFailure }),
+    onFailure: (phases) =>
+      phases?.every((phase) => onModuleFailure.get(phase) === "skip") === true ? "skip" : "deny",
+    maxInlineBytes: options.maxInlineBytes ?? defaultMaxInlineBytes,
+    configOf,
+    filtersOf: (version) => sent.get(version),
+    accepted: ({ version, filters }) => {
+      sent.set(version, filters);
+    },
+    refused(session, slot, version, reason) {
+      refusals.set(version, (refusals.get(version) ?? 0) + 1);
+      if (slot !== "") {
+        notices.warn(`proxy ${nameOf(session)} refuses what it got for ${slot}: ${reason}`);
+      }
+    },
+    changed,
+    serves(session, target, isServing) {
+      const serving = byTarget.get(target) ?? new Set();
+      if (isServing) {
+        byTarget.set(target, serving.add(session));
+      } else if (serving.delete(session) && serving.size === 0) {
+        byTarget.delete(target);
+      }
+    },
+  };
+  return {
+    connect(principal) {
+      const session = new ProxySession(String(++count).padStart(10, "0"), principal, context);
+      sessions.set(session.uid, session);
+      bySecret.set(session.secret, session);
+      return session;
+    },
+    disconnect(session) {
+      if (sessions.delete(session.uid)) {
+        bySecret.delete(session.secret);
+        session.end();
+        changed(session);
+      }
+    },
+    get sessions() {
+      return sessions.values();
+    },
+    of: (target) => [...(byTarget.get(target) ?? [])].sort((a, b) => compareText(a.uid, b.uid)),
+    subscribe(notify) {
+      subscriptions.add(notify);
+      return () => subscriptions.delete(notify);
+    },
+    module(secret, digest) {
+      const session = bySecret.get(secret);
+      if (session?.mayFetch(digest) !== true) {
+        return undefined;
+      }
+      session.fetching(digest);
+      const done = (): void => {
+        session.fetched(digest);
+      };
+      return modules.bytes(digest).then((bytes) => ({ bytes, done }));
+    },
+  };
+}
+
+/** How a proxy is called in a sentence. */
+export function nameOf({ node }: ProxySession): string {
+  return node === undefined || node.id === "" ? "without an id" : excerpt(node.id);
+}
+
+/** The configurations of slots. The one that was made last is kept, since all proxies of a target ask for it. */
+function createConfigs(modules: Modules, refusalsOf: (version: string) => number) {
+  // Bytes of an earlier process may have been refused, too.
+  const epoch = randomBytes(4).toString("hex");
+  let latest: { readonly question: string; readonly config: Promise<Any> } | undefined;
+  return (content: SlotContent, delivery: ModuleDelivery): Promise<Any> => {
+    const { version, filters } = content;
+    const generation = `${epoch}.${refusalsOf(version)}`;
+    const hasOwnAddress = fetchedModules(filters, delivery).size > 0;
+    const question = `${version} ${generation}`;
+    if (hasOwnAddress) {
+      return chainConfig(content, generation, modules, delivery);
+    }
+    if (latest?.question !== question) {
+      const config = chainConfig(content, generation, modules, delivery);
+      const made = { question, config };
+      latest = made;
+      config.catch(() => {
+        latest = latest === made ? undefined : latest;
+      });
+      // A large configuration is not kept for long.
+      setTimeout(() => {
+        latest = latest === made ? undefined : latest;
+      }, keptMs).unref();
+    }
+    return latest.config;
+  };
+}
+
+/** How long a configuration is kept, in ms. */
+const keptMs = 1_000;
+
+/** Values by version, of which the oldest are forgotten. */
+function createMemory<Value>(weightOf: (value: Value) => number) {
+  const values = new Map<string, Value>();
+  let weight = 0;
+  const forget = (version: string): void => {
+    const value = values.get(version);
+    weight -= value === undefined ? 0 : weightOf(value);
+    values.delete(version);
+  };
+  return {
+    get: (version: string): Value | undefined => values.get(version),
+    set(version: string, value: Value): void {
+      forget(version);
+      values.set(version, value);
+      weight += weightOf(value);
+      for (const oldest of values.keys()) {
+        if (values.size <= maxVersions && weight <= maxRemembered) {
+          break;
+        }
+        forget(oldest);
+      }
+    },
+  };
+}

@@ -1,0 +1,414 @@
+/*
+ * A proxy that is connected: the slots that it asks for, and the answers that it is due. The two forms of the
+ * protocol are thin over it; see protocols.ts.
+ */
+import { randomBytes } from "node:crypto";
+import type { Any } from "@bufbuild/protobuf/wkt";
+import type { Node } from "../../gen/envoy/config/core/v3/base_pb.ts";
+import { may, type Principal } from "../catalog/access/principal.ts";
+import { tooManySlots } from "../catalog/errors.ts";
+import { messageOf } from "../catalog/message-of.ts";
+import { denyFilter, type Filter, type OnFailure } from "./filter.ts";
+import { type ProxyNode, readNode } from "./node.ts";
+import { fetchedModules, type ModuleDelivery, resourceOf } from "./resource.ts";
+import { WasmExtension_PluginPhase as Phase } from "../../gen/tetrateio/api/tsb/extension/v2/wasm_extension_pb.ts";
+import { createSlot, type Running, type Slot, type SlotContent } from "./slot.ts";
+import { readSlotName, type SlotPlace, SlotProblem } from "./slot-name.ts";
+import type { FollowedChain, WantedChain, WantedChains } from "./wanted-chains.ts";
+
+/** What sessions share. */
+export interface SessionContext {
+  readonly chains: WantedChains;
+  /** What becomes of requests in a slot that cannot be filled, by its phases; undefined if they are not known. */
+  onFailure(phases: SlotPlace["phases"] | undefined): OnFailure;
+  /** The greatest module that is sent in a resource, in bytes. */
+  readonly maxInlineBytes: number;
+  /** The configuration of a slot; see chainConfig. */
+  configOf(content: SlotContent, delivery: ModuleDelivery): Promise<Any>;
+  /** What was sent under a version, by this server; undefined if it is not known. */
+  filtersOf(version: string): readonly Filter[] | undefined;
+  /** Is told what a proxy has accepted. */
+  accepted(content: SlotContent): void;
+  /** Is told what a proxy has refused. */
+  refused(session: ProxySession, slot: string, version: string, reason: string): void;
+  /** Is told that what the proxy runs, or should run, has changed. */
+  changed(session: ProxySession): void;
+  /** Is told that the proxy begins to serve a target, or ceases to. */
+  serves(session: ProxySession, target: string, isServing: boolean): void;
+}
+
+/** A slot of a session. */
+export interface OpenSlot {
+  readonly name: string;
+  /** What it is for; undefined if the proxy may not have it, or the name is none. */
+  readonly place: SlotPlace | undefined;
+  readonly slot: Slot;
+  /** What should run in it. */
+  readonly wanted: WantedChain;
+  /** All that should run where it is, in other slots, too. */
+  readonly whole: WantedChain;
+  /** Why the latest answer could not be made. */
+  readonly problem: string | undefined;
+}
+
+/** An answer that a proxy is due. */
+export interface SlotAnswer {
+  readonly name: string;
+  readonly version: string;
+  readonly nonce: string;
+  readonly resource: Any;
+}
+
+/** How many slots a proxy may ask for. */
+export const maxSlots = 1_000;
+
+/** Longest name that a proxy may ask for, in characters. */
+const maxName = 1_024;
+
+/** Within what time a proxy begins to fetch a module that it lacks, and has fetched it, in ms. */
+const fetchStartMs = 1_000;
+const fetchTimeoutMs = 40_000;
+
+/** Longest reason of a refusal that is kept, in characters. */
+const maxReason = 400;
+
+interface OwnSlot extends OpenSlot {
+  readonly chain: FollowedChain | undefined;
+  nonce: string | undefined;
+  problem: string | undefined;
+}
+
+/** A connected proxy. */
+export class ProxySession {
+  readonly uid: string;
+  readonly connectedAt = Date.now();
+  /** Part of the address of its modules, so that only it can fetch them. */
+  readonly secret = randomBytes(16).toString("base64url");
+  readonly principal: Principal;
+  readonly #context: SessionContext;
+  readonly #slots = new Map<string, OwnSlot>();
+  readonly #due = new Set<OwnSlot>();
+  /** The digests of modules that the proxy has fetched, and may still have. */
+  readonly #modules = new Set<string>();
+  /** The ends of waiting for a proxy to fetch modules, by digest. */
+  readonly #timers = new Map<string, NodeJS.Timeout>();
+  #node: ProxyNode | undefined;
+  #nonces = 0;
+  #isFinishing = false;
+  #isEnded = false;
+  #wake: () => void = () => undefined;
+
+  constructor(uid: string, principal: Principal, context: SessionContext) {
+    this.uid = uid;
+    this.principal = principal;
+    this.#context = context;
+  }
+
+  /** What the proxy has said of itself; undefined before its first request. */
+  get node(): ProxyNode | undefined {
+    return this.#node;
+  }
+
+  get slots(): Iterable<OpenSlot> {
+    return this.#slots.values();
+  }
+
+  /** Takes the node of a request: the first one counts. */
+  greet(node: Node | undefined): void {
+    this.#node ??= readNode(node);
+  }
+
+  /**
+   * The proxy asks for a slot.
+   *
+   * Raises a CatalogError of the kind too-many if it has as many as one may have.
+   *
+   * @param version - of what it runs there from an earlier connection; undefined if nothing
+   */
+  subscribe(name: string, version?: string): void {
+    const known = this.#slots.get(name);
+    if (known !== undefined) {
+      known.slot.resend();
+      this.#push(known);
+      return;
+    }
+    if (this.#slots.size >= maxSlots) {
+      throw tooManySlots(maxSlots);
+    }
+    const running: Running | undefined =
+      version === undefined
+        ? undefined
+        : { version, revision: 0n, filters: this.#context.filtersOf(version) };
+    const open = this.#open(name, running);
+    this.#slots.set(name, open);
+    if (open.place !== undefined) {
+      this.#context.serves(this, open.place.target, true);
+    }
+    this.#push(open);
+  }
+
+  /** The proxy no longer asks for a slot. */
+  unsubscribe(name: string): void {
+    const open = this.#slots.get(name);
+    if (open !== undefined) {
+      this.#slots.delete(name);
+      this.#due.delete(open);
+      this.#close(open);
+      this.#context.changed(this);
+    }
+  }
+
+  /** The names of the slots that the proxy asks for. */
+  get names(): string[] {
+    return [...this.#slots.keys()];
+  }
+
+  /**
+   * The proxy has taken an answer, or has refused it. It says nothing of answers that are not the latest.
+   *
+   * @param error - why it has refused the answer
+   */
+  settle(nonce: string, error?: string): void {
+    const open = [...this.#slots.values()].find((slot) => slot.nonce === nonce);
+    const content = open?.slot.pending;
+    if (open === undefined || content === undefined) {
+      return;
+    }
+    open.nonce = undefined;
+    if (error === undefined) {
+      open.slot.accept();
+      this.#context.accepted(content);
+    } else {
+      const reason = shortened(error);
+      const fetched = fetchedModules(content.filters, this.#context);
+      open.slot.refuse(
+        reason,
+        ({ module }) =>
+          module !== undefined && fetched.has(module.digest) && !this.#modules.has(module.digest),
+      );
+      const loading = content.filters.filter((filter) => open.slot.isLoading(filter));
+      for (const { module } of loading) {
+        this.#await(module?.digest ?? "", fetchStartMs);
+      }
+      // A proxy that has yet to fetch a module says so by a refusal.
+      this.#context.refused(this, loading.length > 0 ? "" : open.name, content.version, reason);
+    }
+    this.#context.changed(this);
+    this.#push(open);
+  }
+
+  /** The proxy has begun to fetch a module. */
+  fetching(digest: string): void {
+    if (this.#timers.has(digest)) {
+      this.#await(digest, fetchTimeoutMs);
+    }
+  }
+
+  /** The proxy has fetched a module. */
+  fetched(digest: string): void {
+    this.#modules.add(digest);
+    this.#settleModule(digest, ({ slot }) => {
+      slot.loaded(digest);
+    });
+  }
+
+  /** Whether the proxy has been told to fetch a module. */
+  mayFetch(digest: string): boolean {
+    const has = (filters: readonly Filter[] | undefined): boolean =>
+      filters?.some(({ module }) => module?.digest === digest) === true;
+    return (
+      [...this.#slots.values()].some(
+        ({ slot }) => has(slot.pending?.filters) || has(slot.running?.filters),
+      ) || this.#timers.has(digest)
+    );
+  }
+
+  /** The next answer; undefined when the session has ended. */
+  async next(): Promise<SlotAnswer | undefined> {
+    while (!this.#isEnded) {
+      const [open] = this.#due;
+      if (open === undefined && this.#isFinishing) {
+        break;
+      }
+      if (open === undefined) {
+        await new Promise<void>((resolve) => {
+          this.#wake = resolve;
+        });
+        continue;
+      }
+      this.#due.delete(open);
+      const answer = await this.#answerFor(open);
+      if (answer !== undefined) {
+        return answer;
+      }
+    }
+    return undefined;
+  }
+
+  /** The proxy asks for nothing more: what is due now is answered. */
+  finish(): void {
+    this.#isFinishing = true;
+    this.#wake();
+  }
+
+  /** Ends the session: nothing more is answered. */
+  end(): void {
+    this.#isEnded = true;
+    const slots = [...this.#slots.values()];
+    this.#slots.clear();
+    slots.forEach((open) => {
+      this.#close(open);
+    });
+    this.#due.clear();
+    for (const timer of this.#timers.values()) {
+      clearTimeout(timer);
+    }
+    this.#timers.clear();
+    this.#wake();
+  }
+
+  #close({ chain, place }: OwnSlot): void {
+    chain?.stop();
+    const isOf = (target: string): boolean =>
+      [...this.#slots.values()].some((open) => open.place?.target === target);
+    if (place !== undefined && !isOf(place.target)) {
+      this.#context.serves(this, place.target, false);
+    }
+  }
+
+  async #answerFor(open: OwnSlot): Promise<SlotAnswer | undefined> {
+    const { links, revision } = open.wanted;
+    const content =
+      links === undefined || this.#node?.problem !== undefined
+        ? undefined
+        : open.slot.next(links, revision);
+    this.#context.changed(this);
+    if (content === undefined) {
+      return undefined;
+    }
+    try {
+      const config = await this.#context.configOf(content, this.#delivery());
+      if (this.#slots.get(open.name) !== open) {
+        return undefined;
+      }
+      open.problem = undefined;
+      open.slot.sent(content);
+      const nonce = String(++this.#nonces);
+      open.nonce = nonce;
+      const { name } = open;
+      return { name, version: content.version, nonce, resource: resourceOf(name, config) };
+    } catch (error) {
+      // What the proxy runs stays, until something changes.
+      open.problem = messageOf(error);
+      return undefined;
+    }
+  }
+
+  #delivery(): ModuleDelivery {
+    const { maxInlineBytes } = this.#context;
+    const cluster = this.#node?.serverCluster ?? "";
+    return {
+      maxInlineBytes,
+      location: ({ digest }) => ({
+        uri: `http://${cluster}${modulePath(this.secret, digest)}`,
+        cluster,
+      }),
+    };
+  }
+
+  #open(name: string, running: Running | undefined): OwnSlot {
+    const { chains } = this.#context;
+    const hasLua = this.#node?.hasLua ?? true;
+    const slot = createSlot({ running, deny: (key) => denyFilter(key, hasLua) });
+    const common = { name, slot, nonce: undefined, problem: undefined };
+    try {
+      const place = this.#placeOf(name);
+      const open: OwnSlot = {
+        ...common,
+        place,
+        chain: chains.follow(place.target, place.traffic, () => {
+          this.#push(open);
+        }),
+        get whole() {
+          return this.chain?.current ?? nothing;
+        },
+        get wanted() {
+          const { whole } = this;
+          const links = whole.links?.filter(({ phase }) => place.phases.includes(phase));
+          return { ...whole, links };
+        },
+      };
+      return open;
+    } catch (error) {
+      if (!(error instanceof SlotProblem)) {
+        throw error;
+      }
+      const { message, phases } = error;
+      const plugin = { reason: "NO_SUCH_SLOT", message };
+      const onFailure = this.#context.onFailure(phases);
+      const link = {
+        key: "slot",
+        fqn: "",
+        position: 0,
+        phase: Phase.UNSPECIFIED_PHASE,
+        onFailure,
+        plugin,
+      };
+      const wanted = { revision: 0n, links: [link], problem: message };
+      return { ...common, place: undefined, chain: undefined, wanted, whole: wanted };
+    }
+  }
+
+  /** Reads the name of a slot. Raises a SlotProblem if the proxy cannot have it. */
+  #placeOf(name: string): SlotPlace {
+    if (name.length > maxName) {
+      throw new SlotProblem("the name of a slot is too long");
+    }
+    const place = readSlotName(name, this.#node?.place ?? {});
+    if (!may(this.principal, "READ", place.target)) {
+      const problem = `${place.target} does not exist, or the caller may not read it`;
+      throw new SlotProblem(problem, place.phases);
+    }
+    return place;
+  }
+
+  #await(digest: string, timeoutMs: number): void {
+    clearTimeout(this.#timers.get(digest));
+    const giveUp = (): void => {
+      this.#settleModule(digest, ({ slot }) => {
+        slot.notLoaded(digest);
+      });
+    };
+    this.#timers.set(digest, setTimeout(giveUp, timeoutMs));
+  }
+
+  #settleModule(digest: string, settle: (open: OwnSlot) => void): void {
+    clearTimeout(this.#timers.get(digest));
+    this.#timers.delete(digest);
+    for (const open of this.#slots.values()) {
+      settle(open);
+      this.#push(open);
+    }
+  }
+
+  #push(open: OwnSlot): void {
+    this.#due.add(open);
+    this.#wake();
+  }
+}
+
+const nothing: WantedChain = { revision: 0n, links: undefined, problem: undefined };
+
+/** The path at which a session finds a module. */
+export function modulePath(secret: string, digest: string): string {
+  return `/modules/${secret}/${digest}`;
+}
+
+/** The beginning of a refusal: some quote the whole configuration. */
+function shortened(reason: string): string {
+  const text = reason
+    .toWellFormed()
+    .replaceAll(/[\p{Cc}\p{Cf}]+/gu, " ")
+    .trim();
+  return text.length > maxReason ? `${text.slice(0, maxReason)}…` : text;
+}

@@ -1,0 +1,301 @@
+/*
+ * What a proxy runs in a slot, and what it should get next.
+ *
+ * 1. What is good keeps running until what replaces it is known to be good: a plugin that the proxy has refused,
+ *    or whose module is not to be had, stays as the proxy ran it last.
+ * 2. A plugin that never was good on the proxy is denied or left out, as its phase says.
+ * 3. No plugin holds up another: the changes of its neighbours go on without its own.
+ * 4. One answer at a time is under way, so that what the proxy says of it can be told apart.
+ */
+import { createHash } from "node:crypto";
+import type { Filter } from "./filter.ts";
+import type { WantedLink } from "./wanted-chains.ts";
+
+/** What a slot is to run. */
+export interface SlotContent {
+  /** Tells contents apart. */
+  readonly version: string;
+  /** The revision of the chain that it was made from. */
+  readonly revision: bigint;
+  /** In order. */
+  readonly filters: readonly Filter[];
+}
+
+/** A plugin as it runs since a revision. */
+interface Good {
+  readonly filter: Filter;
+  readonly since: bigint;
+}
+
+/** What the proxy runs in a slot. */
+export interface Running {
+  readonly version: string;
+  readonly revision: bigint;
+  /** Undefined if it was sent before the server was started. */
+  readonly filters: readonly Filter[] | undefined;
+}
+
+/** The state of a slot on a proxy. */
+export interface Slot {
+  /** What the proxy runs; undefined if it has accepted nothing. */
+  readonly running: Running | undefined;
+  /** What the proxy has not answered yet. */
+  readonly pending: SlotContent | undefined;
+  /** Why the proxy has refused what it was sent, if no plugin is to blame. */
+  readonly problem: string | undefined;
+  /** Why the proxy refuses a filter; undefined if it does not. */
+  refusalOf(filter: Filter): string | undefined;
+  /** Whether the proxy is fetching the module of a filter. */
+  isLoading(filter: Filter): boolean;
+  /** The plugin of an attachment that ran last, and since when; undefined if there was none. */
+  lastGood(key: string): Good | undefined;
+  /** What to send now; undefined if the proxy has it, or something has to be waited for. */
+  next(wanted: readonly WantedLink[], revision: bigint): SlotContent | undefined;
+  /** What is sent is under way. */
+  sent(content: SlotContent): void;
+  /** The proxy runs what it was sent. */
+  accept(): void;
+  /**
+   * The proxy has refused what it was sent.
+   *
+   * @param mayLack - whether the proxy may have refused a filter since it has yet to fetch its module
+   */
+  refuse(reason: string, mayLack: (filter: Filter) => boolean): void;
+  /** The proxy has fetched a module. */
+  loaded(digest: string): void;
+  /** The proxy does not fetch a module: what it has refused, it has refused for another reason. */
+  notLoaded(digest: string): void;
+  /** The proxy asks for everything again. */
+  resend(): void;
+}
+
+/** How filters that stand for others are made. */
+export interface SlotOptions {
+  /** What the proxy says that it runs, from an earlier connection; undefined if nothing. */
+  readonly running?: Running | undefined;
+  /** The filter that denies requests in the place of a plugin. */
+  readonly deny: (key: string) => Filter;
+}
+
+/** A slot of a proxy that has just asked for it. */
+export function createSlot({ running: before, deny }: SlotOptions): Slot {
+  let running = before;
+  let pending: SlotContent | undefined;
+  let problem: string | undefined;
+  let isAskedAgain = false;
+  /** The version that the proxy has refused without saying why. */
+  let refusedVersion: string | undefined;
+  /** One change at a time, to find the one that is refused. */
+  let isSearching = false;
+  const good = new Map<string, Good>();
+  /** The reasons of refusals, by the hashes of filters. */
+  const refused = new Map<string, Refusal>();
+  /** The filters whose modules the proxy is fetching, by the digests of the modules: their hashes, and what it said. */
+  const loading = new Map<string, Map<string, string>>();
+  /** The hashes of filters whose modules the proxy has fetched, until it has accepted them. */
+  const loadedFilters = new Set<string>();
+
+  const isLoading = ({ hash, module }: Filter): boolean =>
+    module !== undefined && loading.get(module.digest)?.has(hash) === true;
+  const runs = ({ hash }: Filter): boolean =>
+    running?.filters?.some((filter) => filter.hash === hash) === true;
+  const isDenied = (key: string): boolean =>
+    running?.filters?.some((filter) => filter.key === key && filter.kind === "deny") === true;
+
+  const run = (content: SlotContent): void => {
+    running = content;
+    for (const filter of content.filters) {
+      const { key, hash } = filter;
+      loadedFilters.delete(hash);
+      if (filter.kind === "plugin" && good.get(key)?.filter.hash !== hash) {
+        good.set(key, { filter, since: content.revision });
+      }
+    }
+  };
+  if (before?.filters !== undefined) {
+    run({ ...before, filters: before.filters });
+  }
+
+  /** What stands for the plugin of a link: a filter, nothing, or `hold` if the slot has to stay as it is. */
+  const standIn = (link: WantedLink, isUndecided: boolean): Filter | "hold" | undefined => {
+    const last = good.get(link.key);
+    if (last !== undefined) {
+      return last.filter;
+    }
+    if (running !== undefined && running.filters === undefined) {
+      // What the proxy runs may well be good.
+      return "hold";
+    }
+    if (isUndecided && running !== undefined && !isDenied(link.key)) {
+      // The attachment is new, and requests pass as they did before.
+      return undefined;
+    }
+    return link.onFailure === "deny" ? deny(link.key) : undefined;
+  };
+
+  /** The filters for links; undefined if the slot has to stay as it is. */
+  const filtersFor = (links: readonly WantedLink[]): Filter[] | undefined => {
+    const filters: Filter[] = [];
+    let hasChange = false;
+    for (const link of links) {
+      const plugin = filterOf(link);
+      const isWaiting = link.plugin === "fetching" || (plugin !== undefined && isLoading(plugin));
+      if (isWaiting && running === undefined) {
+        return undefined;
+      }
+      const isUsable = plugin !== undefined && !isWaiting && !refused.has(plugin.hash);
+      const isChange = plugin !== undefined && !runs(plugin);
+      const isLater = isUsable && isChange && isSearching && hasChange;
+      hasChange ||= isUsable && isChange;
+      const filter = isUsable && !isLater ? plugin : standIn(link, isWaiting || isLater);
+      if (filter === "hold") {
+        return undefined;
+      }
+      if (filter !== undefined) {
+        filters.push(filter);
+      }
+    }
+    return filters;
+  };
+
+  /** Forgets what is known of attachments that are no longer there. */
+  const forgetOthers = (links: readonly WantedLink[]): void => {
+    const keys = new Set(links.map(({ key }) => key));
+    for (const key of good.keys()) {
+      if (!keys.has(key)) {
+        good.delete(key);
+      }
+    }
+    const hashes = new Set(links.map((link) => filterOf(link)?.hash));
+    for (const known of [refused, loadedFilters]) {
+      for (const hash of known.keys()) {
+        if (!hashes.has(hash)) {
+          known.delete(hash);
+        }
+      }
+    }
+  };
+
+  return {
+    get running() {
+      return running;
+    },
+    get pending() {
+      return pending;
+    },
+    get problem() {
+      return problem;
+    },
+    refusalOf: ({ hash }) => refused.get(hash)?.reason,
+    isLoading,
+    lastGood: (key) => good.get(key),
+    next(links, revision) {
+      if (pending !== undefined) {
+        return undefined;
+      }
+      forgetOthers(links);
+      const filters = filtersFor(links);
+      if (filters === undefined) {
+        return undefined;
+      }
+      const content = { version: versionOf(filters), revision, filters };
+      if (isAskedAgain || content.version !== running?.version) {
+        return content.version === refusedVersion ? undefined : content;
+      }
+      run(content);
+      isSearching = false;
+      refusedVersion = undefined;
+      problem = undefined;
+      return undefined;
+    },
+    sent(content) {
+      pending = content;
+      isAskedAgain = false;
+    },
+    accept() {
+      if (pending !== undefined) {
+        run(pending);
+        pending = undefined;
+        problem = undefined;
+        refusedVersion = undefined;
+      }
+    },
+    refuse(reason, mayLack) {
+      const content = pending;
+      if (content === undefined) {
+        return;
+      }
+      pending = undefined;
+      const changes = content.filters.filter((filter) => !runs(filter));
+      const culprit =
+        namedIn(content.filters, reason) ?? (changes.length === 1 ? changes[0] : undefined);
+      if (culprit === undefined) {
+        isSearching = changes.length > 1 && !isSearching;
+        refusedVersion = isSearching ? undefined : content.version;
+        problem = isSearching ? undefined : reason;
+        return;
+      }
+      const { hash, key, module } = culprit;
+      if (module !== undefined && mayLack(culprit) && !loadedFilters.has(hash)) {
+        loading.set(module.digest, (loading.get(module.digest) ?? new Map()).set(hash, reason));
+        return;
+      }
+      refused.set(hash, { reason, digest: module?.digest });
+      if (culprit.kind === "deny") {
+        problem = reason;
+        refusedVersion = content.version;
+      } else if (good.get(key)?.filter.hash === hash) {
+        good.delete(key);
+      }
+    },
+    loaded(digest) {
+      for (const hash of loading.get(digest)?.keys() ?? []) {
+        loadedFilters.add(hash);
+      }
+      loading.delete(digest);
+      for (const [hash, refusal] of refused) {
+        if (refusal.digest === digest) {
+          // The proxy had lost the module.
+          refused.delete(hash);
+          loadedFilters.add(hash);
+        }
+      }
+    },
+    notLoaded(digest) {
+      for (const [hash, reason] of loading.get(digest) ?? []) {
+        refused.set(hash, { reason, digest });
+      }
+      loading.delete(digest);
+    },
+    resend() {
+      isAskedAgain = true;
+    },
+  };
+}
+
+/** Why a filter is refused. */
+interface Refusal {
+  readonly reason: string;
+  /** The digest of its module. */
+  readonly digest: string | undefined;
+}
+
+/** The filter of a link; undefined if there is no module for it. */
+export function filterOf({ plugin }: WantedLink): Filter | undefined {
+  return typeof plugin === "object" && "hash" in plugin ? plugin : undefined;
+}
+
+/** The version of filters: the same for the same filters, whoever sends them. */
+export function versionOf(filters: readonly Filter[]): string {
+  const text = JSON.stringify(filters.map(({ key, hash }) => [key, hash]));
+  return createHash("sha256").update(text).digest("base64url").slice(0, 22);
+}
+
+/** The plugin that a proxy's refusal names. */
+function namedIn(filters: readonly Filter[], reason: string): Filter | undefined {
+  const [, named] =
+    /(?:Unable to create Wasm plugin|environment_variables for) (\S+)/.exec(reason) ?? [];
+  const plugins = filters.filter(({ kind }) => kind === "plugin");
+  // A sentence may end after the name.
+  return plugins.find(({ key }) => key === named) ?? plugins.find(({ key }) => `${key}.` === named);
+}

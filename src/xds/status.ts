@@ -1,0 +1,136 @@
+/* What proxies run, as they are asked about. */
+import { create } from "@bufbuild/protobuf";
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import {
+  LinkEffect as Effect,
+  LinkState,
+  type Proxy,
+  type ProxyLink,
+  ProxyLinkSchema,
+  ProxySchema,
+  ProxySlotSchema,
+} from "../../gen/wasmext/v1/proxy_pb.ts";
+import { isUnder } from "../catalog/names/fqn.ts";
+import type { OpenSlot, ProxySession } from "./session.ts";
+import { filterOf } from "./slot.ts";
+import type { WantedLink } from "./wanted-chains.ts";
+
+/** A proxy with its slots for the targets under a parent; undefined if it has none. */
+export function proxyOf(session: ProxySession, parent: string): Proxy | undefined {
+  const { uid, node, connectedAt } = session;
+  const slots = [...session.slots].flatMap((open) => {
+    const { name, place, slot, problem = slot.problem, wanted } = open;
+    if (place === undefined || !isUnder(parent, place.target)) {
+      return [];
+    }
+    const { target, listener, phases } = place;
+    return [
+      create(ProxySlotSchema, {
+        name,
+        target,
+        listener,
+        phases: [...phases],
+        runningRevision: slot.running?.revision ?? 0n,
+        problem: problem ?? wanted.problem ?? "",
+        links: wanted.links?.map((link) => proxyLink(session, open, link)) ?? [],
+      }),
+    ];
+  });
+  return slots.length === 0
+    ? undefined
+    : create(ProxySchema, {
+        uid,
+        nodeId: node?.id ?? "",
+        nodeCluster: node?.cluster ?? "",
+        version: node?.version ?? "",
+        connectedAt: timestampFromMs(connectedAt),
+        problem: node?.problem ?? "",
+        slots,
+      });
+}
+
+/** How far a link has got in a slot. */
+export function proxyLink(session: ProxySession, open: OpenSlot, link: WantedLink): ProxyLink {
+  const { key, fqn, position } = link;
+  const { slot } = open;
+  const last = slot.lastGood(key);
+  const runs = slot.running?.filters?.find((filter) => filter.key === key);
+  const wanted = filterOf(link);
+  const sinceRevision = runs?.kind === "plugin" ? (last?.since ?? 0n) : 0n;
+  if (wanted !== undefined && wanted.hash === runs?.hash) {
+    const effect = Effect.RUNNING;
+    const state = LinkState.APPLIED;
+    return create(ProxyLinkSchema, { fqn, position, state, effect, sinceRevision });
+  }
+  const effect = effectOf(open, key);
+  const progress = progressOf(session, open, link);
+  const message = progress.message === "" ? "" : `${progress.message}; ${consequences[effect]}`;
+  return create(ProxyLinkSchema, { fqn, position, ...progress, message, effect, sinceRevision });
+}
+
+function effectOf({ slot: { running } }: OpenSlot, key: string): Effect {
+  if (running?.filters === undefined) {
+    return Effect.WAITING;
+  }
+  switch (running.filters.find((filter) => filter.key === key)?.kind) {
+    case "plugin":
+      return Effect.LAST_GOOD;
+    case "deny":
+      return Effect.DENIED;
+    case undefined:
+      return Effect.LEFT_OUT;
+  }
+}
+
+/** What becomes of requests, as the end of a sentence. */
+const consequences: Readonly<Record<Effect, string>> = {
+  [Effect.UNSPECIFIED]: "",
+  [Effect.RUNNING]: "it runs",
+  [Effect.LAST_GOOD]: "what ran before its last change goes on running",
+  [Effect.DENIED]: "requests are answered with 503",
+  [Effect.LEFT_OUT]: "requests pass without it",
+  [Effect.WAITING]: "the proxy runs what it had before",
+};
+
+interface Progress {
+  readonly state: LinkState;
+  readonly reason: string;
+  /** The beginning of a sentence; empty if all is well so far. */
+  readonly message: string;
+}
+
+function progressOf(
+  { node }: ProxySession,
+  { slot, problem }: OpenSlot,
+  link: WantedLink,
+): Progress {
+  const { plugin } = link;
+  if (node?.problem !== undefined) {
+    return { state: LinkState.REJECTED, reason: "PROXY_UNSUPPORTED", message: node.problem };
+  }
+  if (plugin === "fetching") {
+    return { state: LinkState.FETCHING, reason: "", message: "" };
+  }
+  const filter = filterOf(link);
+  if (filter === undefined) {
+    return { state: LinkState.MODULE_FAILED, ...(plugin as { reason: string; message: string }) };
+  }
+  const refusal = slot.refusalOf(filter);
+  if (refusal !== undefined) {
+    return { state: LinkState.REJECTED, reason: "PROXY_REFUSED", message: refusedBy(refusal) };
+  }
+  if (slot.isLoading(filter)) {
+    return { state: LinkState.FETCHING, reason: "", message: "" };
+  }
+  const whole = problem ?? slot.problem;
+  return whole === undefined
+    ? { state: LinkState.PENDING, reason: "", message: "" }
+    : { state: LinkState.REJECTED, reason: "SLOT_REFUSED", message: whole };
+}
+
+/** Proxies do not say whether a plugin has refused its configuration, has trapped, or cannot be loaded. */
+function refusedBy(refusal: string): string {
+  return refusal.startsWith("Unable to create Wasm plugin")
+    ? `the proxy refuses it ("${refusal}"): its configuration, or its start, has failed; the log of the proxy says why`
+    : `the proxy refuses it ("${refusal}")`;
+}

@@ -1,0 +1,19 @@
+import { createStore, type Reader } from "../../src/catalog/store.ts";
+import type { Modules } from "../../src/modules/modules.ts";
+import { noModules } from "../../src/modules/no-modules.ts";
+import { createProxies, type Proxies } from "../../src/xds/proxies.ts";
+
+/** The proxies of a catalog, of which none is connected. */
+export function proxiesOf(
+  reader: Reader = createStore(),
+  modules: Modules = noModules,
+): Proxies & { readonly warnings: readonly string[] } {
+  const warnings: string[] = [];
+  const notices = {
+    info: () => undefined,
+    warn: (text: string) => {
+      warnings.push(text);
+    },
+  };
+  return Object.assign(createProxies({ reader, modules, notices }), { warnings });
+}
