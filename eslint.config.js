@@ -7,6 +7,7 @@ const layers = [
   "export",
   "journal",
   "auth",
+  "modules",
   "methods",
   "rpc",
   "audit-log",
