@@ -5,6 +5,7 @@ import { defaultBookmarkIntervalMs } from "./catalog/watch/watch.ts";
 import type { Catalog } from "./journal/catalog.ts";
 import type { Authenticate } from "./auth/authenticate.ts";
 import { anyone, nobody } from "./catalog/access/principal.ts";
+import type { Modules } from "./modules/modules.ts";
 import type { Audit } from "./methods/audit.ts";
 import { createOpenWatches, defaultMaxWatches } from "./methods/open-watches.ts";
 import { compileRequestRules, createMethodTable } from "./methods/table.ts";
@@ -64,6 +65,8 @@ export interface ServerOptions {
   readonly authenticate?: Authenticate;
   /** Where writes are recorded. Default: nowhere. It stays open when the server is closed. */
   readonly audit?: Audit | undefined;
+  /** The modules that extensions name. They stay open when the server is closed. */
+  readonly modules?: Modules;
   /** The catalog to serve. It stays open when the server is closed. */
   readonly catalog: Catalog;
 }
