@@ -61,10 +61,13 @@ export function createClient(options: ClientOptions): Client {
       );
     }
     const addresses = await options.resolve(url, options.signal);
+    const silence = new AbortController();
+    const signal = AbortSignal.any([options.signal, silence.signal]);
     try {
-      return incomingOf(await answerTo(outgoing, addresses, options), url, options.signal);
+      const message = await answerTo(outgoing, addresses, { ...options, signal }, silence);
+      return incomingOf(message, url, signal);
     } catch (error) {
-      throw faultOf(error, url, options.signal);
+      throw faultOf(error, url, signal);
     }
   };
   return {
@@ -114,6 +117,7 @@ function answerTo(
   { method, url, headers = {}, body }: Outgoing,
   addresses: readonly string[],
   { signal, silenceMs, ca }: ClientOptions,
+  silence: AbortController,
 ): Promise<IncomingMessage> {
   const lookup: LookupFunction = (_, { all = false }, callback) => {
     const found = addresses.map((address) => ({ address, family: isIP(address) }));
@@ -145,7 +149,7 @@ function answerTo(
     sent.on("error", reject);
     sent.on("timeout", () => {
       const text = `nothing has come from ${url.host} for ${silenceMs / 1000} s; check that it is up`;
-      sent.destroy(new ModuleFault("TIMEOUT", text));
+      silence.abort(new ModuleFault("TIMEOUT", text));
     });
     sent.end(body);
   });

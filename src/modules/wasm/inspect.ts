@@ -84,7 +84,7 @@ function guess(start: string): string {
     ["28b52ffd", " but a zstd archive"],
     ["3c", " but a page in HTML or XML"],
     ["7b", " but JSON"],
-    ["2874", " but its text form (.wat)"],
+    ["286d", " but its text form (.wat)"],
   ];
   const [, kind = ""] = known.find(([magic]) => start.startsWith(magic)) ?? [];
   return kind;
@@ -142,7 +142,9 @@ function readExports(cursor: Cursor): Exports {
 function checkExports(exports: Exports): void {
   const has = (name: string, kind: number): boolean => exports.get(name) === kind;
   if (!abiVersions.some((name) => has(name, functionKind))) {
-    const other = [...exports.keys()].find((name) => /^proxy_abi_version_\w{1,20}$/.test(name));
+    const other = [...exports.keys()].find(
+      (name) => /^proxy_abi_version_\w{1,20}$/.test(name) && !abiVersions.includes(name),
+    );
     throw noProxyWasm(
       other === undefined
         ? "the module exports no function proxy_abi_version_0_2_1 (or _0_2_0, _0_1_0); build it with a Proxy-Wasm SDK"

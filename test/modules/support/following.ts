@@ -37,7 +37,13 @@ export function testModules(options: Partial<ModulesOptions> = {}): TestModules 
 
 /** A source, of the organization acme. */
 export function source(url: string, parts: Partial<ModuleSource> = {}): ModuleSource {
-  return { organization: "acme", url, pullPolicy: PullPolicy.IfNotPresent, pullSecret: "", ...parts };
+  return {
+    organization: "acme",
+    url,
+    pullPolicy: PullPolicy.IfNotPresent,
+    pullSecret: "",
+    ...parts,
+  };
 }
 
 export const always = { pullPolicy: PullPolicy.Always };

@@ -29,7 +29,9 @@ export function wasm(parts: WasmParts = {}): Buffer {
     section(7, [...number(exports.length), ...exports.flat()]),
     section(10, [...number(functions.length), ...functions.flatMap(() => [2, 0, 0x0b])]),
     section(0, [...text("variant"), ...Buffer.from(variant)]),
-    ...(padding > 0 ? [section(0, Buffer.concat([Buffer.from(text("pad")), Buffer.alloc(padding)]))] : []),
+    ...(padding > 0
+      ? [section(0, Buffer.concat([Buffer.from(text("pad")), Buffer.alloc(padding)]))]
+      : []),
   ]);
 }
 
