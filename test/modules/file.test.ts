@@ -5,7 +5,7 @@ import { gzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
 import { failed, ready, settled, source, testModules } from "./support/following.ts";
 import { answerBytes, serve } from "./support/registry.ts";
-import { cert } from "../support/tls.testdata.ts";
+import { cert, key } from "../support/tls.testdata.ts";
 import { wasm } from "./support/wasm.ts";
 
 const module = wasm();
@@ -22,7 +22,7 @@ test("a module is fetched, and its bytes are those of the file", async () => {
 });
 
 test("over TLS, the certificate and the name in it are checked", async () => {
-  await using server = await serve(answerBytes(module), { tls: true });
+  await using server = await serve(answerBytes(module), { tls: { cert, key } });
   {
     await using modules = testModules();
     expect(await settled(modules, source(`https://${server.host}/x.wasm`))).toEqual(
@@ -93,7 +93,7 @@ describe("redirects", () => {
     await using plain = await serve(answerBytes(module));
     await using server = await serve(
       (_, response) => void response.writeHead(301, { location: `http://${plain.host}/` }).end(),
-      { tls: true },
+      { tls: { cert, key } },
     );
     await using modules = testModules({ ca: cert });
     expect(await settled(modules, source(`https://${server.host}/x`))).toEqual(

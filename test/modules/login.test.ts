@@ -8,7 +8,7 @@ import { credentialsIn } from "../../src/modules/oci/credentials.ts";
 import { placeOfImage } from "../../src/modules/oci/place.ts";
 import { openPullSecrets } from "../../src/modules/oci/pull-secrets.ts";
 import { folderOf } from "../support/cli.ts";
-import { cert } from "../support/tls.testdata.ts";
+import { registryTls } from "../support/tls.testdata.ts";
 import { failed, ready, settled, source, testModules } from "./support/following.ts";
 import {
   answerBytes,
@@ -137,22 +137,29 @@ describe("bearer", () => {
     expect(await settled(modules, source(url))).toEqual(failed(reason, text));
   });
 
-  test("a registry with TLS cannot have credentials sent without it", async () => {
-    await using registry = await serveRegistry({ tls: true });
-    await using tokens = await serveTokens("t0ken");
-    using secrets = folderOf({
-      "acme/regcred/config.json": configFor(`registry.test:${registry.port}`),
-    });
-    protect(registry, `Bearer realm="http://${tokens.host}/"`, () => false);
+  test("a registry with TLS cannot have credentials sent without it, nor lead to a layer without it", async () => {
+    await using registry = await serveRegistry({ tls: registryTls });
+    await using plain = await serve(answerBytes('{"token":"t0ken"}'));
+    const host = `registry.test:${registry.port}`;
+    using secrets = folderOf({ "acme/regcred/config.json": configFor(host) });
     await using modules = testModules({
       pullSecrets: secrets.path,
-      ca: cert,
+      ca: registryTls.cert,
       lookup: () => Promise.resolve(["127.0.0.1"]),
     });
-    // The certificate is for localhost, where TLS is not spoken: it is checked in another test.
-    const url = `oci://registry.test:${registry.port}/acme/auth:1.0`;
-    expect((await settled(modules, source(url, { pullSecret: "regcred" }))).kind).toBe("failed");
-    expect(tokens.asked).toEqual([]);
+    registry.artifact(module);
+    const url = `oci://${host}/acme/auth:1.0`;
+    expect(await settled(modules, source(url))).toEqual(ready(module));
+    protect(registry, `Bearer realm="http://${plain.host}/"`, () => false);
+    expect(await settled(modules, source(url, { pullSecret: "regcred" }))).toEqual(
+      failed("BAD_ANSWER", "not an https url"),
+    );
+    registry.before = (_, response) =>
+      Boolean(response.writeHead(302, { location: `http://${plain.host}/` }).end());
+    expect(await settled(modules, source(url, { organization: "other" }))).toEqual(
+      failed("BAD_REDIRECT", "from https to http"),
+    );
+    expect(plain.asked).toEqual([]);
   });
 
   test.each([

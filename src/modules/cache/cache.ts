@@ -177,6 +177,8 @@ export function createModuleCache({ folder, maxBytes, maxModuleBytes }: CacheOpt
     opened: Omit<Holding, "holders" | "uses">,
     organization: string,
   ): HeldModule => {
+    // Others may have been held since the last check.
+    checkShare(opened.digest, opened.size, organization);
     const other = held.get(opened.digest);
     if (other !== undefined) {
       void opened.file.close().catch(() => undefined);
@@ -297,7 +299,6 @@ export function createModuleCache({ folder, maxBytes, maxModuleBytes }: CacheOpt
           await opened.file.close();
           return undefined;
         }
-        checkShare(digest, opened.size, organization);
         const module = holdFile({ digest, ...opened }, organization);
         await touch(pathOf(digest));
         return module;

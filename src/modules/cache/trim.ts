@@ -1,5 +1,5 @@
 /* Removes what has not been used for the longest time, so that the cache stays within its bound. */
-import { readdir, rm, stat } from "node:fs/promises";
+import { lstat, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 
 /** What a file takes at least, in bytes: many small files fill a disk too. */
@@ -46,8 +46,7 @@ export async function trim(
     if (total <= maxBytes * headroom) {
       break;
     }
-    if (!isInUse(name)) {
-      await rm(path, { force: true });
+    if (!isInUse(name) && (await remove(path))) {
       total -= chargeOf(size);
     }
   }
@@ -57,9 +56,17 @@ export async function trim(
 async function removeStaleDrafts(folder: string): Promise<void> {
   for (const { path, usedAt } of await filesIn(folder)) {
     if (Date.now() - usedAt > staleDraftMs) {
-      await rm(path, { force: true });
+      await remove(path);
     }
   }
+}
+
+/** Removes a file; false if that is not possible. */
+async function remove(path: string): Promise<boolean> {
+  return rm(path, { force: true }).then(
+    () => true,
+    () => false,
+  );
 }
 
 interface File {
@@ -74,8 +81,10 @@ async function filesIn(folder: string): Promise<File[]> {
   for (const name of await readdir(folder)) {
     const path = join(folder, name);
     try {
-      const { size, mtimeMs } = await stat(path);
-      files.push({ name, path, size, usedAt: mtimeMs });
+      const found = await lstat(path);
+      if (found.isFile()) {
+        files.push({ name, path, size: found.size, usedAt: found.mtimeMs });
+      }
     } catch {
       // Another server has removed it.
     }

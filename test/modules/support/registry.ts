@@ -9,7 +9,6 @@ import {
 } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
-import { cert, key } from "../../support/tls.testdata.ts";
 
 /** A server that remembers what it was asked. */
 export interface TestServer extends AsyncDisposable {
@@ -21,8 +20,17 @@ export interface TestServer extends AsyncDisposable {
   readonly requests: IncomingMessage[];
 }
 
+/** A certificate and its key. */
+export interface TlsFiles {
+  readonly cert: string;
+  readonly key: string;
+}
+
 /** Serves on 127.0.0.1. */
-export async function serve(answer: RequestListener, { tls = false } = {}): Promise<TestServer> {
+export async function serve(
+  answer: RequestListener,
+  { tls }: { tls?: TlsFiles } = {},
+): Promise<TestServer> {
   const asked: string[] = [];
   const requests: IncomingMessage[] = [];
   const listener: RequestListener = (request, response) => {
@@ -30,7 +38,7 @@ export async function serve(answer: RequestListener, { tls = false } = {}): Prom
     requests.push(request);
     answer(request, response);
   };
-  const server = tls ? createTlsServer({ cert, key }, listener) : createServer(listener);
+  const server = tls ? createTlsServer(tls, listener) : createServer(listener);
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;
@@ -89,7 +97,7 @@ export function digestOf(bytes: Uint8Array): string {
 }
 
 /** Serves a registry with the repository `acme/auth`. */
-export async function serveRegistry(options?: { tls?: boolean }): Promise<Registry> {
+export async function serveRegistry(options?: { tls?: TlsFiles }): Promise<Registry> {
   const content: Registry["content"] = new Map();
   const server = await serve((request, response) => {
     if (registry.before(request, response)) {
