@@ -42,10 +42,10 @@ export interface Module {
 
 /** What is known of the module of a source. */
 export type ModuleState =
-  | { readonly kind: "fetching"; readonly problem?: undefined }
+  | { readonly kind: "fetching"; readonly module?: undefined; readonly problem?: undefined }
   /** A problem is one of a later check; the last good module stays. */
   | { readonly kind: "ready"; readonly module: Module; readonly problem?: ModuleProblem }
-  | { readonly kind: "failed"; readonly problem: ModuleProblem };
+  | { readonly kind: "failed"; readonly module?: undefined; readonly problem: ModuleProblem };
 
 /** Modules for proxies. */
 export interface Modules {

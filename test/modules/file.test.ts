@@ -1,6 +1,5 @@
 /* Modules that are files on HTTP servers, most of which are hostile or broken. */
 import { createHash } from "node:crypto";
-import { setTimeout as delay } from "node:timers/promises";
 import { gzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
 import { failed, ready, settled, source, testModules } from "./support/following.ts";
@@ -275,12 +274,12 @@ describe("answers", () => {
   });
 
   test("that come byte by byte are given up", async () => {
-    await using server = await serve(async (_, response) => {
+    await using server = await serve((_, response) => {
       response.writeHead(200, { "content-length": 100_000 });
-      while (!response.destroyed) {
-        response.write("x");
-        await delay(5);
-      }
+      const timer = setInterval(() => response.write("x"), 5);
+      response.on("close", () => {
+        clearInterval(timer);
+      });
     });
     await using modules = testModules({ timing: { totalMs: 100 } });
     expect(await settled(modules, source(`http://${server.host}/x`))).toEqual(
