@@ -56,7 +56,7 @@ function readVersion(): string {
 async function serve(options: ServeOptions, onSignal: OnSignal): Promise<void> {
   const { startServer } = await import("./start-server/start-server.ts");
   const logger = pino({ level: options.logLevel, base: null }, logDestination());
-  const server = await startServer(options, logger);
+  const server = await startServer(options, logger, process.env);
   onSignal(createStop(server));
   await shell.print(`wasmext listening on ${server.url}\n`);
 }

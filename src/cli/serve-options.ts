@@ -39,6 +39,13 @@ export interface ServeOptions {
   readonly logLevel: string;
   readonly auditLog?: string;
   readonly auditSync?: boolean;
+  readonly moduleCache?: string;
+  readonly moduleCacheBytes: number;
+  readonly maxModuleBytes: number;
+  /** In seconds. */
+  readonly moduleCheckInterval: number;
+  readonly allowModuleNetwork: readonly string[];
+  readonly pullSecrets?: string;
 }
 
 /** Tells what is wrong with options that are each right by themselves; undefined if nothing is. */
@@ -61,6 +68,9 @@ export function problemOfOptions(options: ServeOptions): string | undefined {
   }
   if (auditSync && auditLog === undefined) {
     return "--audit-sync needs --audit-log; set both or neither";
+  }
+  if (options.moduleCacheBytes < 2 * options.maxModuleBytes) {
+    return "--module-cache-bytes has to be at least twice --max-module-bytes, since an organization may use half of the cache; raise the one, or lower the other";
   }
   return auth === "jwt" ? problemOfJwt(options) : problemOfNone(options);
 }

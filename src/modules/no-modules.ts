@@ -9,5 +9,5 @@ export const noModules: Modules = {
 
 const notFetched: ModuleState = {
   kind: "failed",
-  problem: { reason: "NOT_FETCHED", message: "this server fetches no modules" },
+  problem: { reason: "UNSUPPORTED", message: "this server fetches no modules" },
 };

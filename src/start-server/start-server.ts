@@ -5,8 +5,15 @@ import { createServer, type Server, type ServerOptions } from "../server.ts";
 import { Failure } from "../cli/failure.ts";
 import { type ServeOptions, warningsOf } from "../cli/serve-options.ts";
 import { openAuth } from "./open-auth.ts";
+import { openModules } from "./open-modules.ts";
 import { openStore } from "./open-store.ts";
 import { invalidPair, openTlsFiles } from "./tls-files.ts";
+
+/** The variables of the environment that are no options. */
+export interface Environment {
+  /** The user's folder for caches. */
+  readonly XDG_CACHE_HOME?: string | undefined;
+}
 
 /** A server that serves. */
 export interface StartedServer {
@@ -21,7 +28,11 @@ export interface StartedServer {
  * Rejects with a Failure if the TLS files, the keys, the grants or the store cannot be used, or the server
  * cannot listen on the address.
  */
-export async function startServer(options: ServeOptions, logger: Logger): Promise<StartedServer> {
+export async function startServer(
+  options: ServeOptions,
+  logger: Logger,
+  environment: Environment,
+): Promise<StartedServer> {
   /** What to close, in the order in which it was opened. */
   const opened: (() => unknown)[] = [];
   const close = async (): Promise<void> => {
@@ -30,7 +41,7 @@ export async function startServer(options: ServeOptions, logger: Logger): Promis
     }
   };
   try {
-    return { url: await open(options, logger, opened), close };
+    return { url: await open(options, logger, environment, opened), close };
   } catch (error) {
     await close();
     throw error;
@@ -41,6 +52,7 @@ export async function startServer(options: ServeOptions, logger: Logger): Promis
 async function open(
   options: ServeOptions,
   logger: Logger,
+  environment: Environment,
   opened: (() => unknown)[],
 ): Promise<string> {
   const tlsFiles = await openTlsFiles(options);
@@ -50,9 +62,12 @@ async function open(
   opened.push(() => audit?.close());
   const catalog = await openStore(options, logger);
   opened.push(() => catalog.journal.close());
+  const modules = openModules(options, logger, environment);
+  opened.push(() => modules.close());
   const server = buildServer(options, {
     catalog,
     audit,
+    modules,
     tls: tlsFiles?.tls,
     logger,
     ...(authentication !== undefined && { authenticate: authentication.authenticate }),
@@ -72,7 +87,7 @@ async function open(
 
 function buildServer(
   options: ServeOptions,
-  parts: Pick<ServerOptions, "catalog" | "audit" | "tls" | "logger" | "authenticate">,
+  parts: Pick<ServerOptions, "catalog" | "audit" | "modules" | "tls" | "logger" | "authenticate">,
 ): Server {
   try {
     return createServer({

@@ -11,10 +11,14 @@ import { messageOf } from "../catalog/message-of.ts";
 import { denyFilter, type Filter, type OnFailure } from "./filter.ts";
 import { type ProxyNode, readNode } from "./node.ts";
 import { fetchedModules, type ModuleDelivery, resourceOf } from "./resource.ts";
-import { WasmExtension_PluginPhase as Phase } from "../../gen/tetrateio/api/tsb/extension/v2/wasm_extension_pb.ts";
 import { createSlot, type Running, type Slot, type SlotContent } from "./slot.ts";
 import { readSlotName, type SlotPlace, SlotProblem } from "./slot-name.ts";
-import type { FollowedChain, WantedChain, WantedChains } from "./wanted-chains.ts";
+import {
+  type FollowedChain,
+  unfilled,
+  type WantedChain,
+  type WantedChains,
+} from "./wanted-chains.ts";
 
 /** What sessions share. */
 export interface SessionContext {
@@ -344,17 +348,7 @@ export class ProxySession {
         throw error;
       }
       const { message, phases } = error;
-      const plugin = { reason: "NO_SUCH_SLOT", message };
-      const onFailure = this.#context.onFailure(phases);
-      const link = {
-        key: "slot",
-        fqn: "",
-        position: 0,
-        phase: Phase.UNSPECIFIED_PHASE,
-        onFailure,
-        plugin,
-      };
-      const wanted = { revision: 0n, links: [link], problem: message };
+      const wanted = unfilled(message, this.#context.onFailure(phases));
       return { ...common, place: undefined, chain: undefined, wanted, whole: wanted };
     }
   }

@@ -237,7 +237,10 @@ export function createSlot({ running: before, deny }: SlotOptions): Slot {
       }
       const { hash, key, module } = culprit;
       if (module !== undefined && mayLack(culprit) && !loadedFilters.has(hash)) {
-        loading.set(module.digest, (loading.get(module.digest) ?? new Map()).set(hash, reason));
+        loading.set(
+          module.digest,
+          (loading.get(module.digest) ?? new Map<string, string>()).set(hash, reason),
+        );
         return;
       }
       refused.set(hash, { reason, digest: module?.digest });

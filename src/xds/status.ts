@@ -60,7 +60,16 @@ export function proxyLink(session: ProxySession, open: OpenSlot, link: WantedLin
   if (wanted !== undefined && wanted.hash === runs?.hash) {
     const effect = Effect.RUNNING;
     const state = LinkState.APPLIED;
-    return create(ProxyLinkSchema, { fqn, position, state, effect, sinceRevision });
+    const { reason = "", message = "" } = link.warning ?? {};
+    return create(ProxyLinkSchema, {
+      fqn,
+      position,
+      state,
+      effect,
+      sinceRevision,
+      reason,
+      message,
+    });
   }
   const effect = effectOf(open, key);
   const progress = progressOf(session, open, link);

@@ -2,7 +2,7 @@
  * What proxies should run: the chain of a target, with the modules of its links. All proxies of a target share
  * one, and its modules are followed as long as there are some.
  */
-import type { WasmExtension_PluginPhase as Phase } from "../../gen/tetrateio/api/tsb/extension/v2/wasm_extension_pb.ts";
+import { WasmExtension_PluginPhase as Phase } from "../../gen/tetrateio/api/tsb/extension/v2/wasm_extension_pb.ts";
 import type { Chain, ChainLink } from "../../gen/wasmext/v1/chain_pb.ts";
 import { messageOf } from "../catalog/message-of.ts";
 import { lastSegment } from "../catalog/names/fqn.ts";
@@ -10,8 +10,13 @@ import { targetOf } from "../catalog/names/target.ts";
 import type { Traffic } from "../catalog/reads/traffic.ts";
 import { notifyAll, subscribeTo, type Subscriptions } from "../catalog/state/subscriptions.ts";
 import type { Reader } from "../catalog/store.ts";
-import type { FollowedModule, ModuleProblem, Modules, ModuleState } from "../modules/modules.ts";
+import type { FollowedModule, Modules, ModuleState } from "../modules/modules.ts";
+import type { ModuleProblem } from "../modules/problem.ts";
 import { type Filter, type OnFailure, type PluginCode, pluginFilter } from "./filter.ts";
+
+/** Why there is no filter for a plugin. */
+export type PluginProblem =
+  ModuleProblem | { readonly reason: "NO_SUCH_SLOT"; readonly message: string };
 
 /** A link of a chain, as far as the server can have it run. */
 export interface WantedLink {
@@ -23,7 +28,9 @@ export interface WantedLink {
   /** What becomes of requests where it cannot run. */
   readonly onFailure: OnFailure;
   /** The filter that runs it, while its module is fetched, or why there is no module. */
-  readonly plugin: Filter | "fetching" | ModuleProblem;
+  readonly plugin: Filter | "fetching" | PluginProblem;
+  /** Why the module may not be the latest; undefined if it is. */
+  readonly warning?: ModuleProblem | undefined;
 }
 
 /** What a proxy should run. Its value never changes. */
@@ -34,6 +41,19 @@ export interface WantedChain {
   readonly links: readonly WantedLink[] | undefined;
   /** Why the chain is not the latest; undefined if it is. */
   readonly problem: string | undefined;
+}
+
+/** What stands in a slot that a proxy cannot have. */
+export function unfilled(message: string, onFailure: OnFailure): WantedChain {
+  const link: WantedLink = {
+    key: "slot",
+    fqn: "",
+    position: 0,
+    phase: Phase.UNSPECIFIED_PHASE,
+    onFailure,
+    plugin: { reason: "NO_SUCH_SLOT", message },
+  };
+  return { revision: 0n, links: [link], problem: message };
 }
 
 /** A chain that somebody follows. */
@@ -123,7 +143,8 @@ function openShared(target: string, traffic: Traffic, options: WantedChainsOptio
       const key = keys.get(position) ?? fqn;
       const onFailure = onModuleFailure.get(phase) ?? "deny";
       const state = moduleOf(link, needed);
-      const base = { key, fqn, position, phase, onFailure };
+      const warning = "kind" in state && state.kind === "ready" ? state.problem : undefined;
+      const base = { key, fqn, position, phase, onFailure, warning };
       if ("kind" in state && state.kind !== "ready") {
         return { ...base, plugin: state.kind === "fetching" ? state.kind : state.problem };
       }

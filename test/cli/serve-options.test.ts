@@ -39,6 +39,14 @@ describe("wasmext serve", () => {
     [["--jwks", "keys.json"], "--jwks is for --auth jwt"],
     [["--issuer", "https://id"], "--issuer is for --auth jwt"],
     [["--audience", "x"], "--audience is for --auth jwt"],
+    [["--allow-module-network", "10.0.0.1/8"], "10.0.0.0/8"],
+    [["--allow-module-network", "10.0.0.0/8,"], "10.0.0.0/8"],
+    [["--allow-module-network", "localhost"], "10.0.0.0/8"],
+    [["--module-cache", ""], "folder"],
+    [["--pull-secrets", ""], "folder"],
+    [["--module-check-interval", "0"], "from 1 to 86400"],
+    [["--module-cache-bytes", "1000"], "at least twice --max-module-bytes"],
+    [["--max-module-bytes", "1000000000"], "at least twice --max-module-bytes"],
     [["--grants", "grants.yaml"], "--auth jwt or --tls-client-ca"],
     [["--tls-client-ca", "ca.crt"], "--tls-cert and --tls-key"],
     [
@@ -79,6 +87,7 @@ describe("warnings", () => {
     ...{ allowOrigin: [], allowHost: [], auth: "none", clockSkew: 30 },
     ...{ maxConnections: 1, maxStreams: 1, maxWatches: 1 },
     ...{ headerTimeout: 1, requestTimeout: 1, idleTimeout: 1 },
+    ...{ moduleCacheBytes: 2, maxModuleBytes: 1, moduleCheckInterval: 1, allowModuleNetwork: [] },
   };
 
   test.each<[Partial<ServeOptions>, string[]]>([

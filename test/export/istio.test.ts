@@ -440,6 +440,21 @@ describe("what Istio cannot hold is named with its object", () => {
     expect(problems[0]).toMatch(new RegExp(`^${redIngress}: `));
   });
 
+  test("the sha256 in a url is written in its own field", async () => {
+    const catalog = createAcme();
+    const sha256 = "0123456789abcdef".repeat(4);
+    await catalog.put("a", { url: `https://me@h/a.wasm?x=1#sha256=${sha256}` });
+    await catalog.put("b", { url: "https://h/b.wasm#other" });
+    await catalog.attach(redIngress, [{ fqn: ext("a") }, { fqn: ext("b") }], workloads);
+    const plugins = await exported(catalog, redIngress);
+    expect(plugins.map(({ spec }) => spec)).toMatchObject([
+      { url: "https://me@h/a.wasm?x=1", sha256, imagePullPolicy: "IfNotPresent" },
+      { url: "https://h/b.wasm#other" },
+    ]);
+    expect(plugins[1]?.spec).not.toHaveProperty("sha256");
+    expect(plugins.flatMap(objections)).toEqual([]);
+  });
+
   test("a workload selector of an earlier rule is not written", () => {
     const plugin = create(WasmPluginSchema, {
       metadata: { namespace: "ns" },

@@ -32,7 +32,7 @@ function problemOfPlace(url: string): string | undefined {
     case "http":
     case "https":
       return hasHost(rest) && URL.canParse(url)
-        ? undefined
+        ? problemOfFragment(url)
         : `names no valid host; write ${scheme}://host[:port]/path/module.wasm`;
     case "file":
       return /^[^/?#]*\/[^?#]/.test(rest)
@@ -41,6 +41,26 @@ function problemOfPlace(url: string): string | undefined {
     default:
       return undefined;
   }
+}
+
+const sha256Url = /^(https?:\/\/[^#]*)#sha256=([0-9a-f]{64})$/s;
+
+/** The sha256, in hex, that the fragment of an http(s) url says the module has; undefined if it has none. */
+export function sha256InUrl(url: string): string | undefined {
+  return sha256Url.exec(url)?.[2];
+}
+
+/** An http(s) url without the sha256 in its fragment; any other url as it is. */
+export function withoutSha256(url: string): string {
+  return sha256Url.exec(url)?.[1] ?? url;
+}
+
+/** A fragment may say what the module's sha256 is; any other has no meaning. */
+function problemOfFragment(url: string): string | undefined {
+  const [, fragment = ""] = /#(.*)$/s.exec(url) ?? [];
+  return /^sha-?256[=:-]/i.test(fragment) && sha256InUrl(url) === undefined
+    ? "has a sha256 that is not valid; write #sha256= and 64 lower-case hex digits"
+    : undefined;
 }
 
 function splitScheme(url: string): [string, string] {

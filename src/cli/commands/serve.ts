@@ -1,5 +1,6 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import { wholeNumber } from "../whole-number.ts";
+import { parseNetwork } from "../../modules/network/address.ts";
 import { parseStoreOption } from "../../journal/store-option.ts";
 import { problemOfOptions, type ServeOptions } from "../serve-options.ts";
 
@@ -13,6 +14,10 @@ const maxMaxMessageBytes = 0xffffffff;
 
 /** Greatest number of connections, streams and watches: more than any machine holds. */
 const maxCount = 1_000_000;
+
+/** Greatest cache, in bytes, and greatest module, which a proxy has to hold in memory. */
+const maxCacheBytes = 2 ** 50;
+const maxMaxModuleBytes = 1024 * 1024 * 1024;
 
 /** Greatest timeout, in seconds: a day. */
 const maxTimeout = 86_400;
@@ -206,6 +211,50 @@ export function serveCommand(run: (options: ServeOptions) => Promise<void>): Com
         .preset("true")
         .argParser(trueOrFalse),
     )
+    .addOption(
+      option(
+        "--module-cache <folder>",
+        "folder that modules are cached in; several servers may share it",
+        "MODULE_CACHE",
+      )
+        .default(undefined, "wasmext/modules in $XDG_CACHE_HOME, or in ~/.cache")
+        .argParser(nonEmptyFolder),
+    )
+    .addOption(
+      option("--module-cache-bytes <bytes>", "greatest size of that folder", "MODULE_CACHE_BYTES")
+        .default(1024 * 1024 * 1024, "1 GiB")
+        .argParser(wholeNumber(1, maxCacheBytes)),
+    )
+    .addOption(
+      option("--max-module-bytes <bytes>", "greatest module", "MAX_MODULE_BYTES")
+        .default(64 * 1024 * 1024, "64 MiB")
+        .argParser(wholeNumber(1, maxMaxModuleBytes)),
+    )
+    .addOption(
+      option(
+        "--module-check-interval <seconds>",
+        "how often a module with the pull policy Always is checked for a newer one",
+        "MODULE_CHECK_INTERVAL",
+      )
+        .default(60)
+        .argParser(wholeNumber(1, maxTimeout)),
+    )
+    .addOption(
+      option(
+        "--allow-module-network <network>",
+        "network that modules are fetched from though it is not public, such as 10.0.0.0/8; repeat it, or separate several by commas",
+        "ALLOW_MODULE_NETWORK",
+      )
+        .default([], "public addresses only")
+        .argParser(networks),
+    )
+    .addOption(
+      option(
+        "--pull-secrets <folder>",
+        "folder of pull secrets, as ORGANIZATION/SECRET/config.json",
+        "PULL_SECRETS",
+      ).argParser(nonEmptyFolder),
+    )
     .addHelpText("after", examples)
     .action(async (options: ServeOptions, command: Command) => {
       const problem = problemOfOptions(options);
@@ -279,6 +328,25 @@ function origins(text: string, before: readonly string[]): string[] {
     }
   }
   return [...before, ...added];
+}
+
+function networks(text: string, before: readonly string[]): string[] {
+  const added = text.split(",").map((entry) => entry.trim());
+  for (const entry of added) {
+    if (parseNetwork(entry) === undefined) {
+      throw new InvalidArgumentError(
+        "A network is ADDRESS/PREFIX without bits beyond the prefix, such as 10.0.0.0/8 or fd00::/8, or one address.",
+      );
+    }
+  }
+  return [...before, ...added];
+}
+
+function nonEmptyFolder(text: string): string {
+  if (text === "") {
+    throw new InvalidArgumentError("It has to be a folder.");
+  }
+  return text;
 }
 
 function nonEmptyFile(text: string): string {

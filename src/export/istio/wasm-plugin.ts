@@ -12,6 +12,7 @@ import {
 import type { WorkloadSelector } from "../../../gen/wasmext/v1/attachment_set_pb.ts";
 import type { ChainLink } from "../../../gen/wasmext/v1/chain_pb.ts";
 import { type WasmPlugin, WasmPluginSchema } from "../../../gen/wasmext/v1/wasm_plugin_pb.ts";
+import { sha256InUrl, withoutSha256 } from "../../catalog/names/module-url.ts";
 
 /** What a plugin has beside its link. */
 export interface PluginPlace {
@@ -45,7 +46,9 @@ export function wasmPluginOf(link: ChainLink, place: PluginPlace): WasmPlugin {
       ...(Object.keys(workloads?.labels ?? {}).length > 0 && {
         selector: { matchLabels: workloads?.labels ?? {} },
       }),
-      url: link.url,
+      // Istio would send the fragment's sha256 to nobody, and check nothing.
+      url: withoutSha256(link.url),
+      sha256: sha256InUrl(link.url) ?? "",
       imagePullPolicy: link.imagePullPolicy,
       imagePullSecret: link.imagePullSecret,
       ...(link.config && { pluginConfig: link.config }),

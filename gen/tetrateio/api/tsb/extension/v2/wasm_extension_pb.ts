@@ -195,9 +195,9 @@ export type WasmExtension = Message<"tetrateio.api.tsb.extension.v2.WasmExtensio
   config?: JsonObject | undefined;
 
   /**
-   * When proxies fetch the module. It has no effect on an OCI url with a digest,
-   * which is fetched only when it is not present. When unset: see
-   * UNSPECIFIED_POLICY.
+   * When the module is fetched. It has no effect on an OCI url with a digest and
+   * on an http or https url with a sha256, which are fetched only when the module
+   * is not present. When unset: see UNSPECIFIED_POLICY.
    *
    * @generated from field: tetrateio.api.tsb.extension.v2.WasmExtension.PullPolicy image_pull_policy = 11;
    */
@@ -222,9 +222,10 @@ export type WasmExtension = Message<"tetrateio.api.tsb.extension.v2.WasmExtensio
   /**
    * Where the module is: `oci://` an image reference, `http://` or `https://` a
    * .wasm file on a host, `file://` a .wasm file in the proxy's container. A
-   * value without a scheme becomes `oci://` and that value. Either this or
-   * `image` is required. A variable such as `${TAG}` or `{{ .Values.tag }}` is
-   * refused: nothing replaces it.
+   * value without a scheme becomes `oci://` and that value. An `http` or `https`
+   * url may end with `#sha256=` and 64 lower-case hex digits: the module has to
+   * have that sha256. Either this or `image` is required. A variable such as
+   * `${TAG}` or `{{ .Values.tag }}` is refused: nothing replaces it.
    *
    * @generated from field: string url = 14;
    */
@@ -318,7 +319,9 @@ export const WasmExtension_PullPolicy = {
   IfNotPresent: 1,
 
   /**
-   * Whenever the extension changes in any respect.
+   * By Istio's proxies whenever the extension changes in any respect; by the
+   * server, for the Envoys that it configures, when the tag or the file has
+   * changed, which it looks at in an interval.
    *
    * @generated from enum value: Always = 2;
    */

@@ -1,0 +1,40 @@
+/* Modules that are loaded when the first one is followed, so that a server without any starts as fast as before. */
+import type { FollowedModule, Modules, ModulesOptions, ModuleState } from "./modules.ts";
+
+/** Creates modules as `createModules` does. */
+export function createLazyModules(options: ModulesOptions): Modules {
+  let loading: Promise<Modules> | undefined;
+  let isClosed = false;
+  const load = (): Promise<Modules> =>
+    (loading ??= import("./modules.ts").then(({ createModules }) => createModules(options)));
+
+  return {
+    follow(source, changed) {
+      let followed: FollowedModule | undefined;
+      let isStopped = false;
+      const fetching: ModuleState = { kind: "fetching" };
+      void load().then((modules) => {
+        if (!isStopped && !isClosed) {
+          followed = modules.follow(source, changed);
+          if (followed.state.kind !== "fetching") {
+            changed();
+          }
+        }
+      });
+      return {
+        get state() {
+          return followed?.state ?? fetching;
+        },
+        stop() {
+          isStopped = true;
+          followed?.stop();
+        },
+      };
+    },
+    bytes: async (digest) => (await load()).bytes(digest),
+    async close() {
+      isClosed = true;
+      await (await loading)?.close();
+    },
+  };
+}
