@@ -46,6 +46,9 @@ export interface ServeOptions {
   readonly moduleCheckInterval: number;
   readonly allowModuleNetwork: readonly string[];
   readonly pullSecrets?: string;
+  readonly maxInlineModuleBytes: number;
+  /** As `PHASE=deny` or `PHASE=skip`; the last one of a phase counts. */
+  readonly onModuleFailure: readonly string[];
 }
 
 /** Tells what is wrong with options that are each right by themselves; undefined if nothing is. */

@@ -4,6 +4,7 @@ import { messageOf } from "../catalog/message-of.ts";
 import { createServer, type Server, type ServerOptions } from "../server.ts";
 import { Failure } from "../cli/failure.ts";
 import { type ServeOptions, warningsOf } from "../cli/serve-options.ts";
+import { onModuleFailureOf } from "../xds/proxies.ts";
 import { openAuth } from "./open-auth.ts";
 import { openModules } from "./open-modules.ts";
 import { openStore } from "./open-store.ts";
@@ -98,6 +99,8 @@ function buildServer(
       allowedHosts: options.allowHost,
       maxMessageBytes: options.maxMessageBytes,
       maxWatches: options.maxWatches,
+      maxInlineBytes: options.maxInlineModuleBytes,
+      onModuleFailure: onModuleFailureOf(options.onModuleFailure),
       requestTimeoutMs: options.requestTimeout * 1000,
       connections: {
         maxConnections: options.maxConnections,

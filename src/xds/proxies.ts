@@ -11,6 +11,7 @@ import type { Filter, OnFailure } from "./filter.ts";
 import { chainConfig, fetchedModules, type ModuleDelivery } from "./resource.ts";
 import { ProxySession, type SessionContext } from "./session.ts";
 import type { SlotContent } from "./slot.ts";
+import { slotPhases } from "./slot-name.ts";
 import { createWantedChains } from "./wanted-chains.ts";
 
 /** Where the server says what it sees of proxies. */
@@ -60,6 +61,19 @@ export const defaultOnFailure: ReadonlyMap<Phase, OnFailure> = new Map([
   [Phase.STATS, "skip"],
   [Phase.UNSPECIFIED_PHASE, "skip"],
 ]);
+
+/** The defaults, changed by entries such as `stats=deny`. */
+export function onModuleFailureOf(entries: readonly string[]): ReadonlyMap<Phase, OnFailure> {
+  const changed = new Map(defaultOnFailure);
+  for (const entry of entries) {
+    const [phase = "", effect] = entry.split("=");
+    const [number] = slotPhases.get(phase) ?? [];
+    if (number !== undefined) {
+      changed.set(number, effect === "deny" ? "deny" : "skip");
+    }
+  }
+  return changed;
+}
 
 /** The default of the greatest module that is sent with a configuration, in bytes. */
 export const defaultMaxInlineBytes = 4 * 1024 * 1024;

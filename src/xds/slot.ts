@@ -226,7 +226,7 @@ export function createSlot({ running: before, deny }: SlotOptions): Slot {
         return;
       }
       pending = undefined;
-      const changes = content.filters.filter((filter) => !runs(filter));
+      const changes = content.filters.filter((filter) => filter.kind === "plugin" && !runs(filter));
       const culprit =
         namedIn(content.filters, reason) ?? (changes.length === 1 ? changes[0] : undefined);
       if (culprit === undefined) {

@@ -47,6 +47,9 @@ describe("wasmext serve", () => {
     [["--module-check-interval", "0"], "from 1 to 86400"],
     [["--module-cache-bytes", "1000"], "at least twice --max-module-bytes"],
     [["--max-module-bytes", "1000000000"], "at least twice --max-module-bytes"],
+    [["--on-module-failure", "stats"], "PHASE=deny or PHASE=skip"],
+    [["--on-module-failure", "stats=deny,authz"], "PHASE=deny or PHASE=skip"],
+    [["--max-inline-module-bytes", "-1"], "from 0 to"],
     [["--grants", "grants.yaml"], "--auth jwt or --tls-client-ca"],
     [["--tls-client-ca", "ca.crt"], "--tls-cert and --tls-key"],
     [
@@ -88,6 +91,7 @@ describe("warnings", () => {
     ...{ maxConnections: 1, maxStreams: 1, maxWatches: 1 },
     ...{ headerTimeout: 1, requestTimeout: 1, idleTimeout: 1 },
     ...{ moduleCacheBytes: 2, maxModuleBytes: 1, moduleCheckInterval: 1, allowModuleNetwork: [] },
+    ...{ maxInlineModuleBytes: 1, onModuleFailure: [] },
   };
 
   test.each<[Partial<ServeOptions>, string[]]>([

@@ -255,6 +255,24 @@ export function serveCommand(run: (options: ServeOptions) => Promise<void>): Com
         "PULL_SECRETS",
       ).argParser(nonEmptyFolder),
     )
+    .addOption(
+      option(
+        "--max-inline-module-bytes <bytes>",
+        "greatest module that proxies get with their configuration; they fetch larger ones over HTTP",
+        "MAX_INLINE_MODULE_BYTES",
+      )
+        .default(4 * 1024 * 1024, "4 MiB")
+        .argParser(wholeNumber(0, maxMaxModuleBytes)),
+    )
+    .addOption(
+      option(
+        "--on-module-failure <phase=effect>",
+        "what becomes of requests where an extension of a phase cannot run: deny (503) or skip, such as stats=deny; repeat it, or separate several by commas",
+        "ON_MODULE_FAILURE",
+      )
+        .default([], "deny in authn and authz, skip in stats and unspecified")
+        .argParser(failures),
+    )
     .addHelpText("after", examples)
     .action(async (options: ServeOptions, command: Command) => {
       const problem = problemOfOptions(options);
@@ -324,6 +342,18 @@ function origins(text: string, before: readonly string[]): string[] {
     if (entry !== "*" && !/^[a-z][a-z0-9+.-]*:\/\/[^/]+\/?$/i.test(entry)) {
       throw new InvalidArgumentError(
         "An origin is scheme://host[:port], such as https://console.example.com, or *.",
+      );
+    }
+  }
+  return [...before, ...added];
+}
+
+function failures(text: string, before: readonly string[]): string[] {
+  const added = text.split(",").map((entry) => entry.trim());
+  for (const entry of added) {
+    if (!/^(?:authn|authz|stats|unspecified)=(?:deny|skip)$/.test(entry)) {
+      throw new InvalidArgumentError(
+        "It is PHASE=deny or PHASE=skip, where PHASE is authn, authz, stats or unspecified.",
       );
     }
   }

@@ -1,0 +1,246 @@
+import type { Transport } from "@connectrpc/connect";
+import { createClient } from "@connectrpc/connect";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { WasmExtension_PluginPhase as Phase } from "../../gen/tetrateio/api/tsb/extension/v2/wasm_extension_pb.ts";
+import { EnvValueSource } from "../../gen/tetrateio/api/tsb/extension/v2/wasm_extension_pb.ts";
+import { FailurePolicy } from "../../gen/envoy/extensions/wasm/v3/wasm_pb.ts";
+import { LinkEffect as Effect, LinkState } from "../../gen/wasmext/v1/proxy_pb.ts";
+import { ProxyService } from "../../gen/wasmext/v1/proxy_service_pb.ts";
+import { createInMemoryTransport } from "../../src/in-memory.ts";
+import {
+  type Acme,
+  acme,
+  blueSecurity,
+  createAcme,
+  ext,
+  red,
+  redIngress,
+} from "../support/acme.ts";
+import { AdsProxy, type AdsProxyOptions } from "../support/ads-proxy.ts";
+import { createFakeModules, type FakeModules } from "../support/fake-modules.ts";
+import { read, until } from "../support/stream.ts";
+
+const slotOf = (phase: string, target = redIngress): string => `wasmext/${phase}/gateway/${target}`;
+const authn = slotOf("authn");
+const stats = slotOf("stats");
+
+describe.each(["delta", "world"] as const)("over %s", (protocol) => {
+  let catalog: Acme;
+  let modules: FakeModules;
+  let transport: Transport;
+  const proxies: AdsProxy[] = [];
+  const refusal: AdsProxyOptions["refusal"] = (plugin, config) =>
+    config.includes("refuse") ? `Unable to create Wasm plugin ${plugin.name}` : undefined;
+
+  const connect = (names: readonly string[], options: AdsProxyOptions = {}): AdsProxy => {
+    const proxy = new AdsProxy(names, { protocol, refusal, ...options });
+    proxies.push(proxy);
+    proxy.connect(transport);
+    return proxy;
+  };
+  const status = async (fqn: string) =>
+    (await createClient(ProxyService, transport).getStatus({ fqn })).status;
+
+  beforeEach(() => {
+    catalog = createAcme();
+    modules = createFakeModules();
+    const { reader, journal } = catalog;
+    transport = createInMemoryTransport({ catalog: { reader, journal }, modules });
+  });
+  afterEach(async () => {
+    await Promise.all(proxies.splice(0).map((proxy) => proxy.disconnect()));
+    expect(modules.followers).toBe(0);
+  });
+
+  test("a proxy gets the chain of its target, a slot a phase, and what follows", async () => {
+    await catalog.put("a", { phase: Phase.AUTHN, priority: 1 });
+    await catalog.put("b", { phase: Phase.AUTHN, priority: 2 });
+    await catalog.put("c", { phase: Phase.STATS });
+    await catalog.attach(redIngress, [{ fqn: ext("c") }, { fqn: ext("a") }, { fqn: ext("b") }]);
+    const proxy = connect([authn, stats, slotOf("unspecified"), slotOf("all")]);
+    await proxy.runs(authn, [ext("b"), ext("a")]);
+    await proxy.runs(stats, [ext("c")]);
+    await proxy.runs(slotOf("unspecified"), []);
+    await proxy.runs(slotOf("all"), [ext("b"), ext("a"), ext("c")]);
+    await catalog.put("a", { phase: Phase.AUTHN, priority: 3 });
+    await proxy.runs(authn, [ext("a"), ext("b")]);
+    await catalog.remove("b");
+    await proxy.runs(authn, [ext("a")]);
+    expect(await status(redIngress)).toMatchObject({ proxies: 1, running: 1 });
+  });
+
+  test("a plugin gets its configuration, its environment, and a VM of its own", async () => {
+    const config = { b: [1, "ü"], a: { x: null } };
+    const env = [
+      { name: "A", value: "1", valueFrom: EnvValueSource.INLINE },
+      { name: "__proto__", value: "2", valueFrom: EnvValueSource.INLINE },
+      { name: "HOME", valueFrom: EnvValueSource.HOST },
+    ];
+    await catalog.put("a", { phase: Phase.AUTHN, config, vmConfig: { env } });
+    await catalog.put("b", { phase: Phase.STATS, url: "file:///etc/b.wasm" });
+    const own = { fqn: ext("a"), config: {} };
+    await catalog.attach(redIngress, [{ fqn: ext("a") }, { fqn: ext("b") }, own]);
+    const proxy = connect([slotOf("all")]);
+    await proxy.runs(slotOf("all"), [ext("a"), `${ext("a")}#2`, ext("b")]);
+    const [first, second, third] = proxy.filters(slotOf("all"));
+    expect(first?.config).toBe(JSON.stringify(config));
+    expect(second?.config).toBe("{}");
+    expect(third?.config).toBeUndefined();
+    const vms = [first, second, third].map((filter) => filter?.plugin?.vm.value);
+    expect(new Set(vms.map((vm) => vm?.vmId)).size).toBe(3);
+    expect(vms[0]?.environmentVariables?.hostEnvKeys).toEqual(["HOME"]);
+    expect(Object.entries(vms[0]?.environmentVariables?.keyValues ?? {})).toEqual([
+      ["A", "1"],
+      ["__proto__", "2"],
+    ]);
+    expect(vms[2]?.code?.specifier.value).toMatchObject({
+      specifier: { case: "filename", value: "/etc/b.wasm" },
+    });
+    expect(first?.plugin?.failurePolicy).toBe(FailurePolicy.FAIL_RELOAD);
+    expect(third?.plugin?.failurePolicy).toBe(FailurePolicy.FAIL_OPEN);
+  });
+
+  test("what is refused stays as it was, is told, and is mended by the next good change", async () => {
+    await catalog.put("a", { phase: Phase.AUTHN });
+    await catalog.put("b", { phase: Phase.AUTHN });
+    await catalog.attach(redIngress, [{ fqn: ext("a") }, { fqn: ext("b") }]);
+    const proxy = connect([authn]);
+    await proxy.runs(authn, [ext("a"), ext("b")]);
+    const configs = (): (string | undefined)[] => proxy.filters(authn).map(({ config }) => config);
+
+    await catalog.put("a", { phase: Phase.AUTHN, config: { refuse: true } });
+    await catalog.put("b", { phase: Phase.AUTHN, config: { good: true } });
+    await until(() => configs()[1] === '{"good":true}', "the neighbour changes");
+    expect(configs()[0]).toBeUndefined();
+    expect((await status(ext("a")))?.attachments[0]?.problems[0]).toMatchObject({
+      nodeId: "proxy",
+      slot: authn,
+      state: LinkState.REJECTED,
+      effect: Effect.LAST_GOOD,
+      reason: "PROXY_REFUSED",
+    });
+    expect(await status(ext("b"))).toMatchObject({ summary: "runs on 1 of 1 proxy" });
+
+    await catalog.put("a", { phase: Phase.AUTHN, config: { good: 2 } });
+    await until(() => configs()[0] === '{"good":2}', "the plugin is mended");
+    expect(await status(ext("a"))).toMatchObject({ proxies: 1, running: 1 });
+  });
+
+  test("what never was good is denied where security is at stake, and left out elsewhere", async () => {
+    const config = { refuse: true };
+    await catalog.put("a", { phase: Phase.AUTHN, config });
+    await catalog.put("c", { phase: Phase.STATS, config });
+    modules.set("oci://x/gone:1", {
+      kind: "failed",
+      problem: { reason: "NOT_FOUND", message: "it is not there" },
+    });
+    await catalog.put("d", { phase: Phase.AUTHN, url: "oci://x/gone:1" });
+    await catalog.attach(redIngress, [{ fqn: ext("a") }, { fqn: ext("c") }, { fqn: ext("d") }]);
+    const proxy = connect([authn, stats]);
+    await proxy.runs(authn, ["deny", "deny"]);
+    await proxy.runs(stats, []);
+    const problems = (await status(redIngress))?.attachments.map(({ problems: [one] }) => one);
+    expect(problems).toMatchObject([
+      { state: LinkState.REJECTED, effect: Effect.DENIED },
+      { state: LinkState.REJECTED, effect: Effect.LEFT_OUT },
+      { state: LinkState.MODULE_FAILED, effect: Effect.DENIED, reason: "NOT_FOUND" },
+    ]);
+    modules.set("oci://x/gone:1", Buffer.from("a module"));
+    await proxy.runs(authn, ["deny", ext("d")]);
+  });
+
+  test("a proxy that comes back after a refusal does not take the refused for good", async () => {
+    await catalog.put("a", { phase: Phase.AUTHN });
+    await catalog.attach(redIngress, [{ fqn: ext("a") }]);
+    const proxy = connect([authn]);
+    await proxy.runs(authn, [ext("a")]);
+    await catalog.put("a", { phase: Phase.AUTHN, config: { refuse: true } });
+    await until(() => proxy.answers.at(-1)?.[1] === "refused", "it is refused");
+    await proxy.disconnect();
+
+    // Another server of the same catalog, as after a restart.
+    const { reader, journal } = catalog;
+    transport = createInMemoryTransport({ catalog: { reader, journal }, modules });
+    proxy.connect(transport);
+    await until(() => proxy.answers.filter(([, how]) => how === "refused").length === 2, "again");
+    await until(
+      () => JSON.stringify(proxy.answers.at(-1)) === JSON.stringify([authn, "refused"]),
+      "nothing is accepted after it",
+    );
+    expect(proxy.filters(authn)[0]?.config).toBeUndefined();
+    expect(await status(ext("a"))).toMatchObject({ running: 0 });
+    await catalog.put("a", { phase: Phase.AUTHN, config: { good: true } });
+    await until(() => proxy.filters(authn)[0]?.config === '{"good":true}', "it is mended");
+  });
+
+  test("names that are none, or of nobody the proxy may read, are answered with a denial", async () => {
+    const proxy = connect([
+      "x",
+      "wasmext/authn",
+      slotOf("authn", "organizations/x"),
+      "wasmext/stats",
+    ]);
+    await proxy.runs("x", ["deny"]);
+    await proxy.runs("wasmext/authn", ["deny"]);
+    await proxy.runs(slotOf("authn", "organizations/x"), ["deny"]);
+    await proxy.runs("wasmext/stats", []);
+  });
+
+  test("short names take the rest from the metadata of the node", async () => {
+    await catalog.put("a", { phase: Phase.AUTHN });
+    await catalog.attach(redIngress, [{ fqn: ext("a") }]);
+    const metadata = { wasmext: { target: redIngress } };
+    const proxy = connect(["wasmext/authn"], { node: { id: "web-1", metadata } });
+    await proxy.runs("wasmext/authn", [ext("a")]);
+  });
+
+  test("a proxy that is too old gets nothing, and is told of", async () => {
+    await catalog.put("a", { phase: Phase.AUTHN });
+    await catalog.attach(redIngress, [{ fqn: ext("a") }]);
+    const version = { majorNumber: 1, minorNumber: 38, patch: 2 };
+    connect([authn], {
+      node: {
+        id: "old",
+        userAgentVersionType: { case: "userAgentBuildVersion", value: { version } },
+      },
+    });
+    const { parent } = { parent: acme };
+    const list = async () => createClient(ProxyService, transport).listProxies({ parent });
+    let listed = await list();
+    await until(() => {
+      void list().then((next) => (listed = next));
+      return listed.proxies.length === 1;
+    }, "it is listed");
+    expect(listed.proxies[0]).toMatchObject({ nodeId: "old", version: "1.38.2" });
+    expect(listed.proxies[0]?.problem).toMatch(/1\.38\.2.*run Envoy 1\.39 or newer/);
+    expect(await status(redIngress)).toMatchObject({ proxies: 1, running: 0 });
+  });
+
+  test("watchers of proxies and of a status see each change once", async () => {
+    await catalog.put("a", { phase: Phase.AUTHN });
+    await catalog.attach(redIngress, [{ fqn: ext("a") }]);
+    const client = createClient(ProxyService, transport);
+    const statuses = read((options) => client.watchStatus({ fqn: ext("a") }, options));
+    const events = read((options) => client.watchProxies({ parent: red }, options));
+    const others = read((options) => client.watchProxies({ parent: blueSecurity }, options));
+    expect((await statuses.next()).status).toMatchObject({ proxies: 0 });
+    expect((await events.next()).event.case).toBe("bookmark");
+    expect((await others.next()).event.case).toBe("bookmark");
+    const proxy = connect([authn]);
+    let seen;
+    do {
+      seen = (await statuses.next()).status;
+    } while (seen?.running !== 1);
+    let event;
+    do {
+      ({ event } = await events.next());
+    } while (event.case !== "put" || event.value.slots[0]?.links[0]?.state !== LinkState.APPLIED);
+    const { uid } = event.value;
+    await proxy.disconnect();
+    expect((await statuses.next()).status).toMatchObject({ proxies: 0, running: 0 });
+    expect((await events.next()).event).toMatchObject({ case: "removed", value: uid });
+    [statuses, events, others].forEach((stream) => {
+      stream.cancel();
+    });
+  });
+});

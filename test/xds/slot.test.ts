@@ -1,0 +1,245 @@
+import { create } from "@bufbuild/protobuf";
+import { AnySchema } from "@bufbuild/protobuf/wkt";
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { WasmExtension_PluginPhase as Phase } from "../../gen/tetrateio/api/tsb/extension/v2/wasm_extension_pb.ts";
+import type { Filter, OnFailure } from "../../src/xds/filter.ts";
+import { createSlot, type Running, type Slot, versionOf } from "../../src/xds/slot.ts";
+import type { PluginProblem, WantedLink } from "../../src/xds/wanted-chains.ts";
+
+const encode = () => create(AnySchema);
+
+/** A plugin that a proxy accepts or refuses. */
+function plugin(key: string, version: string, size = 0): Filter {
+  const module = { digest: `module of ${version}`, size };
+  return { key, kind: "plugin", hash: `${key} ${version}`, module, weight: 1, encode };
+}
+
+function deny(key: string): Filter {
+  return { key, kind: "deny", hash: `deny ${key}`, module: undefined, weight: 1, encode };
+}
+
+function link(
+  key: string,
+  wanted: Filter | "fetching" | PluginProblem,
+  onFailure: OnFailure = "deny",
+): WantedLink {
+  return { key, fqn: key, position: 0, phase: Phase.AUTHN, onFailure, plugin: wanted };
+}
+
+const missing: PluginProblem = { reason: "NOT_FOUND", message: "it is not there" };
+const never = (): boolean => false;
+const refusalOf = (key: string): string => `Unable to create Wasm plugin ${key}`;
+
+/** Sends what is next, and lets a proxy answer that refuses the versions named bad. */
+function settle(slot: Slot, links: readonly WantedLink[], revision = 1n, says = refusalOf): void {
+  for (let round = 0; round < 50; round++) {
+    const content = slot.next(links, revision);
+    if (content === undefined) {
+      return;
+    }
+    slot.sent(content);
+    const bad = content.filters.find(({ hash }) => hash.includes("bad"));
+    if (bad === undefined) {
+      slot.accept();
+    } else {
+      slot.refuse(says(bad.key), never);
+    }
+  }
+  throw new Error("the slot never settles");
+}
+
+const hashes = (slot: Slot): string[] | undefined => slot.running?.filters?.map(({ hash }) => hash);
+const opened = (running?: Running): Slot => createSlot({ running, deny });
+
+describe("a slot", () => {
+  test("gets nothing that it has already", () => {
+    const slot = opened();
+    const links = [link("a", plugin("a", "1"))];
+    settle(slot, links);
+    expect(slot.next(links, 2n)).toBeUndefined();
+    expect(slot.running).toMatchObject({ revision: 2n });
+    slot.resend();
+    expect(slot.next(links, 2n)).toMatchObject({ version: slot.running?.version });
+  });
+
+  test("has one answer under way", () => {
+    const slot = opened();
+    const content = slot.next([link("a", plugin("a", "1"))], 1n);
+    expect(content).toBeDefined();
+    slot.sent(content ?? { version: "", revision: 0n, filters: [] });
+    expect(slot.next([link("a", plugin("a", "2"))], 2n)).toBeUndefined();
+    slot.accept();
+    expect(slot.next([link("a", plugin("a", "2"))], 2n)).toBeDefined();
+  });
+
+  test("keeps the last good version of a plugin, and takes the changes of its neighbours", () => {
+    const slot = opened();
+    settle(slot, [link("a", plugin("a", "1")), link("b", plugin("b", "1"))]);
+    settle(slot, [link("a", plugin("a", "2")), link("b", plugin("b", "bad"))], 2n);
+    expect(hashes(slot)).toEqual(["a 2", "b 1"]);
+    expect(slot.refusalOf(plugin("b", "bad"))).toBe(refusalOf("b"));
+    expect(slot.lastGood("a")?.since).toBe(2n);
+    expect(slot.lastGood("b")?.since).toBe(1n);
+    settle(slot, [link("a", plugin("a", "2")), link("b", missing)], 3n);
+    expect(hashes(slot)).toEqual(["a 2", "b 1"]);
+    settle(slot, [link("a", plugin("a", "2")), link("b", plugin("b", "3"))], 4n);
+    expect(hashes(slot)).toEqual(["a 2", "b 3"]);
+  });
+
+  test.each([
+    ["refused", plugin("b", "bad")],
+    ["without a module", missing],
+  ])("denies a plugin that never was good and is %s, or leaves it out", (_, wanted) => {
+    const slot = opened();
+    settle(slot, [link("a", plugin("a", "1")), link("b", wanted)]);
+    expect(hashes(slot)).toEqual(["a 1", "deny b"]);
+    const open = opened();
+    settle(open, [link("a", plugin("a", "1")), link("b", wanted, "skip")]);
+    expect(hashes(open)).toEqual(["a 1"]);
+  });
+
+  test("waits with its first answer for modules that are being fetched", () => {
+    const slot = opened();
+    expect(slot.next([link("a", "fetching"), link("b", plugin("b", "1"))], 1n)).toBeUndefined();
+    settle(slot, [link("a", plugin("a", "1")), link("b", plugin("b", "1"))]);
+    expect(hashes(slot)).toEqual(["a 1", "b 1"]);
+  });
+
+  test("leaves a new plugin out while its module is fetched, and keeps one that is denied denied", () => {
+    const slot = opened();
+    settle(slot, [link("a", plugin("a", "1"))]);
+    settle(slot, [link("a", plugin("a", "2")), link("b", "fetching")], 2n);
+    expect(hashes(slot)).toEqual(["a 2"]);
+    settle(slot, [link("a", plugin("a", "2")), link("b", missing)], 3n);
+    expect(hashes(slot)).toEqual(["a 2", "deny b"]);
+    settle(slot, [link("a", plugin("a", "2")), link("b", "fetching")], 4n);
+    expect(hashes(slot)).toEqual(["a 2", "deny b"]);
+  });
+
+  test("stays as it is where the proxy runs what this server has not sent", () => {
+    const slot = opened({ version: "earlier", revision: 0n, filters: undefined });
+    settle(slot, [link("a", missing)]);
+    expect(slot.running?.version).toBe("earlier");
+    settle(slot, [link("a", plugin("a", "bad"))]);
+    expect(slot.running?.version).toBe("earlier");
+    settle(slot, [link("a", plugin("a", "1"))]);
+    expect(hashes(slot)).toEqual(["a 1"]);
+  });
+
+  test("knows what the proxy runs when it comes back", () => {
+    const filters = [plugin("a", "1")];
+    const slot = opened({ version: versionOf(filters), revision: 7n, filters });
+    expect(slot.next([link("a", plugin("a", "1"))], 8n)).toBeUndefined();
+    settle(slot, [link("a", plugin("a", "bad"))], 9n);
+    expect(hashes(slot)).toEqual(["a 1"]);
+  });
+
+  test("finds the plugin that is refused without being named", () => {
+    const slot = opened();
+    const silent = (): string => "no such file";
+    settle(slot, [link("a", plugin("a", "1"))], 1n, silent);
+    const links = ["a", "b", "c", "d"].map((key) =>
+      link(key, plugin(key, key === "c" ? "bad" : "2"), "skip"),
+    );
+    settle(slot, links, 2n, silent);
+    expect(hashes(slot)).toEqual(["a 2", "b 2", "d 2"]);
+    expect(slot.refusalOf(plugin("c", "bad"))).toBe("no such file");
+  });
+
+  test("does not repeat what is refused as a whole", () => {
+    const slot = opened();
+    settle(slot, [link("a", plugin("a", "1")), link("b", plugin("b", "1"))]);
+    const turned = [link("b", plugin("b", "1")), link("a", plugin("a", "1"))];
+    slot.sent(slot.next(turned, 2n) ?? { version: "", revision: 0n, filters: [] });
+    slot.refuse("no memory", never);
+    expect(slot.problem).toBe("no memory");
+    expect(slot.next(turned, 3n)).toBeUndefined();
+    settle(slot, [link("a", plugin("a", "1")), link("b", plugin("b", "2"))], 4n);
+    expect(slot.problem).toBeUndefined();
+    expect(hashes(slot)).toEqual(["a 1", "b 2"]);
+  });
+});
+
+describe("a plugin whose module the proxy fetches", () => {
+  const wanted = [link("a", plugin("a", "2", 100))];
+  const digest = "module of 2";
+  const begin = (): Slot => {
+    const slot = opened();
+    settle(slot, [link("a", plugin("a", "1"))]);
+    slot.sent(slot.next(wanted, 2n) ?? { version: "", revision: 0n, filters: [] });
+    slot.refuse(refusalOf("a"), () => true);
+    expect(slot.isLoading(plugin("a", "2", 100))).toBe(true);
+    expect(slot.next(wanted, 2n)).toBeUndefined();
+    return slot;
+  };
+
+  test("is sent again when it is there", () => {
+    const slot = begin();
+    slot.loaded(digest);
+    settle(slot, wanted, 2n);
+    expect(hashes(slot)).toEqual(["a 2"]);
+  });
+
+  test("is refused for good by a second refusal", () => {
+    const slot = begin();
+    slot.loaded(digest);
+    slot.sent(slot.next(wanted, 2n) ?? { version: "", revision: 0n, filters: [] });
+    slot.refuse(refusalOf("a"), () => true);
+    expect(slot.refusalOf(plugin("a", "2", 100))).toBe(refusalOf("a"));
+    expect(hashes(slot)).toEqual(["a 1"]);
+  });
+
+  test("is refused when the proxy does not fetch it, until it does", () => {
+    const slot = begin();
+    slot.notLoaded(digest);
+    expect(slot.next(wanted, 2n)).toBeUndefined();
+    expect(slot.refusalOf(plugin("a", "2", 100))).toBe(refusalOf("a"));
+    slot.loaded(digest);
+    settle(slot, wanted, 2n);
+    expect(hashes(slot)).toEqual(["a 2"]);
+  });
+});
+
+/** What an attachment is to run in a step: a version that is good, one that is bad, or no module. */
+const anyWanted = fc.constantFrom("1", "2", "3", "bad1", "bad2", "missing", "absent");
+const keys = ["a", "b", "c", "d"];
+const anyStep = fc.record({
+  wanted: fc.tuple(anyWanted, anyWanted, anyWanted, anyWanted),
+  order: fc.shuffledSubarray(keys, { minLength: 4 }),
+  isNamed: fc.boolean(),
+});
+
+test("each attachment runs as it should, or as it was good last, whatever becomes of the others", () => {
+  fc.assert(
+    fc.property(fc.array(anyStep, { maxLength: 12 }), (steps) => {
+      const slot = opened();
+      const good = new Map<string, string>();
+      for (const [index, { wanted, order, isNamed }] of steps.entries()) {
+        const links: WantedLink[] = [];
+        const expected: string[] = [];
+        for (const key of order) {
+          const version = wanted[keys.indexOf(key)] ?? "absent";
+          if (version === "absent") {
+            good.delete(key);
+            continue;
+          }
+          const onFailure = key < "c" ? "deny" : "skip";
+          links.push(link(key, version === "missing" ? missing : plugin(key, version), onFailure));
+          if (/^\d$/.test(version)) {
+            good.set(key, version);
+          }
+          const last = good.get(key);
+          if (last !== undefined) {
+            expected.push(`${key} ${last}`);
+          } else if (onFailure === "deny") {
+            expected.push(`deny ${key}`);
+          }
+        }
+        settle(slot, links, BigInt(index + 1), isNamed ? refusalOf : () => "something is wrong");
+        expect(hashes(slot)).toEqual(expected);
+      }
+    }),
+    { numRuns: 500 },
+  );
+});
