@@ -15,6 +15,7 @@ import { AccessService } from "../../gen/wasmext/v1/access_service_pb.ts";
 import { AttachmentService } from "../../gen/wasmext/v1/attachment_service_pb.ts";
 import { ChainService } from "../../gen/wasmext/v1/chain_service_pb.ts";
 import { ExportService } from "../../gen/wasmext/v1/export_service_pb.ts";
+import { ProxyService } from "../../gen/wasmext/v1/proxy_service_pb.ts";
 import { type WatchResponse, WatchService } from "../../gen/wasmext/v1/watch_service_pb.ts";
 import { extensionFqn, isExtension, isUnder, organizationOf } from "../catalog/names/fqn.ts";
 
@@ -104,6 +105,14 @@ const checks = new Map([
     wasmPlugins.every(({ metadata, spec }) => metadata?.name && spec?.url)
       ? undefined
       : "with a WasmPlugin that has no name or no url",
+  ),
+  check(ProxyService.method.listProxies, ({ pageToken }, answer) =>
+    problemOfPage(pageToken, answer.nextPageToken, () =>
+      answer.proxies.some(({ uid }) => uid === "") ? "with a proxy that has no uid" : undefined,
+    ),
+  ),
+  check(ProxyService.method.getStatus, ({ fqn }, { status }) =>
+    problemOfName(fqn, status?.fqn ?? ""),
   ),
   check(AccessService.method.whoAmI, (_request, { principal }) =>
     principal === "" ? "without a principal" : undefined,

@@ -4,6 +4,7 @@ import { AccessService } from "../../gen/wasmext/v1/access_service_pb.ts";
 import { AttachmentService } from "../../gen/wasmext/v1/attachment_service_pb.ts";
 import { ChainService } from "../../gen/wasmext/v1/chain_service_pb.ts";
 import { ExportService } from "../../gen/wasmext/v1/export_service_pb.ts";
+import { ProxyService } from "../../gen/wasmext/v1/proxy_service_pb.ts";
 import { WatchService } from "../../gen/wasmext/v1/watch_service_pb.ts";
 
 /** Clients for the services of a server. */
@@ -14,6 +15,7 @@ export interface Clients {
   readonly watches: Client<typeof WatchService>;
   readonly exports: Client<typeof ExportService>;
   readonly access: Client<typeof AccessService>;
+  readonly proxies: Client<typeof ProxyService>;
 }
 
 /** Creates clients for all services that a transport reaches. */
@@ -25,5 +27,6 @@ export function createClients(transport: Transport): Clients {
     watches: createClient(WatchService, transport),
     exports: createClient(ExportService, transport),
     access: createClient(AccessService, transport),
+    proxies: createClient(ProxyService, transport),
   };
 }

@@ -18,7 +18,12 @@ export function targetArgument(text: string): string {
 
 /** Parses the fqns of objects, one after the other: extensions, and targets for what they attach. */
 export function objectsArgument(text: string, before: readonly string[] = []): string[] {
-  return [...before, checked(text, "extension", "target")];
+  return [...before, objectArgument(text)];
+}
+
+/** Parses the fqn of an extension or a target. */
+export function objectArgument(text: string): string {
+  return checked(text, "extension", "target");
 }
 
 /** Parses the fqn of an organization or a tenant. */

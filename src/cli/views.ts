@@ -60,6 +60,13 @@ function viewOfAttachmentSets(shell: Shell, sets: readonly AttachmentSet[]): str
   return formatTable(shell, ["TARGET", "WORKLOADS", "ATTACHES", "CONFIG", "MATCH"], rows);
 }
 
+/** On how many proxies something runs that should: `2/3`. */
+export function runsOn(status: { running: number; proxies: number } | undefined): string {
+  return status === undefined || status.proxies === 0
+    ? nothing
+    : `${status.running}/${status.proxies}`;
+}
+
 /** The name of a phase. */
 export function phaseName(phase: Phase): string {
   return phase === Phase.UNSPECIFIED_PHASE

@@ -114,9 +114,9 @@ organizations/org/tenants/tenant1/workspaces/w/securitygroups/sg                
   test("chain shows what runs in order, and below what does not and why", async () => {
     expect(await printed("chain", seedGateway)).toBe(
       `
-ORDER   PHASE   PRIORITY   EXTENSION                                URL                                             CONFIG FROM   TRAFFIC
-1       AUTHZ   1000       organizations/org/extensions/wasm-auth   oci://docker.io/example/my-wasm-extension:1.0   attachment    all
-2       AUTHZ   1000       organizations/org/extensions/wasm-http   http://tetrate.io/my-extension.wasm             extension     all
+ORDER   PHASE   PRIORITY   EXTENSION                                URL                                             CONFIG FROM   TRAFFIC   RUNS ON
+1       AUTHZ   1000       organizations/org/extensions/wasm-auth   oci://docker.io/example/my-wasm-extension:1.0   attachment    all       -
+2       AUTHZ   1000       organizations/org/extensions/wasm-http   http://tetrate.io/my-extension.wasm             extension     all       -
 
 Does not run:
   organizations/org/extensions/inbound gets traffic of the mode SERVER only, and all traffic of a gateway counts as CLIENT.

@@ -24,6 +24,8 @@ import { maxAliasedValues } from "../../src/yaml/to-json.ts";
 import { maxExportBytes } from "../../src/export/istio/export-istio.ts";
 import { defaultBookmarkIntervalMs } from "../../src/catalog/watch/watch.ts";
 import { defaultMaxWatches } from "../../src/methods/open-watches.ts";
+import { maxDiscoveryBytes } from "../../src/methods/discovery.ts";
+import { maxSlots } from "../../src/xds/session.ts";
 import { defaultRequestTimeoutMs, maxStreamRequestBytes } from "../../src/server.ts";
 import { maxCompressedBytes } from "../../src/transport/answer/compressions.ts";
 import { defaultUploadLimits } from "../../src/transport/request/uploads.ts";
@@ -62,6 +64,8 @@ const limitsOfFiles: readonly (readonly [what: string, limit: string])[] = [
 const limits: readonly (readonly [what: string, limit: string])[] = [
   ["a message, `--max-message-bytes`", mebibytes(defaultOf("maxMessageBytes"))],
   ["a message that asks for a stream, or is sent in one", `${maxStreamRequestBytes / 1024} KiB`],
+  ["a message of a proxy", mebibytes(maxDiscoveryBytes)],
+  ["slots of a proxy on one connection", count(maxSlots)],
   ["items in all lists of a request together", count(maxItems)],
   ["values in all configurations of a request together", count(maxStructValues)],
   ["values of any kind in a request in JSON", count(maxValues)],

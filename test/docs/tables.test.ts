@@ -9,6 +9,7 @@ import { AccessService } from "../../gen/wasmext/v1/access_service_pb.ts";
 import { AttachmentService } from "../../gen/wasmext/v1/attachment_service_pb.ts";
 import { ChainService } from "../../gen/wasmext/v1/chain_service_pb.ts";
 import { ExportService } from "../../gen/wasmext/v1/export_service_pb.ts";
+import { ProxyService } from "../../gen/wasmext/v1/proxy_service_pb.ts";
 import { WatchService } from "../../gen/wasmext/v1/watch_service_pb.ts";
 import { serveCommand } from "../../src/cli/commands/serve.ts";
 import { exitCodes } from "../../src/cli/program.ts";
@@ -92,7 +93,7 @@ test("docs/api.md has all services and methods", () => {
   ]);
   const services: DescService[] = [
     ...[WasmExtensions, Tenants, AttachmentService],
-    ...[ChainService, WatchService, ExportService, AccessService],
+    ...[ChainService, WatchService, ExportService, AccessService, ProxyService],
   ];
   expect(rows).toEqual(
     services.map(({ typeName, methods }) => [typeName, ...methods.map(({ name }) => name)]),

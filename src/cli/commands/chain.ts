@@ -1,7 +1,9 @@
 import { create, toJson } from "@bufbuild/protobuf";
 import { Argument, type Command } from "commander";
 import { type Chain, ChainSchema, ConfigSource } from "../../../gen/wasmext/v1/chain_pb.ts";
+import type { AttachmentStatus } from "../../../gen/wasmext/v1/proxy_pb.ts";
 import { jsonOptions } from "../../wire/options.ts";
+import type { Clients } from "../clients.ts";
 import { targetArgument } from "../fqn-argument.ts";
 import { type Format, outputOption, printData } from "../output.ts";
 import { clientCommand, type ConnectionOptions } from "../connection.ts";
@@ -10,7 +12,7 @@ import type { Shell } from "../shell.ts";
 import { formatTable, printable, toned } from "../text.ts";
 import { modeOption, type ModeName, modeNamed } from "../traffic-options.ts";
 import { wholeNumber } from "../whole-number.ts";
-import { nothing, phaseName, trafficOf } from "../views.ts";
+import { nothing, phaseName, runsOn, trafficOf } from "../views.ts";
 
 interface ChainOptions extends ConnectionOptions {
   readonly mode?: ModeName;
@@ -38,7 +40,7 @@ export function chainCommand(shell: Shell): Command {
         // answers.ts refuses an answer without a chain.
         const { chain = create(ChainSchema) } = await clients.chains.resolveChain(request);
         await (output === "table"
-          ? shell.print(viewOfChain(shell, chain))
+          ? shell.print(viewOfChain(shell, chain, await placesOf(clients, target)))
           : printData(shell, output, toJson(ChainSchema, chain, jsonOptions)));
       });
     });
@@ -60,13 +62,26 @@ function configSourceName(source: ConfigSource): string {
   }
 }
 
-function viewOfChain(shell: Shell, { links, excluded, target }: Chain): string {
+/** On how many proxies each attachment of a target runs, by its position. */
+async function placesOf(
+  { proxies }: Clients,
+  target: string,
+): Promise<ReadonlyMap<number, AttachmentStatus>> {
+  const { status } = await proxies.getStatus({ fqn: target });
+  return new Map(status?.attachments.map((attachment) => [attachment.position, attachment]));
+}
+
+function viewOfChain(
+  shell: Shell,
+  { links, excluded, target }: Chain,
+  places: ReadonlyMap<number, AttachmentStatus>,
+): string {
   const runs =
     links.length === 0
       ? `Nothing runs at ${target}.\n`
       : formatTable(
           shell,
-          ["ORDER", "PHASE", "PRIORITY", "EXTENSION", "URL", "CONFIG FROM", "TRAFFIC"],
+          ["ORDER", "PHASE", "PRIORITY", "EXTENSION", "URL", "CONFIG FROM", "TRAFFIC", "RUNS ON"],
           links.map((link, index) => [
             String(index + 1),
             phaseName(link.phase),
@@ -75,6 +90,7 @@ function viewOfChain(shell: Shell, { links, excluded, target }: Chain): string {
             link.url,
             configSourceName(link.configSource),
             trafficOf(link.match),
+            runsOn(places.get(link.position)),
           ]),
         );
   const left = excluded.map(({ message }) => `  ${printable(message)}\n`);

@@ -1,0 +1,93 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { Code, ConnectError } from "@connectrpc/connect";
+import { Argument, type Command, Option } from "commander";
+import type { Status } from "../../../gen/wasmext/v1/proxy_pb.ts";
+import type { Clients } from "../clients.ts";
+import { clientCommand, type ConnectionOptions } from "../connection.ts";
+import { duration } from "../duration.ts";
+import { Failure, isRefusal } from "../failure.ts";
+import { objectArgument } from "../fqn-argument.ts";
+import { withSession } from "../session.ts";
+import type { Shell } from "../shell.ts";
+import { printable } from "../text.ts";
+
+interface WaitOptions extends ConnectionOptions {
+  readonly for: "running";
+  /** In seconds. */
+  readonly timeout: number;
+}
+
+/** How long to wait before a lost connection is made again, in ms. */
+const retryMs = 200;
+
+/** Builds the command `wait`. */
+export function waitCommand(shell: Shell): Command {
+  return clientCommand("wait")
+    .description("Wait until an extension, or what a target attaches, runs on all its proxies.")
+    .addArgument(new Argument("<fqn>", "extension or target").argParser(objectArgument))
+    .addOption(
+      new Option("--for <state>", "what to wait for").choices(["running"]).default("running"),
+    )
+    .addOption(
+      new Option("--timeout <duration>", "how long to wait, such as 30s or 5m")
+        .default(30, "30s")
+        .argParser(duration(86_400)),
+    )
+    .addHelpText("after", examples)
+    .action(async (fqn: string, { timeout, ...options }: WaitOptions) => {
+      await withSession(options, async (clients) => {
+        const late = AbortSignal.timeout(timeout * 1000);
+        const signal = AbortSignal.any([shell.closed, late]);
+        const status = await waitForRunning(clients, fqn, signal);
+        if (status !== undefined && isRunning(status)) {
+          await shell.print(`${fqn} ${printable(status.summary)}\n`);
+        } else if (late.aborted) {
+          const last = status?.summary ?? "its status is not known";
+          throw new Failure(`${fqn}: not within ${timeout} s: ${last}`);
+        } else {
+          throw new Failure([]);
+        }
+      });
+    });
+}
+
+const examples = `
+The exit code is 0 as soon as it runs on every connected proxy that should run it, and 1 if it does not in time.
+
+Examples:
+  wasmext apply -f waf.yaml && wasmext wait organizations/org/extensions/waf --timeout 1m`;
+
+function isRunning({ proxies, running }: Status): boolean {
+  return proxies > 0 && running === proxies;
+}
+
+/** The status when it is running, or the last one when the signal is aborted. */
+async function waitForRunning(
+  { proxies }: Clients,
+  fqn: string,
+  signal: AbortSignal,
+): Promise<Status | undefined> {
+  let last: Status | undefined;
+  const isOver = (): boolean => signal.aborted;
+  while (!isOver()) {
+    try {
+      for await (const { status } of proxies.watchStatus({ fqn }, { signal, timeoutMs: 0 })) {
+        last = status;
+        if (status !== undefined && isRunning(status)) {
+          return status;
+        }
+      }
+    } catch (error) {
+      const { code } = ConnectError.from(error);
+      if (isOver()) {
+        break;
+      }
+      // A server that is not reached at first is not waited for; one that has been is.
+      if (isRefusal(error as ConnectError) || last === undefined || code === Code.Unimplemented) {
+        throw error;
+      }
+    }
+    await delay(retryMs, undefined, { signal }).catch(() => undefined);
+  }
+  return last;
+}
