@@ -55,6 +55,12 @@ export function codeOf(error: unknown): string {
   return (error as NodeJS.ErrnoException).code ?? "";
 }
 
+/** Tells whether a fault is that of a full disk. */
+export function isFullDisk(fault: unknown): boolean {
+  const { cause } = fault as { cause?: unknown };
+  return cause !== undefined && /^(?:ENOSPC|EDQUOT)$/.test(codeOf(cause));
+}
+
 /** The fault of a file system. It names no path: those who read it may not know the server's. */
 export function cacheFault(error: unknown): ModuleFault {
   if (error instanceof ModuleFault) {
@@ -63,7 +69,7 @@ export function cacheFault(error: unknown): ModuleFault {
   const code = codeOf(error);
   return new ModuleFault(
     "CACHE",
-    code === "ENOSPC" || code === "EDQUOT"
+    /^(?:ENOSPC|EDQUOT)$/.test(code)
       ? "the disk of the server's module cache is full; make room, or move the cache with --module-cache"
       : `the server's module cache cannot be used (${code || messageOf(error)}); check the folder of --module-cache`,
     { cause: error },
