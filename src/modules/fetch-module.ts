@@ -1,5 +1,6 @@
 /* Fetches a module into the cache, within all limits, and checks it. */
 import type { HeldModule, ModuleCache } from "./cache/cache.ts";
+import { isFullDisk } from "./cache/files.ts";
 import type { Validator } from "./cache/records.ts";
 import type { Draft } from "./cache/draft.ts";
 import { createFairLimit } from "./fair-limit.ts";
@@ -89,6 +90,9 @@ async function fetchModule(
     return { held: await keep(draft, organization, cache), validator: fetched.validator };
   } catch (error) {
     await draft.discard();
+    if (isFullDisk(error)) {
+      await cache.makeRoom();
+    }
     throw error;
   }
 }

@@ -18,6 +18,16 @@ import { maxStructLevels, maxStructValues } from "../../src/catalog/rules/json-f
 import { serveCommand } from "../../src/cli/commands/serve.ts";
 import type { ServeOptions } from "../../src/cli/serve-options.ts";
 import { maxFileBytes } from "../../src/cli/sources.ts";
+import {
+  defaultCacheBytes,
+  defaultMaxModuleBytes,
+  defaultTiming,
+  maxFetches,
+  maxFetchesOfOne,
+} from "../../src/modules/limits.ts";
+import { maxRedirects } from "../../src/modules/network/client.ts";
+import { maxManifestBytes } from "../../src/modules/oci/fetch-image.ts";
+import { maxExportBytes as maxExportSection, maxSections } from "../../src/modules/wasm/inspect.ts";
 import { maxDepth, maxLength, maxNodes } from "../../src/yaml/cutter.ts";
 import { maxEmptyDocuments } from "../../src/yaml/document.ts";
 import { maxAliasedValues } from "../../src/yaml/to-json.ts";
@@ -140,6 +150,27 @@ const limits: readonly (readonly [what: string, limit: string])[] = [
   ["a key set", `${count(maxKeys)} keys, ${mebibytes(maxKeySetBytes)}`],
   ["the time in which it has to arrive", seconds(fetchTimeoutMs)],
   ["a grants file", kibibytes(maxGrantsFileBytes)],
+  ["a module, as sent and unpacked, `--max-module-bytes`", mebibytes(defaultOf("maxModuleBytes"))],
+  [
+    "the cache of modules, `--module-cache-bytes`",
+    `${count(defaultOf("moduleCacheBytes") / 1024 / 1024)} MiB`,
+  ],
+  ["the modules in use of one organization", "half of the cache"],
+  ["a manifest, or a config", mebibytes(maxManifestBytes)],
+  ["the time in which all of a module has to arrive", seconds(defaultTiming.totalMs)],
+  ["how long nothing of it may arrive", seconds(defaultTiming.silenceMs)],
+  ["redirects", count(maxRedirects)],
+  ["modules that are fetched at once", `${maxFetches}, ${maxFetchesOfOne} of one organization`],
+  [
+    "the time until a moved tag is noticed, `--module-check-interval`",
+    `${defaultOf("moduleCheckInterval")} s`,
+  ],
+  [
+    "the time until a failed fetch is tried again",
+    `${seconds(defaultTiming.firstRetryMs)} to ${minutes(defaultTiming.lastRetryMs)}`,
+  ],
+  ["a module's export section", kibibytes(maxExportSection)],
+  ["a module's sections", count(maxSections)],
 ];
 
 test("the defaults of options are those of a server", () => {
@@ -151,7 +182,13 @@ test("the defaults of options are those of a server", () => {
     maxStreams: defaultOf("maxStreams"),
     headerTimeoutMs: milliseconds("headerTimeout"),
     idleTimeoutMs: milliseconds("idleTimeout"),
+    cacheBytes: defaultOf("moduleCacheBytes"),
+    maxModuleBytes: defaultOf("maxModuleBytes"),
+    checkMs: milliseconds("moduleCheckInterval"),
   }).toEqual({
+    cacheBytes: defaultCacheBytes,
+    maxModuleBytes: defaultMaxModuleBytes,
+    checkMs: defaultTiming.checkMs,
     maxWatches: defaultMaxWatches,
     requestTimeoutMs: defaultRequestTimeoutMs,
     ...defaultPortLimits,

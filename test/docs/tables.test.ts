@@ -14,6 +14,7 @@ import { WatchService } from "../../gen/wasmext/v1/watch_service_pb.ts";
 import { serveCommand } from "../../src/cli/commands/serve.ts";
 import { exitCodes } from "../../src/cli/program.ts";
 import { clientCommand } from "../../src/cli/connection.ts";
+import { moduleReasons } from "../../src/modules/problem.ts";
 import { runCli } from "../support/cli.ts";
 import { readPage, tableRows } from "../support/markdown.ts";
 
@@ -98,6 +99,11 @@ test("docs/api.md has all services and methods", () => {
   expect(rows).toEqual(
     services.map(({ typeName, methods }) => [typeName, ...methods.map(({ name }) => name)]),
   );
+});
+
+test("docs/modules.md has all reasons why a module is not to be had", () => {
+  const reasons = tableOf("docs/modules.md", "reason").map(([reason]) => reason);
+  expect(reasons.toSorted()).toEqual(moduleReasons.map((reason) => `\`${reason}\``).toSorted());
 });
 
 describe("reasons of errors", () => {

@@ -240,6 +240,39 @@ describe("answers", () => {
     );
   });
 
+  test("that want to speak something else are refused", async () => {
+    await using server = await serve((request) => {
+      request.socket.write("HTTP/1.1 101 Switching\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n");
+    });
+    await using modules = testModules();
+    expect(await settled(modules, source(`http://${server.host}/x`))).toEqual(
+      failed("BAD_ANSWER", "something else than HTTP"),
+    );
+  });
+
+  test("that end before they begin are no module", async () => {
+    await using server = await serve((request) => void request.socket.destroy());
+    await using modules = testModules();
+    expect(await settled(modules, source(`http://${server.host}/x`))).toEqual(
+      failed("UNREACHABLE", "cannot be reached"),
+    );
+  });
+
+  test("that come after many others are given up", async () => {
+    await using server = await serve((_, response) => {
+      const timer = setInterval(() => {
+        response.writeProcessing();
+      }, 1);
+      response.on("close", () => {
+        clearInterval(timer);
+      });
+    });
+    await using modules = testModules({ timing: { totalMs: 100 } });
+    expect(await settled(modules, source(`http://${server.host}/x`))).toEqual(
+      failed("TIMEOUT", "longer than 0.1 s"),
+    );
+  });
+
   test("that are no HTTP are named", async () => {
     await using server = await serve((request) => void request.socket.end("SSH-2.0-x\r\n"));
     await using modules = testModules();

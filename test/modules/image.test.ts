@@ -298,13 +298,13 @@ describe("manifests that cannot be used", () => {
     expect(registry.asked).toHaveLength(1);
   });
 
-  test("a manifest of more than 4 MiB is not read", async () => {
+  test("a manifest of more than 1 MiB is not read", async () => {
     await using registry = await serveRegistry();
     await using modules = testModules();
-    const bytes = Buffer.alloc(5 * 1024 * 1024, " ");
+    const bytes = Buffer.alloc(2 * 1024 * 1024, " ");
     registry.content.set("manifests/1.0", { bytes, mediaType: types.manifest });
     const url = `oci://${registry.host}/acme/auth:1.0`;
-    expect(await settled(modules, source(url))).toEqual(failed("TOO_LARGE", "4194304"));
+    expect(await settled(modules, source(url))).toEqual(failed("TOO_LARGE", "1048576"));
   });
 
   test.each([

@@ -38,6 +38,8 @@ export interface ModuleCache {
   hold(digest: string, organization: string): Promise<HeldModule | undefined>;
   /** The bytes of a module; the same object while somebody has it. Rejects if it is not there or damaged. */
   read(digest: string): Promise<Uint8Array>;
+  /** Removes half of what is not in use: the disk is full. Never rejects. */
+  makeRoom(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -88,8 +90,8 @@ export function createModuleCache({ folder, maxBytes, maxModuleBytes }: CacheOpt
   };
   const isInUse = (name: string): boolean =>
     held.has(name.replace(/\.wasm$/, "")) || protectedKeys.has(name.replace(/\.json$/, ""));
-  const trimOnce = (): Promise<void> =>
-    (trimming ??= trim(folders, maxBytes, isInUse)
+  const trimOnce = (most = maxBytes): Promise<void> =>
+    (trimming ??= trim(folders, most, isInUse)
       .then((left) => {
         total = left;
       })
@@ -318,6 +320,9 @@ export function createModuleCache({ folder, maxBytes, maxModuleBytes }: CacheOpt
         throw new ModuleFault("CACHE", `the server's module cache does not have ${digest}`);
       }
       return readHolding({ digest, ...opened, holders: new Map(), uses: 0 });
+    },
+    async makeRoom() {
+      await trimOnce(total / 2).catch(() => undefined);
     },
     async close() {
       clearInterval(upkeep);

@@ -147,6 +147,20 @@ function answerTo(
   return new Promise((resolve, reject) => {
     const sent = request(options, resolve);
     sent.on("error", reject);
+    // Without a listener, Node ends the connection and reports nothing.
+    sent.on("upgrade", (_, socket) => {
+      socket.destroy();
+      reject(
+        new ModuleFault(
+          "BAD_ANSWER",
+          `${url.host} wants to speak something else than HTTP; check the port`,
+        ),
+      );
+    });
+    // After an answer or an error, this changes nothing.
+    sent.on("close", () => {
+      reject(new Error("the connection is closed"));
+    });
     sent.on("timeout", () => {
       const text = `nothing has come from ${url.host} for ${silenceMs / 1000} s; check that it is up`;
       silence.abort(new ModuleFault("TIMEOUT", text));

@@ -8,6 +8,9 @@ import { ModuleFault } from "../problem.ts";
 import { isLoopbackAddress, type NetworkPolicy } from "./policy.ts";
 import { parseAddress } from "./address.ts";
 
+/** How many addresses of a name are tried. */
+const maxAddresses = 8;
+
 /** Finds the addresses of a name. */
 export type Lookup = (name: string) => Promise<readonly string[]>;
 
@@ -81,7 +84,7 @@ function permitted(
   const possible = host === "localhost" ? addresses.filter(isLoopbackAddress) : addresses;
   const allowed = possible.filter((address) => policy.refusalOf(address) === undefined);
   if (allowed.length > 0) {
-    return allowed;
+    return allowed.slice(0, maxAddresses);
   }
   const [first] = possible;
   const kind = first === undefined ? "no address" : (policy.refusalOf(first) ?? "no address");

@@ -13,7 +13,7 @@ import { type Login, openRepository, type Repository } from "./registry.ts";
 import { fileInTar, MalformedArchive } from "./tar.ts";
 
 /** The greatest manifest and the greatest config, in bytes. */
-export const maxManifestBytes = 4 * 1024 * 1024;
+export const maxManifestBytes = 1024 * 1024;
 
 /** How many indexes lead to one another. */
 const maxIndexes = 2;
