@@ -20,6 +20,7 @@ const loaders = {
   chain: async (shell: Shell) => (await import("./commands/chain.ts")).chainCommand(shell),
   watch: async (shell: Shell) => (await import("./commands/watch.ts")).watchCommand(shell),
   export: async (shell: Shell) => (await import("./commands/export.ts")).exportCommand(shell),
+  envoy: async (shell: Shell) => (await import("./commands/envoy.ts")).envoyCommand(shell),
   whoami: async (shell: Shell) => (await import("./commands/whoami.ts")).whoamiCommand(shell),
   token: async (shell: Shell) => (await import("./commands/token.ts")).tokenCommand(shell),
 } as const satisfies Record<string, (shell: Shell, serve: Serve) => Promise<Command>>;

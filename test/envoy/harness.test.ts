@@ -205,7 +205,7 @@ describe("the ADS client", () => {
       { response_nonce: "good", error_detail: null },
       { response_nonce: "bad", error_detail: { code: 13, message: "it is bad" } },
     ]);
-    server.endStreams();
+    server.disconnect();
     expect(await client.ended).toBeUndefined();
   });
 });

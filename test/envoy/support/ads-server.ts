@@ -22,25 +22,34 @@ export interface DeltaRequest {
   readonly error_detail: { readonly code: number; readonly message: string } | null;
 }
 
+/** What a client shows when it opens a stream. */
+export interface Shown {
+  readonly authorization: string;
+  readonly authority: string;
+  /** The names in its certificate, in the form of Node; undefined for none. */
+  readonly certificate: string | undefined;
+}
+
 /** A server; it ends at the end of the `using` block. */
 export interface AdsServer extends Disposable {
   readonly port: number;
-  /** What each stream began with: its authorization header and its authority. */
-  readonly streams: readonly { readonly authorization: string; readonly authority: string }[];
+  /** What each stream began with. */
+  readonly streams: readonly Shown[];
   readonly requests: readonly DeltaRequest[];
   /** The names that were asked for. */
   readonly names: readonly string[];
-  /** Ends all streams, as a server does that goes down. */
-  endStreams(): void;
+  /** Ends all streams and connections; the server goes on. */
+  disconnect(): void;
 }
 
 type Stream = ServerDuplexStream<DeltaRequest, object>;
 
-/** Starts a server on a free port. */
+/** Starts a server on a free port of an address of loopback. */
 export async function startAdsServer(
   credentials: ServerCredentials = Credentials.createInsecure(),
+  host = "127.0.0.1",
 ): Promise<AdsServer> {
-  const streams: { authorization: string; authority: string }[] = [];
+  const streams: Shown[] = [];
   const requests: DeltaRequest[] = [];
   const open = new Set<Stream>();
   const server = new Server();
@@ -50,6 +59,7 @@ export async function startAdsServer(
       streams.push({
         authorization: textOf(stream.metadata, "authorization"),
         authority: stream.getHost(),
+        certificate: stream.getAuthContext().sslPeerCertificate?.subjectaltname,
       });
       stream.on("error", () => open.delete(stream));
       stream.on("data", (request: DeltaRequest) => {
@@ -66,7 +76,7 @@ export async function startAdsServer(
     },
   });
   const port = await new Promise<number>((resolve, reject) => {
-    server.bindAsync("127.0.0.1:0", credentials, (error, bound) => {
+    server.bindAsync(`${host}:0`, credentials, (error, bound) => {
       if (error === null) {
         resolve(bound);
       } else {
@@ -81,11 +91,12 @@ export async function startAdsServer(
     get names() {
       return requests.flatMap(({ resource_names_subscribe: names }) => names);
     },
-    endStreams() {
+    disconnect() {
       for (const stream of open) {
         stream.end();
       }
       open.clear();
+      server.drain(`${host}:${port}`, 0);
     },
     [Symbol.dispose]() {
       server.forceShutdown();

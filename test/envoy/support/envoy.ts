@@ -1,9 +1,10 @@
 /* A real Envoy on loopback, in a process of the test's own. */
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { inject } from "vitest";
 import { eventually } from "../../support/eventually.ts";
 
@@ -47,6 +48,27 @@ export interface EnvoyOptions {
   readonly environment?: Readonly<Record<string, string>>;
   /** Files of its folder, by name. */
   readonly files?: Readonly<Record<string, string | Buffer>>;
+}
+
+/** Has an Envoy check a bootstrap; resolves with what it has to say against it, which is "" for a good one. */
+export async function problemWith(
+  bootstrap: string | object,
+  program: string,
+  environment: Readonly<Record<string, string>> = {},
+): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), "wasmext-envoy-"));
+  const file = join(folder, "envoy.yaml");
+  await writeFile(file, typeof bootstrap === "string" ? bootstrap : JSON.stringify(bootstrap));
+  try {
+    const parameters = ["--mode", "validate", "-c", file, "-l", "warn"];
+    const env = { ...process.env, ...environment };
+    const { stderr } = await promisify(execFile)(program, parameters, { env });
+    return stderr;
+  } catch (error) {
+    return (error as Error).message;
+  } finally {
+    await rm(folder, { recursive: true });
+  }
 }
 
 /** Starts an Envoy; resolves when its admin interface answers. */
