@@ -127,6 +127,13 @@ describe("a token", () => {
     expect(stderr).not.toContain("s3cret");
   });
 
+  test("that a header cannot hold is refused", async () => {
+    const ran = await runCli(["envoy", "bootstrap", redIngress, "--token", "s3cret\nx: y"]);
+    expect(ran).toMatchObject({ exitCode: 1, stdout: "" });
+    expect(ran.stderr).toContain("invalid characters");
+    expect(ran.stderr).not.toContain("s3cret");
+  });
+
   test("of a file is read by Envoy, under the whole path, whatever that is", async () => {
     const { value } = await bootstrap(redIngress, "--filters", "--token-file", 'a"\\b\t]]ü');
     const [script] = valuesOf(value, "inline_string") as string[];

@@ -1,34 +1,25 @@
-import { writeFile } from "node:fs/promises";
-import { resolve } from "node:path";
 import { Argument, Command, InvalidArgumentError, Option } from "commander";
 import { lastSegment } from "../../catalog/names/fqn.ts";
 import { targetOf } from "../../catalog/names/target.ts";
 import { writeBootstrap, writeFilters } from "../../envoy-config/bootstrap.ts";
-import type { Address, ClientCertificate, Tls, TokenSource } from "../../envoy-config/proxy.ts";
-import { sdsFile } from "../../envoy-config/tls.ts";
-import { addressArgument, addressOfUrl, listenArgument } from "../address.ts";
-import { clientCommand, type ConnectionOptions } from "../connection.ts";
-import { Failure } from "../failure.ts";
+import type { Address } from "../../envoy-config/proxy.ts";
+import { addressArgument, listenArgument } from "../address.ts";
+import { clientCommand } from "../connection.ts";
 import { targetArgument } from "../fqn-argument.ts";
 import { type Listener, listenerArgument } from "../listener-argument.ts";
-import { safeJson } from "../output.ts";
+import { defaultCa, type ProxyServerOptions, serverOf, writeSds } from "../proxy-server.ts";
 import type { Shell } from "../shell.ts";
-import { printable } from "../text.ts";
 
-interface BootstrapOptions extends ConnectionOptions {
+interface BootstrapOptions extends ProxyServerOptions {
   readonly filters?: true;
   readonly listener?: Listener;
   readonly atomic?: true;
   readonly ads: boolean;
-  readonly sds?: string;
   readonly nodeId?: string;
   readonly listen: Address;
   readonly admin: Address;
   readonly upstream?: Address;
 }
-
-/** The certificates of Debian, Alpine and Envoy's own images. */
-const defaultCa = "/etc/ssl/certs/ca-certificates.crt";
 
 /** Builds the command `envoy` with what it prints. */
 export function envoyCommand(shell: Shell): Command {
@@ -67,18 +58,17 @@ function bootstrapCommand(shell: Shell): Command {
     )
     .addHelpText("after", examples);
   return command.action(async (target: string, options: BootstrapOptions) => {
-    const tls = tlsOf(command, options);
     const proxy = {
       target,
       listener: listenerOf(command, target, options.listener).text,
       isAtomic: options.atomic === true,
       hasOwnStreams: !options.ads,
-      server: { address: addressOfUrl(options.server), token: tokenOf(command, options), tls },
+      server: serverOf(command, options),
     };
     if (proxy.server.token.kind === "text") {
       shell.say("warning: the output has the token of --token in it; --token-file keeps it out");
     }
-    await writeSds(shell, tls?.client);
+    await writeSds(shell, proxy.server);
     const { listen, admin, upstream, nodeId = lastSegment(target) } = options;
     await shell.print(
       options.filters === true
@@ -127,47 +117,4 @@ function listenerOf(command: Command, target: string, given: Listener | undefine
     return command.error(`error: ${own}, not ${given.text}`);
   }
   return given;
-}
-
-function tokenOf(command: Command, { token, tokenFile }: ConnectionOptions): TokenSource {
-  if (tokenFile !== undefined) {
-    return { kind: "file", path: resolve(tokenFile) };
-  }
-  if (token === undefined) {
-    return { kind: "none" };
-  }
-  return command.getOptionValueSource("token") === "env"
-    ? { kind: "variable", name: "WASMEXT_TOKEN" }
-    : { kind: "text", token };
-}
-
-function tlsOf(command: Command, options: BootstrapOptions): Tls | undefined {
-  const { server, ca = defaultCa, clientCert, clientKey, sds } = options;
-  if (sds !== undefined && clientCert === undefined) {
-    command.error("error: --sds is for --client-cert and --client-key; set them as well");
-  }
-  if (!server.startsWith("https:")) {
-    return undefined;
-  }
-  const client =
-    clientCert === undefined || clientKey === undefined
-      ? undefined
-      : {
-          certPath: resolve(clientCert),
-          keyPath: resolve(clientKey),
-          sdsPath: sds === undefined ? undefined : resolve(sds),
-        };
-  return { caPath: resolve(ca), client };
-}
-
-async function writeSds(shell: Shell, client: ClientCertificate | undefined): Promise<void> {
-  if (client?.sdsPath === undefined) {
-    return;
-  }
-  try {
-    await writeFile(client.sdsPath, `${safeJson(sdsFile(client), 2)}\n`);
-  } catch (error) {
-    throw new Failure(`--sds cannot be written: ${(error as Error).message}`);
-  }
-  shell.say(printable(`Wrote ${client.sdsPath}, which Envoy reads.`));
 }
