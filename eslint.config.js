@@ -16,6 +16,7 @@ const layers = [
   "server",
   "in-memory",
   "yaml",
+  "envoy-config",
   "cli",
   "start-server",
   "run",
@@ -23,7 +24,7 @@ const layers = [
 ];
 
 /** Layers of pure functions and of what is in memory. */
-const pure = ["wire", "catalog", "export", "methods", "yaml"];
+const pure = ["wire", "catalog", "export", "methods", "yaml", "envoy-config"];
 
 /** What files of a layer must not import. */
 function restrictionsOf(layer) {

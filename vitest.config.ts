@@ -19,6 +19,7 @@ export default defineConfig({
             "test/conformance/**",
             "test/crash/**",
             "test/curl/**",
+            "test/envoy/**",
             "test/etcd/**",
             "test/package/**",
           ],
@@ -87,6 +88,18 @@ export default defineConfig({
           deps,
           // As many rounds as are asked for.
           testTimeout: 3_600_000,
+        },
+      },
+      // `npm run test:envoy`: needs Python with pip and Go, and the package registries when run for the
+      // first time.
+      {
+        test: {
+          name: "envoy",
+          include: ["test/envoy/**/*.test.ts"],
+          globalSetup: "test/envoy/support/install.ts",
+          deps,
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
         },
       },
       // `npm run test:etcd`: needs Debian's etcd-server.

@@ -50,7 +50,8 @@ function tokenReader({ token, tokenFile }: ConnectionOptions): () => string | un
 /** What a header can hold. */
 const tokenForm = /^[\x21-\x7e]+$/;
 
-function parseToken(option: string, text: string): string {
+/** Checks a token. Raises a Failure, which does not have it, if a header cannot hold it. */
+export function parseToken(option: string, text: string): string {
   if (text === "") {
     throw new Failure(`the token of ${option} is empty`);
   }

@@ -23,6 +23,7 @@ const loaders = {
   status: async (shell: Shell) => (await import("./commands/status.ts")).statusCommand(shell),
   wait: async (shell: Shell) => (await import("./commands/wait.ts")).waitCommand(shell),
   export: async (shell: Shell) => (await import("./commands/export.ts")).exportCommand(shell),
+  envoy: async (shell: Shell) => (await import("./commands/envoy.ts")).envoyCommand(shell),
   whoami: async (shell: Shell) => (await import("./commands/whoami.ts")).whoamiCommand(shell),
   token: async (shell: Shell) => (await import("./commands/token.ts")).tokenCommand(shell),
 } as const satisfies Record<string, (shell: Shell, serve: Serve) => Promise<Command>>;

@@ -7,6 +7,7 @@ import { cert, key } from "../support/tls.testdata.ts";
 
 const extension = "organizations/org/extensions/x";
 const group = "organizations/org/tenants/t/workspaces/w/securitygroups/sg";
+const gateway = "organizations/org/tenants/t/workspaces/w/gatewaygroups/g/ingressgateways/in";
 
 describe("the command line", () => {
   test.each([
@@ -35,6 +36,26 @@ describe("the command line", () => {
     [["export", "istio", extension], "It has to be the fqn of a target"],
     [["export", "istio", group, "-o", "table"], "yaml, json"],
     [["export", "yaml", "x"], "It has to be organizations/{org}/extensions/{name}"],
+    [["envoy", "bootsrap", group], "bootstrap"],
+    [["envoy", "bootstrap"], "target"],
+    [["envoy", "bootstrap", "organizations/org"], "securitygroups/{group}"],
+    [["envoy", "bootstrap", group], "--listener inbound"],
+    [["envoy", "bootstrap", group, "--listener", "gateway"], "--listener inbound"],
+    [["envoy", "bootstrap", gateway, "--listener", "inbound"], "--listener gateway"],
+    [["envoy", "bootstrap", gateway, "--listener", "gateway:0"], "inbound:8080"],
+    [["envoy", "bootstrap", gateway, "--listener", "gateway:65536"], "inbound:8080"],
+    [["envoy", "bootstrap", gateway, "--listener", "server"], "inbound:8080"],
+    [["envoy", "bootstrap", gateway, "--listen", "host:80"], "IP:PORT"],
+    [["envoy", "bootstrap", gateway, "--listen", "127.0.0.1"], "IP:PORT"],
+    [["envoy", "bootstrap", gateway, "--listen", "::1:80"], "IP:PORT"],
+    [["envoy", "bootstrap", gateway, "--admin", "127.0.0.1:65536"], "IP:PORT"],
+    [["envoy", "bootstrap", gateway, "--upstream", "127.0.0.1:0"], "HOST:PORT"],
+    [["envoy", "bootstrap", gateway, "--upstream", "1.2.3:80"], "HOST:PORT"],
+    [["envoy", "bootstrap", gateway, "--upstream", "http://a:80"], "HOST:PORT"],
+    [["envoy", "bootstrap", gateway, "--node-id", ""], "1 to 256 characters"],
+    [["envoy", "bootstrap", gateway, "--sds", "x"], "--client-cert"],
+    [["envoy", "bootstrap", gateway, "--filters", "--listen", "127.0.0.1:80"], "--listen"],
+    [["envoy", "bootstrap", gateway, "--filters", "--upstream", "a:80"], "--upstream"],
     [["list", "organizations/org", "--server", "ftp://x"], "http://HOST:PORT"],
     [["list", "organizations/org", "--server", "http://x/path"], "http://HOST:PORT"],
     [["list", "organizations/org", "--sever", "x"], "--server"],
@@ -57,6 +78,7 @@ describe("the command line", () => {
     [["watch"], "wasmext watch"],
     [["export", "istio"], "kubectl apply --server-side -f -"],
     [["export", "yaml"], "wasmext export yaml"],
+    [["envoy", "bootstrap"], "wasmext envoy bootstrap"],
     [["serve"], "wasmext serve"],
   ])("%j --help teaches by example", async (command, example) => {
     const { exitCode, stdout, stderr } = await runCli([...command, "--help"]);

@@ -52,17 +52,16 @@ describe("options", () => {
 
 describe("commands", () => {
   const documented = tableOf("docs/cli.md", "command").map(([command = "", text = ""]) => {
-    const [, name = ""] = /^`wasmext ((?:export )?[a-z]+)/.exec(command) ?? [];
+    const [, name = ""] = /^`wasmext ((?:export |envoy )?[a-z]+)/.exec(command) ?? [];
     return { name, options: `${command} ${text}`.match(/(?<=`| )--?[a-z]+(?:-[a-z]+)*/g) ?? [] };
   });
 
   test("docs/cli.md has all of them", async () => {
-    const commands = await commandsIn([]);
-    const exports = await commandsIn(["export"]);
-    const names = [
-      ...commands.filter((name) => name !== "export"),
-      ...exports.map((name) => `export ${name}`),
-    ];
+    const groups = ["export", "envoy"];
+    const names = (await commandsIn([])).filter((name) => !groups.includes(name));
+    for (const group of groups) {
+      names.push(...(await commandsIn([group])).map((name) => `${group} ${name}`));
+    }
     expect(documented.map(({ name }) => name).toSorted()).toEqual(names.toSorted());
   });
 

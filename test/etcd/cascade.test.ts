@@ -8,7 +8,8 @@ import { setAttachments } from "../../src/catalog/writes/attachment-writes.ts";
 import { composed } from "../../src/catalog/writes/plan.ts";
 import { acme, ext, red, redSecurity, url } from "../support/acme.ts";
 import { storedExtensions, storedSets } from "../support/stored.ts";
-import { startEtcd, eventually } from "./support/etcd.ts";
+import { eventually } from "../support/eventually.ts";
+import { startEtcd } from "./support/etcd.ts";
 import { type JournalCatalog, openJournalCatalog } from "./support/journal-catalog.ts";
 import { openWatcher } from "./support/watcher.ts";
 

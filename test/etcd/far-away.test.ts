@@ -3,7 +3,8 @@ import { expect, test } from "vitest";
 import { acme, ext, url } from "../support/acme.ts";
 import { refused } from "../support/errors.ts";
 import { until } from "../support/stream.ts";
-import { eventually, startEtcd } from "./support/etcd.ts";
+import { eventually } from "../support/eventually.ts";
+import { startEtcd } from "./support/etcd.ts";
 import { type JournalCatalog, openJournalCatalog } from "./support/journal-catalog.ts";
 
 const creation = { parent: acme, name: "a", wasmExtension: { url } };

@@ -10,7 +10,8 @@ import { WatchResponseSchema, type WatchResponse } from "../../gen/wasmext/v1/wa
 import { storedExtensions, storedSets } from "../support/stored.ts";
 import { eventsOf } from "../support/watched.ts";
 import { type CatalogServer, startCatalogServer } from "./support/catalog-server.ts";
-import { type Etcd, eventually, startEtcd } from "./support/etcd.ts";
+import { eventually } from "../support/eventually.ts";
+import { type Etcd, startEtcd } from "./support/etcd.ts";
 import { notMadeReasons } from "./support/journal.ts";
 import { deadlineMs, type Load, organization, startLoad } from "./support/load.ts";
 import { createRecorder } from "./support/recorder.ts";

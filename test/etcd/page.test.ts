@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { promisify } from "node:util";
 import { expect, test } from "vitest";
 import { readPage } from "../support/markdown.ts";
-import { eventually } from "./support/etcd.ts";
+import { eventually } from "../support/eventually.ts";
 import { freePorts } from "./support/free-ports.ts";
 
 const root = new URL("../../", import.meta.url).pathname;

@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { cp, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { eventually } from "../../support/eventually.ts";
 import { createAdmin, type Admin } from "./admin.ts";
 import { freePorts } from "./free-ports.ts";
 
@@ -43,8 +44,6 @@ export interface EtcdOptions {
   /** TLS files for clients, who need certificates of their own. */
   readonly tls?: { readonly ca: string; readonly cert: string; readonly key: string };
 }
-
-const patienceMs = 30_000;
 
 /** Starts a cluster; resolves when every node answers. */
 export async function startEtcd({
@@ -167,24 +166,6 @@ function createNode(url: string, flags: readonly string[]): EtcdNode {
       });
     },
   };
-}
-
-/** Resolves with the first value that work brings. */
-export async function eventually<Value>(
-  what: string,
-  work: () => Promise<Value | undefined>,
-): Promise<Value> {
-  const deadline = performance.now() + patienceMs;
-  for (;;) {
-    const value = await work();
-    if (value !== undefined) {
-      return value;
-    }
-    if (performance.now() > deadline) {
-      throw new Error(`not within ${patienceMs} ms: ${what}`);
-    }
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
 }
 
 async function connects(url: string): Promise<boolean> {
