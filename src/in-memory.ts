@@ -8,7 +8,7 @@ import { errorInterceptor } from "./rpc/error-interceptor.ts";
 import type { Modules } from "./modules/modules.ts";
 import { noModules } from "./modules/no-modules.ts";
 import { createRoutes } from "./rpc/routes.ts";
-import { createProxies } from "./xds/proxies.ts";
+import { createProxies, type Proxies } from "./xds/proxies.ts";
 import { binaryOptions, jsonOptions } from "./wire/options.ts";
 
 /** Options of a catalog without a network. */
@@ -25,6 +25,8 @@ export interface InMemoryOptions {
   readonly bookmarkIntervalMs?: number;
   /** The modules that proxies get. Default: none. */
   readonly modules?: Modules;
+  /** The proxies that are connected. Default: those of the transport itself. */
+  readonly proxies?: Proxies;
 }
 
 const ignore = (): void => undefined;
@@ -40,13 +42,14 @@ export function createInMemoryTransport({
   json = false,
   bookmarkIntervalMs = defaultBookmarkIntervalMs,
   modules = noModules,
+  proxies = createProxies({
+    reader: catalog.reader,
+    modules,
+    notices: { info: ignore, warn: ignore },
+  }),
 }: InMemoryOptions = {}): Transport {
   const routes = createRoutes(
-    createMethodTable(
-      catalog.journal.readiness,
-      new AbortController().signal,
-      createProxies({ reader: catalog.reader, modules, notices: { info: ignore, warn: ignore } }),
-    ),
+    createMethodTable(catalog.journal.readiness, new AbortController().signal, proxies),
     {
       ...catalog,
       principal,

@@ -17,6 +17,8 @@ export interface Audit {
 export interface Origin {
   /** The address and the port of the connection's other side. */
   readonly peer: string;
+  /** The name under which it has reached this server, and the port if it said one. */
+  readonly host?: string | undefined;
   /** The id that the caller has given to the call. */
   readonly requestId?: string | undefined;
 }

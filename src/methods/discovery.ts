@@ -52,8 +52,8 @@ function conversation<Request, Response extends DescMessage>(
   return {
     access: "api",
     maxRequestBytes: maxDiscoveryBytes,
-    async *handle(requests, { principal, reader, signal }) {
-      const session = proxies.connect(principal);
+    async *handle(requests, { principal, reader, signal, origin }) {
+      const session = proxies.connect(principal, origin?.host);
       const disconnect = (): void => {
         signal.removeEventListener("abort", disconnect);
         proxies.disconnect(session);

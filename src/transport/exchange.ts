@@ -206,10 +206,12 @@ class StreamExchange implements Exchange {
 const waitForTrailers = { waitForTrailers: true };
 
 /** Where a call comes from. */
-export function originOf({ head: { headers }, connection }: Exchange): Origin {
+export function originOf({ head, connection }: Exchange): Origin {
+  const { headers, authority = headers.host } = head;
   const requestId = headers["x-request-id"];
   return {
     peer: peerOf(connection),
+    host: authority,
     requestId: Array.isArray(requestId) ? requestId[0] : requestId,
   };
 }

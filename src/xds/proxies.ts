@@ -33,8 +33,12 @@ export interface ProxiesOptions {
 
 /** The connected proxies. */
 export interface Proxies {
-  /** Adds a proxy, until it is disconnected. */
-  connect(principal: Principal): ProxySession;
+  /**
+   * Adds a proxy, until it is disconnected.
+   *
+   * @param host - the name under which it has reached this server, with the port if it has said one
+   */
+  connect(principal: Principal, host?: string): ProxySession;
   /** Ends a session. */
   disconnect(session: ProxySession): void;
   /** The proxies, in the order in which they came. */
@@ -128,8 +132,9 @@ export function createProxies(options: ProxiesOptions): Proxies {
     },
   };
   return {
-    connect(principal) {
-      const session = new ProxySession(String(++count).padStart(10, "0"), principal, context);
+    connect(principal, host) {
+      const uid = String(++count).padStart(10, "0");
+      const session = new ProxySession({ uid, principal, host }, context);
       sessions.set(session.uid, session);
       bySecret.set(session.secret, session);
       return session;

@@ -82,6 +82,15 @@ interface OwnSlot extends OpenSlot {
   problem: string | undefined;
 }
 
+/** How a proxy is connected. */
+export interface ProxyConnection {
+  /** Identifies the connection. */
+  readonly uid: string;
+  readonly principal: Principal;
+  /** The name under which it has reached this server, with the port if it has said one. */
+  readonly host?: string | undefined;
+}
+
 /** A connected proxy. */
 export class ProxySession {
   readonly uid: string;
@@ -89,6 +98,7 @@ export class ProxySession {
   /** Part of the address of its modules, so that only it can fetch them. */
   readonly secret = randomBytes(16).toString("base64url");
   readonly principal: Principal;
+  readonly #host: string | undefined;
   readonly #context: SessionContext;
   readonly #slots = new Map<string, OwnSlot>();
   readonly #due = new Set<OwnSlot>();
@@ -102,9 +112,10 @@ export class ProxySession {
   #isEnded = false;
   #wake: () => void = () => undefined;
 
-  constructor(uid: string, principal: Principal, context: SessionContext) {
+  constructor({ uid, principal, host }: ProxyConnection, context: SessionContext) {
     this.uid = uid;
     this.principal = principal;
+    this.#host = host;
     this.#context = context;
   }
 
@@ -314,7 +325,7 @@ export class ProxySession {
     return {
       maxInlineBytes,
       location: ({ digest }) => ({
-        uri: `http://${cluster}${modulePath(this.secret, digest)}`,
+        uri: `http://${this.#host ?? cluster}${modulePath(this.secret, digest)}`,
         cluster,
       }),
     };

@@ -12,9 +12,13 @@ import { Tenants } from "../../gen/tetrateio/api/tsb/v2/tenant_service_pb.ts";
 import { AttachmentService } from "../../gen/wasmext/v1/attachment_service_pb.ts";
 import { ChainService } from "../../gen/wasmext/v1/chain_service_pb.ts";
 import { ExportService } from "../../gen/wasmext/v1/export_service_pb.ts";
+import { ProxyService } from "../../gen/wasmext/v1/proxy_service_pb.ts";
 import { WatchService } from "../../gen/wasmext/v1/watch_service_pb.ts";
 import { anyone, permissions, type Principal } from "../../src/catalog/access/principal.ts";
 import { createInMemoryTransport } from "../../src/in-memory.ts";
+import { AdsProxy } from "../support/ads-proxy.ts";
+import { createFakeModules } from "../support/fake-modules.ts";
+import { proxiesOf } from "../support/proxies.ts";
 import { createMemoryCatalog } from "../../src/journal/catalog.ts";
 import { jsonOptions } from "../../src/wire/options.ts";
 import { acme, createAcme, ext } from "../support/acme.ts";
@@ -108,6 +112,7 @@ function questions(): [DescService, string, object][] {
   const selector = { workloadSelector: { namespace: "n", labels: { app: "a" } } };
   return [
     ...names.flatMap((fqn): [DescService, string, object][] => [
+      [ProxyService, "getStatus", { fqn }],
       [WasmExtensions, "getWasmExtension", { fqn }],
       [WasmExtensions, "updateWasmExtension", { fqn, url, etag: '"AAAAAAAAAAA="' }],
       [WasmExtensions, "deleteWasmExtension", { fqn }],
@@ -127,9 +132,13 @@ function questions(): [DescService, string, object][] {
       [AttachmentService, "listAttachments", { parent }],
       [AttachmentService, "listAttachments", { parent, pageSize: 1 }],
       [ExportService, "exportIstio", { parent }],
+      [ProxyService, "listProxies", { parent }],
+      [ProxyService, "listProxies", { parent, pageSize: 1 }],
     ]),
     ...targets.flatMap((target): [DescService, string, object][] => [
       [AttachmentService, "getAttachments", { fqn: target }],
+      [ProxyService, "getStatus", { fqn: target }],
+      [ProxyService, "listProxies", { parent: target }],
       [ChainService, "resolveChain", { target }],
       [ExportService, "exportIstio", { parent: target }],
       [AttachmentService, "setAttachments", { attachmentSet: { fqn: target, ...selector } }],
@@ -154,6 +163,8 @@ const watches: [DescService, string, object][] = [red, acme, ...worlds.map(tenan
     [WatchService, "watch", { parent }],
     [WatchService, "watch", { parent, startRevision: 1n }],
     [ChainService, "watchChain", { target: targetsOf(parent)[0] }],
+    [ProxyService, "watchStatus", { fqn: targetsOf(parent)[0] }],
+    [ProxyService, "watchProxies", { parent }],
   ],
 );
 
@@ -185,9 +196,17 @@ function errorText(error: unknown): string {
 async function heard(world: World, writes: readonly Write[], json: boolean): Promise<string[]> {
   const catalog = createMemoryCatalog();
   const { put, remove, attach, attachments, watches: ownerWatches } = createAcme({ catalog });
-  const transport = createInMemoryTransport({ catalog, principal, json });
+  const proxies = proxiesOf(catalog.reader, createFakeModules());
+  const transport = createInMemoryTransport({ catalog, principal, json, proxies });
+  // The proxies of the other tenant; one of red's own asks for what is the other's.
+  const ownersTransport = createInMemoryTransport({ catalog, proxies });
+  const slots = targetsOf(tenantOf(world)).map((target) => `wasmext/all/outbound/${target}`);
+  const othersProxy = new AdsProxy(slots, { node: { id: world.secret } });
+  othersProxy.connect(ownersTransport);
+  const redsProxy = new AdsProxy(slots);
+  redsProxy.connect(transport);
   const lines: string[] = [];
-  let ended = 0;
+  const ended = new Set<number>();
   const ending = new AbortController();
   // The owner, who sees everything, watches the same before.
   const owner = (async () => {
@@ -202,9 +221,15 @@ async function heard(world: World, writes: readonly Write[], json: boolean): Pro
     try {
       for await (const answer of stream as AsyncIterable<Message>) {
         const text = textOf(service, method, answer);
-        ended += text.includes(ext("end")) && text.includes(red) ? 1 : 0;
+        if (text.includes(ext("end")) && text.includes(red)) {
+          ended.add(index);
+        }
         // A watch of a chain may skip what came between, so the last is compared alone.
-        own.splice(service === ChainService ? 0 : own.length, own.length, `watch ${index} ${text}`);
+        own.splice(
+          service === ChainService || method === "watchStatus" ? 0 : own.length,
+          own.length,
+          `watch ${index} ${text}`,
+        );
       }
     } catch (error) {
       own.push(`watch ${index} ${ending.signal.aborted ? "ended" : errorText(error)}`);
@@ -213,7 +238,7 @@ async function heard(world: World, writes: readonly Write[], json: boolean): Pro
   });
 
   const { commitNotifier, chainNotifier } = catalog.reader;
-  await until(() => commitNotifier.size === 3 && chainNotifier.size === 1, "all watch");
+  await until(() => commitNotifier.size === 4 && chainNotifier.size === 3, "all watch");
 
   const nameOf = (index: number): string => shared[index] ?? world.hidden[index - 3] ?? "";
   for (const write of writes) {
@@ -273,7 +298,13 @@ async function heard(world: World, writes: readonly Write[], json: boolean): Pro
   }
   await put("end");
   await attach(targetsOf(red)[0] ?? "", [{ fqn: ext("end") }]);
-  await until(() => ended === 3, "all that may watch see the end");
+  await until(() => ended.size === 4, "all that may watch see the end");
+  for (const slot of slots) {
+    await redsProxy.runs(slot, ["deny"]);
+    await until(() => othersProxy.run(slot) !== undefined, "the other has its chain");
+  }
+  expect(redsProxy.answers).toEqual(slots.map((slot) => [slot, "accepted"]));
+  await Promise.all([othersProxy.disconnect(), redsProxy.disconnect()]);
   ending.abort();
   await owner;
   return lines.concat((await Promise.all(followed)).flat());
@@ -303,6 +334,7 @@ test("the questions are of every RPC of the API", () => {
     ChainService,
     ExportService,
     WatchService,
+    ProxyService,
   ];
   const asked = [...questions(), ...watches].map(([{ typeName }, method]) => typeName + method);
   const all = services.flatMap((service) =>
