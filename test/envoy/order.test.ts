@@ -20,7 +20,7 @@ const anyPriority = fc.oneof(
 );
 const anyMode = fc.constantFrom(Mode.UNDEFINED, Mode.CLIENT, Mode.SERVER, Mode.CLIENT_AND_SERVER);
 const anyMatch = fc.oneof(
-  fc.constant([]),
+  fc.constant<never[]>([]),
   fc.array(
     fc.record({
       mode: anyMode,
