@@ -21,17 +21,23 @@ export interface ProxyOptions extends EnvoyOptions {
   readonly edit?: (printed: string) => string;
 }
 
-/** An Envoy; it ends at the end of the `await using` block. */
-export interface Proxy extends AsyncDisposable {
-  readonly envoy: Envoy;
-  /** Resolves when its listener is open. */
-  open(): Promise<void>;
-  /** Sends a request through it, when its listener is open. */
+/** A listener of an Envoy. */
+export interface Listener {
+  /** Sends a request through it, when it is open. */
   send(path?: string): Promise<Answer>;
   /** Resolves with the first answer that meets a condition. */
   answers(what: string, condition: (answer: Answer) => boolean): Promise<Answer>;
   /** Resolves when requests pass the plugins of some names, in this order, and nothing else. */
   runs(...names: string[]): Promise<Answer>;
+}
+
+/** An Envoy, with its listener; it ends at the end of the `await using` block. */
+export interface Proxy extends AsyncDisposable, Listener {
+  readonly envoy: Envoy;
+  /** Resolves when it is live. */
+  open(): Promise<void>;
+  /** Another listener of its bootstrap. */
+  listener(name: string): Listener;
 }
 
 /** Starts an Envoy for a target; resolves when it has begun to ask. */
@@ -61,16 +67,29 @@ export async function startProxy(
   const envoy = await startEnvoy(edit(printed), more);
   // Requests over one connection cost less, and see changes just the same.
   const agent = new Agent({ keepAlive: true });
+  return {
+    envoy,
+    open: () => envoy.live(),
+    listener: (name) => listenerOf(envoy, name, agent),
+    ...listenerOf(envoy, "wasmext", agent),
+    async [Symbol.asyncDispose]() {
+      agent.destroy();
+      await envoy[Symbol.asyncDispose]();
+    },
+  };
+}
+
+function listenerOf(envoy: Envoy, name: string, agent: Agent): Listener {
   let port: Promise<number> | undefined;
   const open = async (): Promise<number> => {
     await envoy.live();
-    return envoy.portOf("wasmext");
+    return envoy.portOf(name);
   };
   const request = async (path?: string): Promise<Answer> => {
     port ??= open();
     return send(await port, path, agent);
   };
-  const answers: Proxy["answers"] = async (what, condition) => {
+  const answers: Listener["answers"] = async (what, condition) => {
     let last: Answer | undefined;
     try {
       return await eventually(what, async () => {
@@ -82,11 +101,6 @@ export async function startProxy(
     }
   };
   return {
-    envoy,
-    async open() {
-      port ??= open();
-      await port;
-    },
     send: request,
     answers,
     runs: (...names) =>
@@ -94,9 +108,5 @@ export async function startProxy(
         `plugins [${names.join()}]`,
         ({ status, requestChain }) => status === 200 && requestChain.join() === names.join(),
       ),
-    async [Symbol.asyncDispose]() {
-      agent.destroy();
-      await envoy[Symbol.asyncDispose]();
-    },
   };
 }

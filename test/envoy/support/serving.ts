@@ -21,14 +21,14 @@ export interface Serving extends AsyncDisposable {
   readonly url: string;
   /** The lines of its log, parsed. */
   readonly log: readonly { readonly msg: string; readonly level: number }[];
-  /** Clients without a token. */
+  /** Clients that show the token of the server's owner, if it has one. */
   readonly clients: Clients;
   clientsOf(token: string): Clients;
   /** Creates an extension of acme, or replaces it. */
-  put(name: string, body: Body): Promise<void>;
-  remove(name: string): Promise<void>;
+  readonly put: (name: string, body: Body) => Promise<void>;
+  readonly remove: (name: string) => Promise<void>;
   /** Replaces the attachments of a target, whatever they are. */
-  attach(target: string, extension: Attachment[]): Promise<void>;
+  readonly attach: (target: string, extension: Attachment[]) => Promise<void>;
   /** Runs a command line that talks to it. */
   cli(...parameters: string[]): Promise<Ran>;
   /** Resolves with the first line of its log that has a text, now or later. */
@@ -36,7 +36,15 @@ export interface Serving extends AsyncDisposable {
 }
 
 /** Starts a server with the parameters of `wasmext serve`, on a free port. Modules may come from loopback. */
-export async function startServing(...parameters: string[]): Promise<Serving> {
+export function startServing(...parameters: string[]): Promise<Serving> {
+  return startServingAs(undefined, parameters);
+}
+
+/** Starts a server that `clients` and the commands talk to with a token. */
+export async function startServingAs(
+  token: string | undefined,
+  parameters: readonly string[],
+): Promise<Serving> {
   const folder = folderOf({});
   const options = await parseServe([
     ...["--port", "0", "--module-cache", join(folder.path, "modules")],
@@ -46,14 +54,14 @@ export async function startServing(...parameters: string[]): Promise<Serving> {
   const log: { msg: string; level: number }[] = [];
   const write = (line: string): void => void log.push(JSON.parse(line) as (typeof log)[number]);
   const server = await startServer(options, pino({ level: options.logLevel }, { write }), {});
-  const clientsOf = (token?: string): Clients =>
+  const clientsOf = (shown = token): Clients =>
     createClients(
       createGrpcTransport({
         baseUrl: server.url,
         interceptors: [
           (next) => (request) => {
-            if (token !== undefined) {
-              request.header.set("authorization", `Bearer ${token}`);
+            if (shown !== undefined) {
+              request.header.set("authorization", `Bearer ${shown}`);
             }
             return next(request);
           },
@@ -83,7 +91,13 @@ export async function startServing(...parameters: string[]): Promise<Serving> {
       const etag = await etagOf(present.then(({ attachmentSet }) => attachmentSet));
       await attachments.setAttachments({ attachmentSet: { fqn: target, extension, etag } });
     },
-    cli: (...given) => runCli([...given, "--server", server.url]),
+    cli: (...given) =>
+      runCli([
+        ...given,
+        "--server",
+        server.url,
+        ...(token === undefined ? [] : ["--token", token]),
+      ]),
     logged: (text) =>
       eventually(`"${text}" in the server's log`, () =>
         log.map(({ msg }) => msg).find((msg) => msg.includes(text)),
