@@ -27,8 +27,6 @@ export interface Filter {
   readonly hash: string;
   /** The module that has to be sent with it; undefined if there is none, or the proxy has it. */
   readonly module: Module | undefined;
-  /** How much it holds in memory, in bytes: roughly its encoded size. */
-  readonly weight: number;
   /** What the proxy gets, with the code of the module if there is one. */
   encode(code: AsyncDataSource | undefined): Any;
 }
@@ -52,32 +50,32 @@ export function pluginFilter(
   link: ChainLink,
   { key, vm, code, onFailure }: { key: string; vm: string; code: PluginCode; onFailure: OnFailure },
 ): Filter {
-  const wasm = create(WasmSchema, {
-    config: {
-      name: key,
-      vm: {
-        case: "vmConfig",
-        value: {
-          vmId: vm,
-          runtime: "envoy.wasm.runtime.v8",
-          ...("file" in code && { code: fileCode(code.file) }),
-          environmentVariables: environmentOf(link.vmConfig),
+  // It is made when it is needed, and not kept: a configuration may be large, and be attached at many targets.
+  const make = (): Wasm =>
+    create(WasmSchema, {
+      config: {
+        name: key,
+        vm: {
+          case: "vmConfig",
+          value: {
+            vmId: vm,
+            runtime: "envoy.wasm.runtime.v8",
+            ...("file" in code && { code: fileCode(code.file) }),
+            environmentVariables: environmentOf(link.vmConfig),
+          },
         },
+        ...(link.config && { configuration: configurationOf(link.config) }),
+        // A closed filter that has trapped is made again, so that one bad request does not close it for good.
+        failurePolicy: onFailure === "deny" ? FailurePolicy.FAIL_RELOAD : FailurePolicy.FAIL_OPEN,
       },
-      ...(link.config && { configuration: configurationOf(link.config) }),
-      // A closed filter that has trapped is made again, so that one bad request does not close it for good.
-      failurePolicy: onFailure === "deny" ? FailurePolicy.FAIL_RELOAD : FailurePolicy.FAIL_OPEN,
-    },
-  });
+    });
   const module = "module" in code ? code.module : undefined;
-  const bytes = toBinary(WasmSchema, wasm);
   return {
     key,
     kind: "plugin",
-    hash: hashOf(bytes, module?.digest ?? ""),
+    hash: hashOf(toBinary(WasmSchema, make()), module?.digest ?? ""),
     module,
-    weight: bytes.byteLength,
-    encode: (sent) => anyPack(WasmSchema, sent === undefined ? wasm : withCode(wasm, sent)),
+    encode: (sent) => anyPack(WasmSchema, sent === undefined ? make() : withCode(make(), sent)),
   };
 }
 
@@ -95,7 +93,6 @@ export function denyFilter(key: string, hasLua: boolean): Filter {
     kind: "deny",
     hash: hashOf(config.value, "deny"),
     module: undefined,
-    weight: config.value.byteLength,
     encode: () => config,
   };
 }

@@ -82,9 +82,9 @@ export function onModuleFailureOf(entries: readonly string[]): ReadonlyMap<Phase
 /** The default of the greatest module that is sent with a configuration, in bytes. */
 export const defaultMaxInlineBytes = 4 * 1024 * 1024;
 
-/** How many versions are remembered, and how much their filters may hold, in bytes. */
+/** How many versions are remembered, and how many filters they may have together. */
 const maxVersions = 10_000;
-const maxRemembered = 32 * 1024 * 1024;
+const maxRemembered = 50_000;
 
 /** Creates the proxies of a server; none is connected. */
 export function createProxies(options: ProxiesOptions): Proxies {
@@ -93,10 +93,8 @@ export function createProxies(options: ProxiesOptions): Proxies {
   const sessions = new Map<string, ProxySession>();
   const bySecret = new Map<string, ProxySession>();
   const subscriptions = new Set<(session: ProxySession) => void>();
-  const sent = createMemory<readonly Filter[]>((filters) =>
-    filters.reduce((sum, { weight }) => sum + weight, 0),
-  );
-  const refusals = createMemory<number>(() => 0);
+  const sent = createMemory<readonly Filter[]>((filters) => filters.length);
+  const refusals = createMemory<number>(() => 1);
   const configOf = createConfigs(modules, (version) => refusals.get(version) ?? 0);
   const byTarget = new Map<string, Set<ProxySession>>();
   let count = 0;
@@ -112,8 +110,10 @@ export function createProxies(options: ProxiesOptions): Proxies {
     maxInlineBytes: options.maxInlineBytes ?? defaultMaxInlineBytes,
     configOf,
     filtersOf: (version) => sent.get(version),
-    accepted: ({ version, filters }) => {
-      sent.set(version, filters);
+    accepted({ version, filters }) {
+      const shared = sent.get(version) ?? filters;
+      sent.set(version, shared);
+      return shared;
     },
     refused(session, slot, version, reason) {
       refusals.set(version, (refusals.get(version) ?? 0) + 1);

@@ -8,6 +8,7 @@ import type { Node } from "../../gen/envoy/config/core/v3/base_pb.ts";
 import { may, type Principal } from "../catalog/access/principal.ts";
 import { tooManySlots } from "../catalog/errors.ts";
 import { messageOf } from "../catalog/message-of.ts";
+import { isSelected } from "../catalog/reads/traffic.ts";
 import { denyFilter, type Filter, type OnFailure } from "./filter.ts";
 import { type ProxyNode, readNode } from "./node.ts";
 import { fetchedModules, type ModuleDelivery, resourceOf } from "./resource.ts";
@@ -31,8 +32,8 @@ export interface SessionContext {
   configOf(content: SlotContent, delivery: ModuleDelivery): Promise<Any>;
   /** What was sent under a version, by this server; undefined if it is not known. */
   filtersOf(version: string): readonly Filter[] | undefined;
-  /** Is told what a proxy has accepted. */
-  accepted(content: SlotContent): void;
+  /** Is told what a proxy has accepted. Returns the same filters as other proxies that have it hold them. */
+  accepted(content: SlotContent): readonly Filter[];
   /** Is told what a proxy has refused. */
   refused(session: ProxySession, slot: string, version: string, reason: string): void;
   /** Is told that what the proxy runs, or should run, has changed. */
@@ -65,6 +66,9 @@ export interface SlotAnswer {
 
 /** How many slots a proxy may ask for. */
 export const maxSlots = 1_000;
+
+/** How many plugins all slots of a proxy may run. */
+const maxPlugins = 20_000;
 
 /** Longest name that a proxy may ask for, in characters. */
 const maxName = 1_024;
@@ -191,8 +195,7 @@ export class ProxySession {
     }
     open.nonce = undefined;
     if (error === undefined) {
-      open.slot.accept();
-      this.#context.accepted(content);
+      open.slot.accept(this.#context.accepted(content));
     } else {
       const reason = shortened(error);
       const fetched = fetchedModules(content.filters, this.#context);
@@ -301,6 +304,10 @@ export class ProxySession {
     if (content === undefined) {
       return undefined;
     }
+    if (this.#pluginsBeside(open) + content.filters.length > maxPlugins) {
+      open.problem = `the slots of the proxy would run more than ${maxPlugins} plugins on one connection; attach fewer`;
+      return undefined;
+    }
     try {
       const config = await this.#context.configOf(content, this.#delivery());
       if (this.#slots.get(open.name) !== open) {
@@ -317,6 +324,13 @@ export class ProxySession {
       open.problem = messageOf(error);
       return undefined;
     }
+  }
+
+  /** How many plugins the other slots run. */
+  #pluginsBeside(open: OwnSlot): number {
+    return [...this.#slots.values()]
+      .filter((other) => other !== open)
+      .reduce((sum, { slot }) => sum + (slot.running?.filters?.length ?? 0), 0);
   }
 
   #delivery(): ModuleDelivery {
@@ -341,11 +355,15 @@ export class ProxySession {
       const open: OwnSlot = {
         ...common,
         place,
-        chain: chains.follow(place.target, place.traffic, () => {
+        chain: chains.follow(place.target, () => {
           this.#push(open);
         }),
         get whole() {
-          return this.chain?.current ?? nothing;
+          const { links, ...chain } = this.chain?.current ?? nothing;
+          return {
+            ...chain,
+            links: links?.filter(({ match }) => isSelected(match, place.traffic)),
+          };
         },
         get wanted() {
           const { whole } = this;

@@ -53,8 +53,12 @@ export interface Slot {
   next(wanted: readonly WantedLink[], revision: bigint): SlotContent | undefined;
   /** What is sent is under way. */
   sent(content: SlotContent): void;
-  /** The proxy runs what it was sent. */
-  accept(): void;
+  /**
+   * The proxy runs what it was sent.
+   *
+   * @param shared - the same filters, as other slots that run them hold them
+   */
+  accept(shared?: readonly Filter[]): void;
   /**
    * The proxy has refused what it was sent.
    *
@@ -87,7 +91,8 @@ export function createSlot({ running: before, deny }: SlotOptions): Slot {
   let refusedVersion: string | undefined;
   /** One change at a time, to find the one that is refused. */
   let isSearching = false;
-  const good = new Map<string, Good>();
+  /** Since which revisions the filters run, in their order. */
+  let since: readonly bigint[] = [];
   /** The reasons of refusals, by the hashes of filters. */
   const refused = new Map<string, Refusal>();
   /** The filters whose modules the proxy is fetching, by the digests of the modules: their hashes, and what it said. */
@@ -97,20 +102,24 @@ export function createSlot({ running: before, deny }: SlotOptions): Slot {
 
   const isLoading = ({ hash, module }: Filter): boolean =>
     module !== undefined && loading.get(module.digest)?.has(hash) === true;
-  const runs = ({ hash }: Filter): boolean =>
-    running?.filters?.some((filter) => filter.hash === hash) === true;
-  const isDenied = (key: string): boolean =>
-    running?.filters?.some((filter) => filter.key === key && filter.kind === "deny") === true;
+  const runningAt = (key: string): Good | undefined => {
+    const at = running?.filters && placesOf(running.filters).get(key);
+    const filter = at === undefined ? undefined : running?.filters?.[at];
+    return filter && { filter, since: since[at ?? 0] ?? 0n };
+  };
+  const runs = ({ key, hash }: Filter): boolean => runningAt(key)?.filter.hash === hash;
+  const lastGood = (key: string): Good | undefined => {
+    const last = runningAt(key);
+    return last?.filter.kind === "plugin" && !refused.has(last.filter.hash) ? last : undefined;
+  };
 
   const run = (content: SlotContent): void => {
+    since = content.filters.map((filter) => {
+      loadedFilters.delete(filter.hash);
+      const before = runningAt(filter.key);
+      return before?.filter.hash === filter.hash ? before.since : content.revision;
+    });
     running = content;
-    for (const filter of content.filters) {
-      const { key, hash } = filter;
-      loadedFilters.delete(hash);
-      if (filter.kind === "plugin" && good.get(key)?.filter.hash !== hash) {
-        good.set(key, { filter, since: content.revision });
-      }
-    }
   };
   if (before?.filters !== undefined) {
     run({ ...before, filters: before.filters });
@@ -118,7 +127,7 @@ export function createSlot({ running: before, deny }: SlotOptions): Slot {
 
   /** What stands for the plugin of a link: a filter, nothing, or `hold` if the slot has to stay as it is. */
   const standIn = (link: WantedLink, isUndecided: boolean): Filter | "hold" | undefined => {
-    const last = good.get(link.key);
+    const last = lastGood(link.key);
     if (last !== undefined) {
       return last.filter;
     }
@@ -126,7 +135,7 @@ export function createSlot({ running: before, deny }: SlotOptions): Slot {
       // What the proxy runs may well be good.
       return "hold";
     }
-    if (isUndecided && running !== undefined && !isDenied(link.key)) {
+    if (isUndecided && running !== undefined && runningAt(link.key)?.filter.kind !== "deny") {
       // The attachment is new, and requests pass as they did before.
       return undefined;
     }
@@ -160,11 +169,8 @@ export function createSlot({ running: before, deny }: SlotOptions): Slot {
 
   /** Forgets what is known of attachments that are no longer there. */
   const forgetOthers = (links: readonly WantedLink[]): void => {
-    const keys = new Set(links.map(({ key }) => key));
-    for (const key of good.keys()) {
-      if (!keys.has(key)) {
-        good.delete(key);
-      }
+    if (refused.size === 0 && loadedFilters.size === 0) {
+      return;
     }
     const hashes = new Set(links.map((link) => filterOf(link)?.hash));
     for (const known of [refused, loadedFilters]) {
@@ -188,7 +194,7 @@ export function createSlot({ running: before, deny }: SlotOptions): Slot {
     },
     refusalOf: ({ hash }) => refused.get(hash)?.reason,
     isLoading,
-    lastGood: (key) => good.get(key),
+    lastGood,
     next(links, revision) {
       if (pending !== undefined) {
         return undefined;
@@ -202,7 +208,7 @@ export function createSlot({ running: before, deny }: SlotOptions): Slot {
       if (isAskedAgain || content.version !== running?.version) {
         return content.version === refusedVersion ? undefined : content;
       }
-      run(content);
+      run(running.filters === undefined ? content : { ...content, filters: running.filters });
       isSearching = false;
       refusedVersion = undefined;
       problem = undefined;
@@ -212,9 +218,9 @@ export function createSlot({ running: before, deny }: SlotOptions): Slot {
       pending = content;
       isAskedAgain = false;
     },
-    accept() {
+    accept(shared) {
       if (pending !== undefined) {
-        run(pending);
+        run(shared === undefined ? pending : { ...pending, filters: shared });
         pending = undefined;
         problem = undefined;
         refusedVersion = undefined;
@@ -235,7 +241,7 @@ export function createSlot({ running: before, deny }: SlotOptions): Slot {
         problem = isSearching ? undefined : reason;
         return;
       }
-      const { hash, key, module } = culprit;
+      const { hash, module } = culprit;
       if (module !== undefined && mayLack(culprit) && !loadedFilters.has(hash)) {
         loading.set(
           module.digest,
@@ -247,8 +253,6 @@ export function createSlot({ running: before, deny }: SlotOptions): Slot {
       if (culprit.kind === "deny") {
         problem = reason;
         refusedVersion = content.version;
-      } else if (good.get(key)?.filter.hash === hash) {
-        good.delete(key);
       }
     },
     loaded(digest) {
@@ -286,6 +290,18 @@ interface Refusal {
 /** The filter of a link; undefined if there is no module for it. */
 export function filterOf({ plugin }: WantedLink): Filter | undefined {
   return typeof plugin === "object" && "hash" in plugin ? plugin : undefined;
+}
+
+/** The places of filters by their keys, made when they are asked for. */
+const places = new WeakMap<readonly Filter[], ReadonlyMap<string, number>>();
+
+function placesOf(filters: readonly Filter[]): ReadonlyMap<string, number> {
+  let found = places.get(filters);
+  if (found === undefined) {
+    found = new Map(filters.map(({ key }, index) => [key, index]));
+    places.set(filters, found);
+  }
+  return found;
 }
 
 /** The version of filters: the same for the same filters, whoever sends them. */

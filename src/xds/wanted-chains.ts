@@ -3,11 +3,11 @@
  * one, and its modules are followed as long as there are some.
  */
 import { WasmExtension_PluginPhase as Phase } from "../../gen/tetrateio/api/tsb/extension/v2/wasm_extension_pb.ts";
+import { WorkloadMode as Mode } from "../../gen/tetrateio/api/tsb/types/v2/types_pb.ts";
 import type { Chain, ChainLink } from "../../gen/wasmext/v1/chain_pb.ts";
 import { messageOf } from "../catalog/message-of.ts";
 import { lastSegment } from "../catalog/names/fqn.ts";
 import { targetOf } from "../catalog/names/target.ts";
-import type { Traffic } from "../catalog/reads/traffic.ts";
 import { notifyAll, subscribeTo, type Subscriptions } from "../catalog/state/subscriptions.ts";
 import type { Reader } from "../catalog/store.ts";
 import type { FollowedModule, Modules, ModuleState } from "../modules/modules.ts";
@@ -18,13 +18,15 @@ import { type Filter, type OnFailure, type PluginCode, pluginFilter } from "./fi
 export type PluginProblem =
   ModuleProblem | { readonly reason: "NO_SUCH_SLOT"; readonly message: string };
 
-/** A link of a chain, as far as the server can have it run. */
+/** A link of a chain, as far as the server can have it run. Its value never changes. */
 export interface WantedLink {
   /** Identifies the attachment on its target; see Filter. */
   readonly key: string;
   readonly fqn: string;
   readonly position: number;
   readonly phase: Phase;
+  /** The traffic that it gets. */
+  readonly match: ChainLink["match"];
   /** What becomes of requests where it cannot run. */
   readonly onFailure: OnFailure;
   /** The filter that runs it, while its module is fetched, or why there is no module. */
@@ -33,11 +35,11 @@ export interface WantedLink {
   readonly warning?: ModuleProblem | undefined;
 }
 
-/** What a proxy should run. Its value never changes. */
+/** What the proxies of a target should run. Its value never changes. */
 export interface WantedChain {
   /** The revision of the chain. */
   readonly revision: bigint;
-  /** In execution order; undefined if no chain could be resolved yet. */
+  /** Those of any traffic, in execution order; undefined if no chain could be resolved yet. */
   readonly links: readonly WantedLink[] | undefined;
   /** Why the chain is not the latest; undefined if it is. */
   readonly problem: string | undefined;
@@ -50,6 +52,7 @@ export function unfilled(message: string, onFailure: OnFailure): WantedChain {
     fqn: "",
     position: 0,
     phase: Phase.UNSPECIFIED_PHASE,
+    match: [],
     onFailure,
     plugin: { reason: "NO_SUCH_SLOT", message },
   };
@@ -66,7 +69,7 @@ export interface FollowedChain {
 /** All chains that somebody follows. */
 export interface WantedChains {
   /** Follows the chain of a target. `changed` is called after each change, never by `follow` itself. */
-  follow(target: string, traffic: Traffic, changed: () => void): FollowedChain;
+  follow(target: string, changed: () => void): FollowedChain;
 }
 
 /** What chains are made from. */
@@ -81,10 +84,9 @@ export interface WantedChainsOptions {
 export function createWantedChains(options: WantedChainsOptions): WantedChains {
   const open = new Map<string, SharedChain>();
   return {
-    follow(target, traffic, changed) {
-      const key = `${target} ${traffic.mode} ${traffic.port}`;
-      const shared = open.get(key) ?? openShared(target, traffic, options);
-      open.set(key, shared);
+    follow(target, changed) {
+      const shared = open.get(target) ?? new SharedChain(target, options);
+      open.set(target, shared);
       const leave = subscribeTo(shared.subscriptions, changed);
       return {
         get current() {
@@ -92,7 +94,7 @@ export function createWantedChains(options: WantedChainsOptions): WantedChains {
         },
         stop() {
           if (leave() && shared.subscriptions.size === 0) {
-            open.delete(key);
+            open.delete(target);
             shared.close();
           }
         },
@@ -101,99 +103,162 @@ export function createWantedChains(options: WantedChainsOptions): WantedChains {
   };
 }
 
-interface SharedChain {
-  readonly subscriptions: Subscriptions;
-  readonly current: WantedChain;
-  close(): void;
+/** All traffic. */
+const anyTraffic = { mode: Mode.UNDEFINED, port: 0 };
+
+/** A link with what was made of it, as long as neither changes. */
+interface MadeLink {
+  readonly link: ChainLink;
+  readonly state: ModuleState | PluginCode;
+  readonly wanted: WantedLink;
 }
 
-function openShared(target: string, traffic: Traffic, options: WantedChainsOptions): SharedChain {
-  const { reader, modules, onModuleFailure } = options;
-  const subscriptions: Subscriptions = new Set();
-  const followed = new Map<string, FollowedModule>();
-  /** The filters of the latest chain, by what they were made from. */
-  let filters = new Map<string, Filter>();
-  let latest: WantedChain | undefined;
-  let isStale = true;
-  const changed = (): void => {
-    isStale = true;
-    notifyAll(subscriptions);
-  };
-  const leave = reader.chainNotifier.subscribe(target, changed);
+/** The chain of a target, for all its proxies. */
+class SharedChain {
+  readonly subscriptions: Subscriptions = new Set();
+  readonly #target: string;
+  readonly #options: WantedChainsOptions;
+  readonly #modules = new Map<string, FollowedModule>();
+  readonly #leave: () => void;
+  /** What was made of the links of the latest chain, by their keys. */
+  #made = new Map<string, MadeLink>();
+  #chain: Chain | undefined;
+  #latest: WantedChain = { revision: 0n, links: undefined, problem: undefined };
+  #isChainStale = true;
+  #isStale = true;
 
-  const moduleOf = (link: ChainLink, needed: Set<string>): ModuleState | PluginCode => {
-    const file = fileOf(link.url);
-    if (file !== undefined) {
-      return { file };
-    }
-    const source = sourceOf(target, link);
-    const key = JSON.stringify(source);
-    needed.add(key);
-    const module = followed.get(key) ?? modules.follow(source, changed);
-    followed.set(key, module);
-    return module.state;
-  };
-
-  const wantedLinks = (chain: Chain): WantedLink[] => {
-    const needed = new Set<string>();
-    const made = new Map<string, Filter>();
-    const keys = keysOf(chain);
-    const wanted = chain.links.map((link): WantedLink => {
-      const { fqn, position, phase } = link;
-      const key = keys.get(position) ?? fqn;
-      const onFailure = onModuleFailure.get(phase) ?? "deny";
-      const state = moduleOf(link, needed);
-      const warning = "kind" in state && state.kind === "ready" ? state.problem : undefined;
-      const base = { key, fqn, position, phase, onFailure, warning };
-      if ("kind" in state && state.kind !== "ready") {
-        return { ...base, plugin: state.kind === "fetching" ? state.kind : state.problem };
-      }
-      const code = "kind" in state ? { module: state.module } : state;
-      const plugin = pluginFilter(link, { key, vm: `${target} ${key}`, code, onFailure });
-      const same = filters.get(plugin.hash) ?? plugin;
-      made.set(plugin.hash, same);
-      return { ...base, plugin: same };
+  constructor(target: string, options: WantedChainsOptions) {
+    this.#target = target;
+    this.#options = options;
+    this.#leave = options.reader.chainNotifier.subscribe(target, () => {
+      this.#isChainStale = true;
+      this.#change();
     });
-    filters = made;
-    for (const [key, module] of followed) {
+  }
+
+  get current(): WantedChain {
+    if (this.#isStale) {
+      this.#isStale = false;
+      this.#latest = this.#resolve();
+    }
+    return this.#latest;
+  }
+
+  close(): void {
+    this.#leave();
+    for (const module of this.#modules.values()) {
+      module.stop();
+    }
+  }
+
+  readonly #change = (): void => {
+    this.#isStale = true;
+    notifyAll(this.subscriptions);
+  };
+
+  #resolve(): WantedChain {
+    const { reader } = this.#options;
+    if (this.#isChainStale) {
+      this.#isChainStale = false;
+      try {
+        this.#chain = reader.latestChain.resolve(reader.state, this.#target, anyTraffic).chain;
+      } catch (error) {
+        return { ...this.#latest, problem: messageOf(error) };
+      }
+    }
+    return this.#chain === undefined
+      ? this.#latest
+      : { revision: this.#chain.revision, links: this.#wanted(this.#chain), problem: undefined };
+  }
+
+  #wanted(chain: Chain): WantedLink[] {
+    const keys = keysOf(chain);
+    const needed = new Set<string>();
+    const made = new Map<string, MadeLink>();
+    const wanted = chain.links.map((link) => {
+      const key = keys.get(link.position) ?? link.fqn;
+      const state = this.#stateOf(link, needed);
+      const before = this.#made.get(key);
+      const one =
+        before?.link === link && isSame(before.state, state)
+          ? before
+          : { link, state, wanted: this.#make(key, link, state, before) };
+      made.set(key, one);
+      return one.wanted;
+    });
+    this.#made = made;
+    for (const [key, module] of this.#modules) {
       if (!needed.has(key)) {
-        followed.delete(key);
+        this.#modules.delete(key);
         module.stop();
       }
     }
     return wanted;
-  };
+  }
 
-  const resolve = (): WantedChain => {
-    try {
-      const { chain } = reader.latestChain.resolve(reader.state, target, traffic);
-      return { revision: chain.revision, links: wantedLinks(chain), problem: undefined };
-    } catch (error) {
-      const { revision = 0n, links } = latest ?? {};
-      return { revision, links, problem: messageOf(error) };
+  #stateOf(link: ChainLink, needed: Set<string>): ModuleState | PluginCode {
+    if (link.url.startsWith(fileScheme)) {
+      return { file: link.url.slice(fileScheme.length) };
     }
-  };
-  return {
-    subscriptions,
-    get current() {
-      if (isStale || latest === undefined) {
-        isStale = false;
-        latest = resolve();
-      }
-      return latest;
-    },
-    close() {
-      leave();
-      for (const module of followed.values()) {
-        module.stop();
-      }
-    },
-  };
+    const source = {
+      organization: lastSegment(targetOf(this.#target).organization),
+      url: link.url,
+      pullPolicy: link.imagePullPolicy,
+      pullSecret: link.imagePullSecret,
+    };
+    const key = JSON.stringify(source);
+    needed.add(key);
+    const module = this.#modules.get(key) ?? this.#options.modules.follow(source, this.#change);
+    this.#modules.set(key, module);
+    return module.state;
+  }
+
+  #make(
+    key: string,
+    link: ChainLink,
+    state: ModuleState | PluginCode,
+    before: MadeLink | undefined,
+  ): WantedLink {
+    const { fqn, position, phase, match } = link;
+    const onFailure = this.#options.onModuleFailure.get(phase) ?? "deny";
+    const base = { key, fqn, position, phase, match, onFailure };
+    if ("kind" in state && state.kind !== "ready") {
+      return { ...base, plugin: state.kind === "fetching" ? state.kind : state.problem };
+    }
+    const code = "kind" in state ? { module: state.module } : state;
+    const warning = "kind" in state ? state.problem : undefined;
+    const last = before?.wanted.plugin;
+    // To make a filter takes as long as its configuration is large, and few links of a chain change at once.
+    const isKept =
+      before !== undefined &&
+      typeof last === "object" &&
+      "hash" in last &&
+      before.link.config === link.config &&
+      before.link.vmConfig === link.vmConfig &&
+      before.wanted.onFailure === onFailure &&
+      isSameCode(before.state, code);
+    const vm = `${this.#target} ${key}`;
+    const plugin = isKept ? last : pluginFilter(link, { key, vm, code, onFailure });
+    return { ...base, warning, plugin };
+  }
+}
+
+const fileScheme = "file://";
+
+function isSame(a: ModuleState | PluginCode, b: ModuleState | PluginCode): boolean {
+  return a === b || ("file" in a && "file" in b && a.file === b.file);
+}
+
+function isSameCode(before: ModuleState | PluginCode, code: PluginCode): boolean {
+  if ("file" in before || "file" in code) {
+    return "file" in before && "file" in code && before.file === code.file;
+  }
+  return before.module?.digest === code.module.digest;
 }
 
 /**
  * The keys of the attachments of a target, by position: an extension that is attached again gets a number, in
- * the order of the set. Those that the listener leaves out count, so that keys are the same for all listeners.
+ * the order of the set. Those that never run count, too.
  */
 function keysOf({ links, excluded }: Chain): Map<number, string> {
   const counts = new Map<string, number>();
@@ -204,18 +269,4 @@ function keysOf({ links, excluded }: Chain): Map<number, string> {
     keys.set(position, count === 1 ? fqn : `${fqn}#${count}`);
   }
   return keys;
-}
-
-/** The path of a module in the file system of the proxy; undefined if it is elsewhere. */
-function fileOf(url: string): string | undefined {
-  return url.startsWith("file://") ? url.slice("file://".length) : undefined;
-}
-
-function sourceOf(target: string, link: ChainLink) {
-  return {
-    organization: lastSegment(targetOf(target).organization),
-    url: link.url,
-    pullPolicy: link.imagePullPolicy,
-    pullSecret: link.imagePullSecret,
-  };
 }

@@ -127,7 +127,7 @@ const limits: readonly (readonly [what: string, limit: string])[] = [
   ["requests sent ahead on one HTTP/1.1 connection", count(maxPipelined)],
   [
     "streams that are given up on one HTTP/2 connection",
-    `${count(resets.streamResetBurst)}, and ${count(resets.streamResetRate)} a second`,
+    `${count(resets.burst)}, and ${count(resets.perSecond)} a second`,
   ],
   ["streams that are given up before the server has looked at them", `${maxGivenUpInTurn} at once`],
   [

@@ -12,11 +12,11 @@ const encode = () => create(AnySchema);
 /** A plugin that a proxy accepts or refuses. */
 function plugin(key: string, version: string, size = 0): Filter {
   const module = { digest: `module of ${version}`, size };
-  return { key, kind: "plugin", hash: `${key} ${version}`, module, weight: 1, encode };
+  return { key, kind: "plugin", hash: `${key} ${version}`, module, encode };
 }
 
 function deny(key: string): Filter {
-  return { key, kind: "deny", hash: `deny ${key}`, module: undefined, weight: 1, encode };
+  return { key, kind: "deny", hash: `deny ${key}`, module: undefined, encode };
 }
 
 function link(
@@ -24,7 +24,7 @@ function link(
   wanted: Filter | "fetching" | PluginProblem,
   onFailure: OnFailure = "deny",
 ): WantedLink {
-  return { key, fqn: key, position: 0, phase: Phase.AUTHN, onFailure, plugin: wanted };
+  return { key, fqn: key, position: 0, phase: Phase.AUTHN, match: [], onFailure, plugin: wanted };
 }
 
 const missing: PluginProblem = { reason: "NOT_FOUND", message: "it is not there" };

@@ -10,10 +10,12 @@ export type Protocol = "http1" | "http2";
 /**
  * Reads as much of a connection as tells HTTP/2 from HTTP/1.1, puts it back, and calls back once.
  * A connection that does not show its protocol in time, fails, or ends before is destroyed.
+ *
+ * @param onFlood - is called when it begins with streams that are given up at once
  */
 export function chooseProtocol(
   socket: Socket,
-  timeoutMs: number,
+  { timeoutMs, onFlood }: { timeoutMs: number; onFlood: () => void },
   chosen: (protocol: Protocol) => void,
 ): void {
   let head = Buffer.alloc(0);
@@ -35,6 +37,7 @@ export function chooseProtocol(
       return;
     }
     if (isPreface && resetsIn(head.subarray(preface.length)) > maxGivenUpInTurn) {
+      onFlood();
       giveUp();
       return;
     }

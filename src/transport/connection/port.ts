@@ -34,8 +34,9 @@ import {
   type NodeListener,
   type NodeResponse,
 } from "../node-http.ts";
+import { createCoolOff } from "./cool-off.ts";
 import { createPipelined } from "./pipelined.ts";
-import { endIdle, limitSession, maxSessionMemory, resets } from "./sessions.ts";
+import { endIdle, limitSession, maxSessionMemory, resetsForNode } from "./sessions.ts";
 
 /** A private key and its certificate chain, both in PEM. */
 export interface TlsOptions {
@@ -107,6 +108,7 @@ export function createPort(options: PortOptions): Port {
   const sockets = new Set<Socket>();
   const undecided = new Set<Socket>();
   const connections = createConnections(maxConnections);
+  const coolOff = createCoolOff(now);
   const sessions = new Set<ServerHttp2Session>();
   const responses = new Set<NodeResponse>();
   let isClosing = false;
@@ -178,14 +180,18 @@ export function createPort(options: PortOptions): Port {
     {
       settings: { maxConcurrentStreams: maxStreams },
       maxSessionMemory,
-      ...resets,
+      ...resetsForNode,
     },
     tracked,
   );
   http2.on("session", (session) => {
     sessions.add(session);
     session.once("close", () => sessions.delete(session));
-    limitSession(session, idleTimeoutMs);
+    const { remoteAddress = "" } = session.socket;
+    const onFlood = (): void => {
+      coolOff.add(remoteAddress);
+    };
+    limitSession(session, { idleMs: idleTimeoutMs, onFlood, now });
     const connection = connections.of(session.socket);
     if (connection !== undefined) {
       connectionOfRequest.set(session, connection);
@@ -266,7 +272,16 @@ export function createPort(options: PortOptions): Port {
     socket.once("close", () => undecided.delete(socket));
     // We have said all; a peer that keeps its half open must not keep the connection.
     socket.once("finish", () => setTimeout(() => socket.destroy(), lingerMs).unref());
-    chooseProtocol(socket, headerTimeoutMs, (protocol) => {
+    coolOff.admit(socket, () => {
+      choose(socket);
+    });
+  });
+  const choose = (socket: Socket): void => {
+    const { remoteAddress = "" } = socket;
+    const onFlood = (): void => {
+      coolOff.add(remoteAddress);
+    };
+    chooseProtocol(socket, { timeoutMs: headerTimeoutMs, onFlood }, (protocol) => {
       undecided.delete(socket);
       if (protocol === "http2") {
         // HTTP/1.1 servers keep a connection whose client has ended its half; a session would leak.
@@ -282,7 +297,7 @@ export function createPort(options: PortOptions): Port {
         serveHttp1.serve(socket);
       }
     });
-  });
+  };
 
   return {
     listen: (port, host) =>
