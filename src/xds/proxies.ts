@@ -121,6 +121,12 @@ export function createProxies(options: ProxiesOptions): Proxies {
         notices.warn(`proxy ${nameOf(session)} refuses what it got for ${slot}: ${reason}`);
       }
     },
+    unsupported(session, problem) {
+      notices.warn(`proxy ${nameOf(session)} cannot run extensions: ${problem}`);
+    },
+    unfilled(session, slot, problem) {
+      notices.warn(`proxy ${nameOf(session)} gets nothing for ${excerpt(slot)}: ${problem}`);
+    },
     changed,
     serves(session, target, isServing) {
       const serving = byTarget.get(target) ?? new Set();

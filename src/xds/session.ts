@@ -36,6 +36,10 @@ export interface SessionContext {
   accepted(content: SlotContent): readonly Filter[];
   /** Is told what a proxy has refused. */
   refused(session: ProxySession, slot: string, version: string, reason: string): void;
+  /** Is told that a proxy cannot run extensions. */
+  unsupported(session: ProxySession, problem: string): void;
+  /** Is told that a proxy has asked for a slot that it cannot have. */
+  unfilled(session: ProxySession, slot: string, problem: string): void;
   /** Is told that what the proxy runs, or should run, has changed. */
   changed(session: ProxySession): void;
   /** Is told that the proxy begins to serve a target, or ceases to. */
@@ -134,7 +138,14 @@ export class ProxySession {
 
   /** Takes the node of a request: the first one counts. */
   greet(node: Node | undefined): void {
-    this.#node ??= readNode(node);
+    if (this.#node !== undefined) {
+      return;
+    }
+    this.#node = readNode(node);
+    const { problem } = this.#node;
+    if (problem !== undefined) {
+      this.#context.unsupported(this, problem);
+    }
   }
 
   /**
@@ -377,6 +388,7 @@ export class ProxySession {
         throw error;
       }
       const { message, phases } = error;
+      this.#context.unfilled(this, name, message);
       const wanted = unfilled(message, this.#context.onFailure(phases));
       return { ...common, place: undefined, chain: undefined, wanted, whole: wanted };
     }

@@ -1,11 +1,14 @@
 import type { Transport } from "@connectrpc/connect";
 import { createClient } from "@connectrpc/connect";
+import { create } from "@bufbuild/protobuf";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { WasmExtension_PluginPhase as Phase } from "../../gen/tetrateio/api/tsb/extension/v2/wasm_extension_pb.ts";
 import { EnvValueSource } from "../../gen/tetrateio/api/tsb/extension/v2/wasm_extension_pb.ts";
 import { FailurePolicy } from "../../gen/envoy/extensions/wasm/v3/wasm_pb.ts";
 import { LinkEffect as Effect, LinkState } from "../../gen/wasmext/v1/proxy_pb.ts";
 import { ProxyService } from "../../gen/wasmext/v1/proxy_service_pb.ts";
+import { NodeSchema } from "../../gen/envoy/config/core/v3/base_pb.ts";
+import { anyone } from "../../src/catalog/access/principal.ts";
 import { createInMemoryTransport } from "../../src/in-memory.ts";
 import {
   type Acme,
@@ -18,6 +21,7 @@ import {
 } from "../support/acme.ts";
 import { AdsProxy, type AdsProxyOptions } from "../support/ads-proxy.ts";
 import { createFakeModules, type FakeModules } from "../support/fake-modules.ts";
+import { proxiesOf } from "../support/proxies.ts";
 import { read, until } from "../support/stream.ts";
 
 const slotOf = (phase: string, target = redIngress): string => `wasmext/${phase}/gateway/${target}`;
@@ -243,4 +247,24 @@ describe.each(["delta", "world"] as const)("over %s", (protocol) => {
       stream.cancel();
     });
   });
+});
+
+test("the log says which proxy gets nothing, and why", () => {
+  const proxies = proxiesOf();
+  const version = { majorNumber: 1, minorNumber: 38, patch: 2 };
+  const session = proxies.connect({ ...anyone, grants: [] });
+  session.greet(
+    create(NodeSchema, {
+      id: "old",
+      userAgentVersionType: { case: "userAgentBuildVersion", value: { version } },
+    }),
+  );
+  session.subscribe(authn);
+  session.subscribe("wasmext/authn");
+  proxies.disconnect(session);
+  expect(proxies.warnings).toEqual([
+    expect.stringMatching(/^proxy "old" cannot run extensions: Envoy 1\.38\.2 .*run Envoy 1\.39/),
+    expect.stringMatching(/^proxy "old" gets nothing for ".*": .* the caller may not read it$/),
+    expect.stringMatching(/^proxy "old" gets nothing for "wasmext\/authn": .*names no target/),
+  ]);
 });
