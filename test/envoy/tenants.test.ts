@@ -14,7 +14,7 @@ import { startUpstream, type Upstream } from "./support/upstream.ts";
 
 /** What nobody but blue may see. */
 const secret = "blue-secret";
-const ofBlue = `${blueSecurity.slice(0, -1)}`;
+const ofBlue = blueSecurity.slice(0, -1);
 
 const common = await testModule("common");
 const blueModule = await testModule(secret);
