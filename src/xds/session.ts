@@ -12,6 +12,7 @@ import { isSelected } from "../catalog/reads/traffic.ts";
 import { denyFilter, type Filter, type OnFailure } from "./filter.ts";
 import { type ProxyNode, readNode } from "./node.ts";
 import { fetchedModules, type ModuleDelivery, resourceOf } from "./resource.ts";
+import { createPlace, type Place } from "./place.ts";
 import { createSlot, type Running, type Slot, type SlotContent } from "./slot.ts";
 import { readSlotName, type SlotPlace, SlotProblem } from "./slot-name.ts";
 import {
@@ -86,6 +87,8 @@ const maxReason = 400;
 
 interface OwnSlot extends OpenSlot {
   readonly chain: FollowedChain | undefined;
+  /** The slots for the same traffic. */
+  readonly beside: Place;
   nonce: string | undefined;
   problem: string | undefined;
 }
@@ -110,6 +113,8 @@ export class ProxySession {
   readonly #context: SessionContext;
   readonly #slots = new Map<string, OwnSlot>();
   readonly #due = new Set<OwnSlot>();
+  /** By target and traffic. */
+  readonly #places = new Map<string, Place>();
   /** The digests of modules that the proxy has fetched, and may still have. */
   readonly #modules = new Set<string>();
   /** The ends of waiting for a proxy to fetch modules, by digest. */
@@ -296,8 +301,12 @@ export class ProxySession {
     this.#wake();
   }
 
-  #close({ chain, place }: OwnSlot): void {
+  #close({ chain, place, slot, beside }: OwnSlot): void {
     chain?.stop();
+    beside.slots.delete(slot);
+    if (place !== undefined && beside.slots.size === 0) {
+      this.#places.delete(keyOf(place));
+    }
     const isOf = (target: string): boolean =>
       [...this.#slots.values()].some((open) => open.place?.target === target);
     if (place !== undefined && !isOf(place.target)) {
@@ -307,6 +316,7 @@ export class ProxySession {
 
   async #answerFor(open: OwnSlot): Promise<SlotAnswer | undefined> {
     const { links, revision } = open.wanted;
+    open.beside.forgetOthers(() => open.whole.links ?? []);
     const content =
       links === undefined || this.#node?.problem !== undefined
         ? undefined
@@ -359,12 +369,18 @@ export class ProxySession {
   #open(name: string, running: Running | undefined): OwnSlot {
     const { chains } = this.#context;
     const hasLua = this.#node?.hasLua ?? true;
-    const slot = createSlot({ running, deny: (key) => denyFilter(key, hasLua) });
-    const common = { name, slot, nonce: undefined, problem: undefined };
+    const openIn = (beside: Place) => {
+      const deny = (key: string): Filter => denyFilter(key, hasLua);
+      const slot = createSlot({ running, deny, place: beside });
+      beside.slots.add(slot);
+      return { name, slot, beside, nonce: undefined, problem: undefined };
+    };
     try {
       const place = this.#placeOf(name);
+      const beside = this.#places.get(keyOf(place)) ?? createPlace();
+      this.#places.set(keyOf(place), beside);
       const open: OwnSlot = {
-        ...common,
+        ...openIn(beside),
         place,
         chain: chains.follow(place.target, () => {
           this.#push(open);
@@ -390,7 +406,13 @@ export class ProxySession {
       const { message, phases } = error;
       this.#context.unfilled(this, name, message);
       const wanted = unfilled(message, this.#context.onFailure(phases));
-      return { ...common, place: undefined, chain: undefined, wanted, whole: wanted };
+      return {
+        ...openIn(createPlace()),
+        place: undefined,
+        chain: undefined,
+        wanted,
+        whole: wanted,
+      };
     }
   }
 
@@ -430,6 +452,11 @@ export class ProxySession {
     this.#due.add(open);
     this.#wake();
   }
+}
+
+/** Tells apart what slots are for, whatever their phases. */
+function keyOf({ target, traffic: { mode, port } }: SlotPlace): string {
+  return `${target} ${mode} ${port}`;
 }
 
 const nothing: WantedChain = { revision: 0n, links: undefined, problem: undefined };

@@ -4,6 +4,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { WasmExtension_PluginPhase as Phase } from "../../gen/tetrateio/api/tsb/extension/v2/wasm_extension_pb.ts";
 import type { Filter, OnFailure } from "../../src/xds/filter.ts";
+import { createPlace } from "../../src/xds/place.ts";
 import { createSlot, type Running, type Slot, versionOf } from "../../src/xds/slot.ts";
 import type { PluginProblem, WantedLink } from "../../src/xds/wanted-chains.ts";
 
@@ -158,6 +159,57 @@ describe("a slot", () => {
     settle(slot, [link("a", plugin("a", "1")), link("b", plugin("b", "2"))], 4n);
     expect(slot.problem).toBeUndefined();
     expect(hashes(slot)).toEqual(["a 1", "b 2"]);
+  });
+});
+
+describe("an extension that moves from one slot to another", () => {
+  const openBoth = () => {
+    const place = createPlace();
+    const [from, to] = [createSlot({ deny, place }), createSlot({ deny, place })] as const;
+    [from, to].forEach((slot) => place.slots.add(slot));
+    return { place, from, to };
+  };
+  const bad = [link("a", plugin("a", "bad"))];
+
+  test.each(["first", "last"])("runs on as it was, where it is refused (%s)", (order) => {
+    const { from, to } = openBoth();
+    settle(from, [link("a", plugin("a", "1"))]);
+    settle(to, []);
+    const moves = [
+      () => {
+        settle(from, [], 2n);
+      },
+      () => {
+        settle(to, bad, 2n);
+      },
+    ];
+    (order === "first" ? moves : moves.toReversed()).forEach((move) => {
+      move();
+    });
+    expect([hashes(from), hashes(to)]).toEqual([[], ["a 1"]]);
+    settle(to, [link("a", plugin("a", "2"))], 3n);
+    settle(from, bad, 4n);
+    settle(to, [], 4n);
+    expect([hashes(from), hashes(to)]).toEqual([["a 2"], []]);
+  });
+
+  test("stays denied while its module is fetched", () => {
+    const { from, to } = openBoth();
+    settle(from, [link("a", missing)]);
+    settle(to, []);
+    settle(from, [], 2n);
+    settle(to, [link("a", "fetching")], 2n);
+    expect(hashes(to)).toEqual(["deny a"]);
+  });
+
+  test("is a new one when it has been detached in between", () => {
+    const { place, from, to } = openBoth();
+    settle(from, [link("a", plugin("a", "1"))]);
+    settle(to, []);
+    settle(from, [], 2n);
+    place.forgetOthers(() => []);
+    settle(to, bad, 3n);
+    expect(hashes(to)).toEqual(["deny a"]);
   });
 });
 
