@@ -25,6 +25,8 @@ import {
 /** What sessions share. */
 export interface SessionContext {
   readonly chains: WantedChains;
+  /** The slots of all proxies, by proxy, target and traffic. */
+  readonly places: Map<string, Place>;
   /** What becomes of requests in a slot that cannot be filled, by its phases; undefined if they are not known. */
   onFailure(phases: SlotPlace["phases"] | undefined): OnFailure;
   /** The greatest module that is sent in a resource, in bytes. */
@@ -98,6 +100,13 @@ export interface ProxyConnection {
   /** Identifies the connection. */
   readonly uid: string;
   readonly principal: Principal;
+  readonly origin?: ProxyOrigin | undefined;
+}
+
+/** Where a proxy comes from. */
+export interface ProxyOrigin {
+  /** The address and the port of the connection's other side. */
+  readonly peer?: string | undefined;
   /** The name under which it has reached this server, with the port if it has said one. */
   readonly host?: string | undefined;
 }
@@ -109,12 +118,10 @@ export class ProxySession {
   /** Part of the address of its modules, so that only it can fetch them. */
   readonly secret = randomBytes(16).toString("base64url");
   readonly principal: Principal;
-  readonly #host: string | undefined;
+  readonly #origin: ProxyOrigin;
   readonly #context: SessionContext;
   readonly #slots = new Map<string, OwnSlot>();
   readonly #due = new Set<OwnSlot>();
-  /** By target and traffic. */
-  readonly #places = new Map<string, Place>();
   /** The digests of modules that the proxy has fetched, and may still have. */
   readonly #modules = new Set<string>();
   /** The ends of waiting for a proxy to fetch modules, by digest. */
@@ -125,16 +132,22 @@ export class ProxySession {
   #isEnded = false;
   #wake: () => void = () => undefined;
 
-  constructor({ uid, principal, host }: ProxyConnection, context: SessionContext) {
+  constructor({ uid, principal, origin = {} }: ProxyConnection, context: SessionContext) {
     this.uid = uid;
     this.principal = principal;
-    this.#host = host;
+    this.#origin = origin;
     this.#context = context;
   }
 
   /** What the proxy has said of itself; undefined before its first request. */
   get node(): ProxyNode | undefined {
     return this.#node;
+  }
+
+  /** Identifies the proxy, which may have a stream for each slot, all of them over one connection. */
+  get proxyKey(): string {
+    const { peer } = this.#origin;
+    return peer === undefined ? this.uid : JSON.stringify([peer, this.#node?.id]);
   }
 
   get slots(): Iterable<OpenSlot> {
@@ -305,7 +318,7 @@ export class ProxySession {
     chain?.stop();
     beside.slots.delete(slot);
     if (place !== undefined && beside.slots.size === 0) {
-      this.#places.delete(keyOf(place));
+      this.#context.places.delete(this.#keyOf(place));
     }
     const isOf = (target: string): boolean =>
       [...this.#slots.values()].some((open) => open.place?.target === target);
@@ -360,7 +373,7 @@ export class ProxySession {
     return {
       maxInlineBytes,
       location: ({ digest }) => ({
-        uri: `http://${this.#host ?? cluster}${modulePath(this.secret, digest)}`,
+        uri: `http://${this.#origin.host ?? cluster}${modulePath(this.secret, digest)}`,
         cluster,
       }),
     };
@@ -377,8 +390,9 @@ export class ProxySession {
     };
     try {
       const place = this.#placeOf(name);
-      const beside = this.#places.get(keyOf(place)) ?? createPlace();
-      this.#places.set(keyOf(place), beside);
+      const placeKey = this.#keyOf(place);
+      const beside = this.#context.places.get(placeKey) ?? createPlace();
+      this.#context.places.set(placeKey, beside);
       const open: OwnSlot = {
         ...openIn(beside),
         place,
@@ -429,6 +443,11 @@ export class ProxySession {
     return place;
   }
 
+  /** Tells apart what slots are for, whatever their phases. */
+  #keyOf({ target, traffic: { mode, port } }: SlotPlace): string {
+    return JSON.stringify([this.proxyKey, target, mode, port]);
+  }
+
   #await(digest: string, timeoutMs: number): void {
     clearTimeout(this.#timers.get(digest));
     const giveUp = (): void => {
@@ -452,11 +471,6 @@ export class ProxySession {
     this.#due.add(open);
     this.#wake();
   }
-}
-
-/** Tells apart what slots are for, whatever their phases. */
-function keyOf({ target, traffic: { mode, port } }: SlotPlace): string {
-  return `${target} ${mode} ${port}`;
 }
 
 const nothing: WantedChain = { revision: 0n, links: undefined, problem: undefined };

@@ -1,11 +1,12 @@
 /* The commands that say where extensions run, with Envoys that run them. */
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from "vitest";
+import { parse } from "yaml";
 import { WasmExtension_PluginPhase as Phase } from "../../gen/tetrateio/api/tsb/extension/v2/wasm_extension_pb.ts";
 import { acme, ext, redIngress, redSecurity } from "../support/acme.ts";
 import { answerBytes, serve, type TestServer } from "../modules/support/registry.ts";
 import { openAdsClient } from "./support/ads-client.ts";
 import { testModule } from "./support/module.ts";
-import { startProxy } from "./support/proxy.ts";
+import { protocols, startProxy } from "./support/proxy.ts";
 import { type Serving, startServing } from "./support/serving.ts";
 import { startUpstream, type Upstream } from "./support/upstream.ts";
 
@@ -116,6 +117,36 @@ describe("with Envoys", () => {
     const ran = await serving.cli("wait", ext("a"), "--timeout", "1s");
     expect(ran).toMatchObject({ exitCode: 1 });
     expect(ran.stderr).toContain("no proxy is connected that should run it");
+  });
+
+  test.each(protocols)("an Envoy is one proxy, over %s", async (protocol) => {
+    await using web = await startProxy(serving, redIngress, { upstream, protocol });
+    await web.runs("a", "b");
+    const waited = await serving.cli("wait", redIngress, "--timeout", "10s");
+    expect(waited).toMatchObject({ exitCode: 0, stdout: `${redIngress} runs on 1 of 1 proxy\n` });
+    await put("b", { phase: Phase.STATS, config: { name: "b", refuse: true } });
+    await expect
+      .poll(async () => (await serving.cli("status", redIngress)).stdout)
+      .toContain("runs on 0 of 1 proxy; in: the proxy refuses it");
+    // It has moved to another slot, which may be filled by another stream.
+    await put("b", { phase: Phase.AUTHZ, config: { name: "b", refuse: true } });
+    await put("a", { phase: Phase.STATS, config: { name: "a" } });
+    await web.runs("b", "a");
+  });
+
+  test("a listener without a slot for a phase is told of", async () => {
+    await using web = await startProxy(serving, redIngress, {
+      upstream,
+      edit: (printed) => {
+        const bootstrap = JSON.stringify(parse(printed));
+        const [, slot = ""] = /(\{"name":"wasmext\/stats.*?\},)\{"name":"/.exec(bootstrap) ?? [];
+        return bootstrap.replace(slot, "");
+      },
+    });
+    await web.runs("a");
+    const { stdout } = await serving.cli("status", ext("b"));
+    expect(stdout).toContain("in: the listener of the proxy has no slot for its phase; add one");
+    expect((await serving.cli("status", ext("a"))).stdout).toContain("runs on 1 of 1 proxy");
   });
 
   test("the oldest Envoy runs chains as well", async () => {
