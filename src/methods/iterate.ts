@@ -39,7 +39,7 @@ async function* items<Item>(
       } else if (read === "more") {
         await turns.next();
       } else {
-        yield read as Item;
+        yield read;
       }
     }
   } finally {
