@@ -130,7 +130,7 @@ export function createStreamPump(options: PumpOptions): StreamPump {
     for (let next = woken.at(0); next !== undefined; next = woken.at(0)) {
       woken.shift();
       // Large messages take long to send, so each has its turn.
-      const isLarge = !next.hasEnded && serve(next, isOver);
+      const isLarge = !next.hasEnded && !next.answer.exchange.isGone && serve(next, isOver);
       if (isLarge || isOver()) {
         break;
       }
@@ -156,6 +156,9 @@ export function createStreamPump(options: PumpOptions): StreamPump {
   }
 
   function goOn(outlet: Outlet, next: Exclude<Batch["next"], Promise<Buffer>>): void {
+    if (outlet.hasEnded) {
+      return;
+    }
     if (next === "caught-up") {
       outlet.isAwake = false;
       alarms.set(outlet, Math.min(outlet.stream.dueAt, outlet.answer.deadlineAt));
