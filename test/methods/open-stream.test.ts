@@ -167,6 +167,25 @@ test("an iteration of a stream ends with the signal, whether it is read or not",
   }
 });
 
+test("an iteration of a stream whose credentials last for months waits for them", async () => {
+  vi.useFakeTimers();
+  try {
+    const { source } = createQueue();
+    let reads = 0;
+    const counted = { ...source, read: () => (reads++, "caught-up" as const) };
+    const month = 31 * 24 * 3_600_000;
+    const opened = open(() => counted, { ...anyone, expiresAt: Date.now() + 2 * month });
+    const items = iterate(opened.open(), new AbortController().signal, opened.turns);
+    const ending = expect(items.next()).rejects.toThrow(Interrupted);
+    await vi.advanceTimersByTimeAsync(2 * month - 1);
+    expect(reads).toBeLessThan(10);
+    await vi.advanceTimersByTimeAsync(1);
+    await ending;
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
 test("an iteration of a stream takes a turn when the source gives one back", async () => {
   const { source } = createQueue();
   let reads = 0;

@@ -1,3 +1,4 @@
+import { maxDelayMs } from "../../catalog/max-delay.ts";
 import { SortedMap } from "../../catalog/state/sorted-map.ts";
 
 /** Something that is woken at a time. It waits for one time at most. */
@@ -19,9 +20,6 @@ export interface Alarms<Of extends Sleeper> {
   /** Does not wake a sleeper any more. */
   clear(sleeper: Of): void;
 }
-
-/** The longest that a timer of Node can wait, in ms. */
-const maxDelayMs = 0x7fffffff;
 
 /**
  * Creates alarms that wake nobody yet.
