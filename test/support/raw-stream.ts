@@ -18,13 +18,17 @@ export function openStream(port: number, { path, headers, body }: Sent, http: 1 
   const { promise, resolve } = Promise.withResolvers<Received | Error>();
   const chunks: Buffer[] = [];
   let answer: IncomingHttpHeaders = {};
-  const onData = (chunk: Buffer): void => void chunks.push(chunk);
+  const counter = createCounter();
+  const onData = (chunk: Buffer): void => {
+    chunks.push(chunk);
+    counter.add(chunk);
+  };
   const onEnd = (status: number): void => {
     const fields = Object.entries(answer).filter(([name]) => !name.startsWith(":"));
     const all = new Headers(fields.map(([name, value]): [string, string] => [name, String(value)]));
     resolve({ status, headers: all, body: Buffer.concat(chunks) });
   };
-  const messages = (): number => countMessages(Buffer.concat(chunks));
+  const messages = (): number => counter.count;
   if (http === 1) {
     const request = httpRequest(
       { host: "127.0.0.1", port, path, method: "POST", agent: false, headers },
@@ -59,11 +63,34 @@ export function openStream(port: number, { path, headers, body }: Sent, http: 1 
   };
 }
 
-function countMessages(body: Buffer): number {
+/** Counts messages in a body that comes in chunks. */
+function createCounter() {
   let count = 0;
-  for (let at = 0; at + 5 <= body.byteLength;) {
-    at += 5 + body.readUInt32BE(at + 1);
-    count += at <= body.byteLength ? 1 : 0;
-  }
-  return count;
+  /** What has come of the head of a message, and how much is missing of its content. */
+  let head: Buffer = Buffer.alloc(0);
+  let missing = 0;
+  return {
+    get count() {
+      return count;
+    },
+    add(chunk: Buffer): void {
+      for (let at = 0; at < chunk.byteLength;) {
+        if (missing === 0) {
+          const taken = chunk.subarray(at, at + 5 - head.byteLength);
+          head = Buffer.concat([head, taken]);
+          at += taken.byteLength;
+          if (head.byteLength < 5) {
+            return;
+          }
+          missing = head.readUInt32BE(1);
+          head = Buffer.alloc(0);
+        } else {
+          const length = Math.min(missing, chunk.byteLength - at);
+          at += length;
+          missing -= length;
+        }
+        count += missing === 0 ? 1 : 0;
+      }
+    },
+  };
 }

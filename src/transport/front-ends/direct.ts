@@ -32,12 +32,8 @@ import { timeoutOf } from "../request/deadline.ts";
 import { deadlineExceeded } from "../request/read-errors.ts";
 import { type ReadLimits, readOne } from "../request/read-request.ts";
 import type { FrontEndOptions } from "./front-end.ts";
-import {
-  createStreamPump,
-  type Settle,
-  type StreamAnswer,
-  type StreamPump,
-} from "./stream-pump.ts";
+import type { StreamAnswer } from "./outlet.ts";
+import { createStreamPump, type Settle, type StreamPump } from "./stream-pump.ts";
 
 /** What the direct front end needs. */
 export interface DirectOptions extends FrontEndOptions {

@@ -9,7 +9,7 @@
  */
 import type { Message } from "@bufbuild/protobuf";
 import { Code } from "@connectrpc/connect";
-import { type Compression, createDeadlineSignal } from "@connectrpc/connect/protocol";
+import { createDeadlineSignal } from "@connectrpc/connect/protocol";
 import { createDeque } from "../../catalog/state/deque.ts";
 import type { Turns } from "../../catalog/state/turns.ts";
 import type { Answer } from "../../methods/answer.ts";
@@ -17,15 +17,15 @@ import type { OpenStream } from "../../methods/open-stream.ts";
 import type { CallReport } from "../../rpc/call-report.ts";
 import { toRpcError } from "../../rpc/to-rpc-error.ts";
 import { corsHeaders } from "../answer/cors.ts";
-import type { Framing } from "../answer/frames.ts";
+import { createJoined } from "../answer/joined.ts";
 import { streamEnd } from "../answer/stream-end.ts";
 import type { UnreadAnswers } from "../answer/unread-answers.ts";
 import { envelopedHeaders } from "../answer/whole-answer.ts";
 import { AnswerCut, isWrittenAtOnce, sliceBytes, writeChunk } from "../answer/write-answer.ts";
 import type { Exchange } from "../exchange.ts";
-import type { CallShape } from "../request/call-shape.ts";
 import type { OriginPolicy } from "../request/origin-policy.ts";
-import { createAlarms, type Sleeper } from "./alarms.ts";
+import { createAlarms } from "./alarms.ts";
+import { type Batch, Outlet, readBatch, type StreamAnswer } from "./outlet.ts";
 
 /** Follows a call to its end, when its answer has been written, or has been given up with an error. */
 export type Settle = (exchange: Exchange, report: CallReport, error?: unknown) => Promise<void>;
@@ -43,48 +43,10 @@ export interface PumpOptions {
   readonly now: () => number;
 }
 
-/** A call that is answered with a stream. */
-export interface StreamAnswer {
-  readonly exchange: Exchange;
-  readonly report: CallReport;
-  readonly shape: CallShape;
-  readonly compression: Compression | undefined;
-  readonly framing: Framing;
-  /** When its caller stops waiting; Infinity for never. */
-  readonly deadlineAt: number;
-}
-
 /** Writes streams. */
 export interface StreamPump {
   /** Writes a stream until it ends. `open` raises what it ends with before it has begun. */
   start(answer: StreamAnswer, open: () => OpenStream<Answer<Message>>): void;
-}
-
-/** How many bytes are gathered before they are written. Less than a frame of HTTP/2, so that they fit into one. */
-const batchBytes = sliceBytes / 2;
-
-/** A stream that is written. A class, since a server has thousands of them. */
-class Outlet implements Sleeper {
-  readonly answer: StreamAnswer;
-  readonly stream: OpenStream<Answer<Message>>;
-  alarm: Sleeper["alarm"];
-  /** A frame that was compressed while the stream waited for it. */
-  ready: Buffer | undefined;
-  /** Whether it is about to be served, or waits for its reader. It is read again then. */
-  isAwake = false;
-  hasEnded = false;
-
-  constructor(answer: StreamAnswer, stream: OpenStream<Answer<Message>>) {
-    this.answer = answer;
-    this.stream = stream;
-  }
-}
-
-/** What has been read of a stream. */
-interface Batch {
-  readonly frames: readonly Buffer[];
-  /** What comes after them: the next frame, when it is compressed; or the error that ends the stream. */
-  readonly next: "more" | "caught-up" | Promise<Buffer> | { readonly raised: unknown };
 }
 
 /** Creates a pump without streams. */
@@ -144,7 +106,7 @@ export function createStreamPump(options: PumpOptions): StreamPump {
   function serve(outlet: Outlet, isOver: () => boolean): boolean {
     const { exchange } = outlet.answer;
     endAtDeadline(outlet);
-    const { frames, next } = read(outlet, isOver);
+    const { frames, next } = readBatch(outlet, isOver);
     const chunk = frames.length === 0 ? undefined : joined.of(frames);
     const isWritten = chunk === undefined || isWrittenAtOnce(chunk, exchange);
     if (!isWritten || next instanceof Promise) {
@@ -213,7 +175,7 @@ export function createStreamPump(options: PumpOptions): StreamPump {
   }
 
   function endAtDeadline({ stream, answer }: Outlet): void {
-    if (now() >= answer.deadlineAt) {
+    if (answer.deadlineAt !== Infinity && now() >= answer.deadlineAt) {
       stream.interrupt(timedOut());
     }
   }
@@ -271,68 +233,7 @@ export function createStreamPump(options: PumpOptions): StreamPump {
   };
 }
 
-/** Reads as much of a stream as is written in one go. */
-function read(outlet: Outlet, isOver: () => boolean): Batch {
-  const { stream, answer } = outlet;
-  const frames: Buffer[] = [];
-  let bytes = 0;
-  try {
-    if (outlet.ready !== undefined) {
-      frames.push(outlet.ready);
-      bytes += outlet.ready.byteLength;
-      outlet.ready = undefined;
-    }
-    while (bytes < batchBytes) {
-      const item = stream.read(isOver);
-      if (typeof item === "string") {
-        return { frames, next: item };
-      }
-      const frame = answer.framing.frameOf(item);
-      if (frame instanceof Promise) {
-        return { frames, next: frame };
-      }
-      frames.push(frame);
-      bytes += frame.byteLength;
-    }
-    return { frames, next: "more" };
-  } catch (raised) {
-    return { frames, next: { raised } };
-  }
-}
-
 /** The reason that Connect gives when the deadline of a call has passed. */
 function timedOut(): unknown {
   return createDeadlineSignal(0).signal.reason;
-}
-
-/** Frames that have been joined in this turn: many streams are sent the same. */
-interface Joined {
-  of(frames: readonly Buffer[]): Buffer;
-  clear(): void;
-}
-
-function createJoined(): Joined {
-  const byFirst = new Map<Buffer, { frames: readonly Buffer[]; whole: Buffer }>();
-  return {
-    of(frames) {
-      const [first] = frames;
-      if (first === undefined || frames.length === 1) {
-        return first ?? Buffer.alloc(0);
-      }
-      const known = byFirst.get(first);
-      if (known !== undefined && areSame(known.frames, frames)) {
-        return known.whole;
-      }
-      const whole = Buffer.concat(frames);
-      byFirst.set(first, { frames, whole });
-      return whole;
-    },
-    clear() {
-      byFirst.clear();
-    },
-  };
-}
-
-function areSame(some: readonly Buffer[], others: readonly Buffer[]): boolean {
-  return some.length === others.length && some.every((each, index) => each === others[index]);
 }
