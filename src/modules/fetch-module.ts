@@ -70,7 +70,7 @@ async function fetchModule(
     silenceMs: timing.silenceMs,
     ca,
   });
-  const draft = await cache.begin();
+  const draft = cache.begin();
   try {
     const fetching = {
       organization,

@@ -31,7 +31,7 @@ export interface ModuleCache {
   /** Keeps the record of a source from being removed, until the function that it returns is called. */
   protect(key: string): () => void;
   /** Begins a module. */
-  begin(): Promise<Draft>;
+  begin(): Draft;
   /** Adds a module that is complete and checked, and holds it. The draft is used up. */
   keep(draft: Draft, organization: string): Promise<HeldModule>;
   /** Holds a module; undefined if it is not there, or damaged. */
@@ -261,19 +261,18 @@ export function createModuleCache({ folder, maxBytes, maxModuleBytes }: CacheOpt
         }
       };
     },
-    async begin() {
-      await ready();
-      try {
+    begin: () =>
+      beginDraft(folders.drafts, maxModuleBytes, async () => {
+        await ready();
         // The folder may have been removed since.
         await makeFolders();
-        return await beginDraft(folders.drafts, maxModuleBytes);
-      } catch (error) {
-        throw cacheFault(error);
-      }
-    },
+      }),
     async keep(draft, organization) {
       const { file, size, path } = draft;
       const digest = draft.digest();
+      if (file === undefined) {
+        throw new Error("nothing has been written");
+      }
       checkShare(digest, size, organization);
       try {
         await file.sync();
