@@ -56,7 +56,7 @@ export interface Following extends FollowedModule {
   until(isIt: (state: ModuleState) => boolean): Promise<ModuleState>;
 }
 
-const patienceMs = 10_000;
+const patienceMs = 15_000;
 
 export function following(modules: Modules, from: ModuleSource): Following {
   const told: ModuleState[] = [];
@@ -107,10 +107,11 @@ export function ready(module: Uint8Array): ModuleState {
 
 /** A state with a problem. */
 export function failed(reason: string, message: string): unknown {
-  return { kind: "failed", problem: { reason, message: expect_(message) } };
+  return { kind: "failed", problem: { reason, message: holding(message) } };
 }
 
-function expect_(message: string): unknown {
+/** A text that holds another one. */
+function holding(message: string): unknown {
   return {
     asymmetricMatch: (text: string) => text.includes(message),
     toString: () => message,
