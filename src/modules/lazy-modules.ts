@@ -1,12 +1,13 @@
 /* Modules that are loaded when the first one is followed, so that a server without any starts as fast as before. */
-import type { FollowedModule, Modules, ModulesOptions, ModuleState } from "./modules.ts";
+import type { ModulesOptions } from "./create-modules.ts";
+import type { FollowedModule, Modules, ModuleState } from "./modules.ts";
 
 /** Creates modules as `createModules` does. */
 export function createLazyModules(options: ModulesOptions): Modules {
   let loading: Promise<Modules> | undefined;
   let isClosed = false;
   const load = (): Promise<Modules> =>
-    (loading ??= import("./modules.ts").then(({ createModules }) => createModules(options)));
+    (loading ??= import("./create-modules.ts").then(({ createModules }) => createModules(options)));
 
   return {
     follow(source, changed) {

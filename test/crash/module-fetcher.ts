@@ -1,7 +1,7 @@
 /* A process that fetches modules into a folder and says which it has; for tests that end it, or fill its disk. */
 import { argv, stdout } from "node:process";
 import { WasmExtension_PullPolicy as PullPolicy } from "../../gen/tetrateio/api/tsb/extension/v2/wasm_extension_pb.ts";
-import { createModules } from "../../src/modules/modules.ts";
+import { createModules } from "../../src/modules/create-modules.ts";
 
 const [, , folder = "", url = "", first = "0", count = "0"] = argv;
 const modules = createModules({

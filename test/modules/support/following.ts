@@ -1,13 +1,12 @@
 /* Follows modules, and waits for their states. */
 import { createHash } from "node:crypto";
 import { WasmExtension_PullPolicy as PullPolicy } from "../../../gen/tetrateio/api/tsb/extension/v2/wasm_extension_pb.ts";
-import {
-  createModules,
-  type FollowedModule,
-  type Modules,
-  type ModulesOptions,
-  type ModuleSource,
-  type ModuleState,
+import { createModules, type ModulesOptions } from "../../../src/modules/create-modules.ts";
+import type {
+  FollowedModule,
+  Modules,
+  ModuleSource,
+  ModuleState,
 } from "../../../src/modules/modules.ts";
 import { folderOf } from "../../support/cli.ts";
 
