@@ -69,7 +69,7 @@ export function createListener(options: ListenerOptions): Listener {
     const report = logWhenEnded(logger, exchange, now);
     try {
       if ((await serve(report)) !== "open") {
-        await settle(exchange, report);
+        watchEnd(exchange, report);
       }
     } catch (error) {
       await settle(exchange, report, error);

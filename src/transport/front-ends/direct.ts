@@ -121,7 +121,7 @@ async function serve(
   const startedAt = options.now();
   const timeoutMs = timeoutOf(shape.protocol, head);
   const readable = { head, body, connection, method: desc, shape, timeoutMs };
-  return readOne(readable, options, ({ message }) => {
+  return await readOne(readable, options, ({ message }) => {
     if (exchange.isGone) {
       // Others wait, so nothing is done for a client that has given up.
       throw new AnswerCut();

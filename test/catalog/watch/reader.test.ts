@@ -259,6 +259,37 @@ describe("a reader", () => {
   });
 });
 
+test("readers that begin together share the parts of the state, each by what it may see", async () => {
+  const catalog = createAcme();
+  for (const name of ["a", "b", "c"]) {
+    await catalog.put(name, { description: "x".repeat(300_000) });
+  }
+  await catalog.put("of-red", { allowedIn: [red] });
+  const scopes = [acme, red, acme, red];
+  const messages = scopes.map(() => [] as WatchMessage[]);
+  const readers = scopes.map((scope) => readerOf(catalog.reader, scope));
+  // They take turns, as many streams do.
+  for (let part = 0; part < 3; part++) {
+    readers.forEach((reader, index) => {
+      const read = reader.read(never);
+      messages[index]?.push(typeof read === "string" ? expect.fail(read) : read);
+    });
+  }
+  const [ofAcme, ofRed, ofAcmeToo, ofRedToo] = messages;
+  ofAcme?.forEach((message, part) => {
+    expect(ofAcmeToo?.[part]).toBe(message);
+    expect(ofRedToo?.[part]).toBe(ofRed?.[part]);
+  });
+  await catalog.put("a", { description: "new" });
+  const later = readAll(readerOf(catalog.reader, acme));
+  const hidden = readAll(readerOf(catalog.reader, blue));
+  expect(later.flatMap(({ response }) => eventsOf(response)).length).toBe(4);
+  expect(later[0]?.revision).toBe(5n);
+  expect(hidden.flatMap(({ response }) => eventsOf(response))).not.toContain(
+    `put ${ext("of-red")}`,
+  );
+});
+
 test("a reader that takes the present state in parts sees one state, and then all that came after it", async () => {
   const anyWrite = fc.record({
     name: fc.constantFrom("a", "b", "c", "d", "e", "f"),
