@@ -9,6 +9,7 @@ import { createPageTokens, type PageTokens } from "./reads/page-token.ts";
 import { createTurns, type Turns } from "./state/turns.ts";
 import { affectedChains } from "./watch/affected-chains.ts";
 import { createLatestChain, type LatestChain } from "./watch/latest-chain.ts";
+import { createLatestParts, type LatestParts } from "./watch/latest-parts.ts";
 import { createMessageCache, type MessageCache } from "./watch/message-cache.ts";
 
 /** The side of a store that only its journal uses. */
@@ -61,6 +62,8 @@ export interface Reader extends Pick<Sink, "state" | "turns"> {
   readonly messages: MessageCache;
   /** The latest chain, shared by its watchers. */
   readonly latestChain: LatestChain;
+  /** The latest parts of states, shared by those who begin to watch. */
+  readonly latestParts: LatestParts;
   /** Notifies of commits, by the organization's fqn. */
   readonly commitNotifier: Notifier;
   /** Notifies of possible changes of a chain, by the target's fqn. */
@@ -130,6 +133,7 @@ export function createStore({
     pageTokens: createPageTokens(),
     messages: createMessageCache(),
     latestChain: createLatestChain(),
+    latestParts: createLatestParts(),
     turns: createTurns(),
     restore({ state, incarnation: restoredIncarnation, floor, history: commits = [] }) {
       if (restoredIncarnation === incarnation && state.revision < present.revision) {

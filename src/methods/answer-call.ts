@@ -6,9 +6,7 @@ import { credentialsExpired, grantsChanged } from "../catalog/errors.ts";
 import type { Answer } from "./answer.ts";
 import type { Audit } from "./audit.ts";
 import { authorize } from "./authorize.ts";
-import { Interrupted } from "./interrupted.ts";
-import type { Access, Call, ConversationMethod, StreamMethod, UnaryMethod } from "./method.ts";
-import { mapped } from "./mapped.ts";
+import type { Access, Call, ConversationMethod, UnaryMethod } from "./method.ts";
 import { timer } from "./timer.ts";
 
 /**
@@ -69,57 +67,6 @@ function answerOf<Request, Response>(
   const accepted = accept(request);
   authorize(access, accepted, call.principal, call.reader.state);
   return handle(accepted, call);
-}
-
-/**
- * Answers a call that has a stream of answers. The stream ends when the caller may no longer have it: its
- * credentials expire, or its grants change.
- */
-export function answerStream<Request, Response>(
-  { accept, access, handle }: StreamMethod<Request, Response>,
-  request: Request,
-  call: Call,
-): AsyncIterable<Answer<Response>> {
-  const { principal, reader, watches } = call;
-  const accepted = accept(request);
-  authorize(access, accepted, principal, reader.state);
-  const close = watches?.open(call);
-  // A signal of its own, since one that is composed of others takes long to say whether it is aborted, and a
-  // watch asks it for each message.
-  const ending = new AbortController();
-  const { signal } = ending;
-  const follow = (): void => {
-    ending.abort(call.signal.reason);
-  };
-  const leave = principal.subscribe(() => {
-    try {
-      authorize(access, accepted, principal, reader.state);
-      // The caller may now see more, or less, than has been sent.
-      ending.abort(grantsChanged());
-    } catch (error) {
-      ending.abort(error);
-    }
-  });
-  const stopTimer = timer(principal.expiresAt - Date.now(), () => {
-    ending.abort(credentialsExpired());
-  });
-  const stop = (): void => {
-    close?.();
-    leave();
-    stopTimer();
-    call.signal.removeEventListener("abort", follow);
-  };
-  signal.addEventListener("abort", stop, { once: true });
-  // The signal of a call is aborted at its end, however it ends.
-  call.signal.addEventListener("abort", follow, { once: true });
-  if (call.signal.aborted) {
-    follow();
-  }
-  return mapped(handle(accepted, { ...call, signal }), {
-    end: () => {
-      throw new Interrupted(signal.reason, {});
-    },
-  });
 }
 
 /**

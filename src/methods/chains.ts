@@ -8,6 +8,7 @@ import {
 } from "../../gen/wasmext/v1/chain_service_pb.ts";
 import { validated } from "../catalog/rules/validate.ts";
 import { watchChain } from "../catalog/watch/chain-watch.ts";
+import { mappedSource } from "../catalog/watch/source.ts";
 import type { ServiceMethods } from "./method.ts";
 
 /** The service `wasmext.v1.ChainService`. */
@@ -27,13 +28,11 @@ export const chains: ServiceMethods<typeof ChainService> = {
   watchChain: {
     accept: (request) => validated(WatchChainRequestSchema, request),
     access: { permission: "READ", resource: ({ target }) => target },
-    async *handle({ target, mode, port }, { reader, signal }) {
-      for await (const resolved of watchChain(reader, target, { mode, port }, signal)) {
-        yield {
-          message: () => create(WatchChainResponseSchema, { chain: resolved.chain }),
-          bytes: () => resolved.bytes,
-        };
-      }
+    handle({ target, mode, port }, { reader }) {
+      return mappedSource(watchChain(reader, target, { mode, port }), (resolved) => ({
+        message: () => create(WatchChainResponseSchema, { chain: resolved.chain }),
+        bytes: () => resolved.bytes,
+      }));
     },
   },
 };

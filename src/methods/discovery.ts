@@ -68,7 +68,9 @@ function conversation<Request, Response extends DescMessage>(
       try {
         for (;;) {
           // One commit may concern thousands of proxies.
-          await reader.turns.ready();
+          if (reader.turns.begin()()) {
+            await reader.turns.next();
+          }
           const answer = await session.next();
           if (answer === undefined) {
             break;

@@ -6,11 +6,9 @@ import {
 } from "../../gen/health/v1/health_pb.ts";
 import { CatalogError } from "../catalog/errors.ts";
 import { excerpt } from "../catalog/names/excerpt.ts";
-import { createWaiter } from "../catalog/watch/waiter.ts";
 import type { Readiness } from "../journal/readiness.ts";
 import { messageAnswer } from "./answer.ts";
 import type { ServiceMethods } from "./method.ts";
-import { untilAborted } from "./until-aborted.ts";
 
 /**
  * The service `grpc.health.v1.Health`. The server and each of its services serve while the journal is
@@ -52,24 +50,22 @@ export function health(
     watch: {
       accept: (request) => request,
       access: "open",
-      async *handle({ service }, { signal }) {
-        if (!known.includes(service)) {
-          yield statusOf(Status.SERVICE_UNKNOWN);
-          await untilAborted(signal);
-          return;
-        }
-        const changed = createWaiter((notify) => readiness.subscribe(notify), signal);
-        for (let sent: Status | undefined; ;) {
-          const status = present();
-          if (status !== sent) {
-            sent = status;
-            yield statusOf(status);
-          }
-          if (signal.aborted) {
-            return;
-          }
-          await changed.wait();
-        }
+      handle({ service }) {
+        const status = known.includes(service) ? present : () => Status.SERVICE_UNKNOWN;
+        let sent: Status | undefined;
+        const changed = () => {
+          const now = status();
+          const isNew = now !== sent;
+          sent = now;
+          return isNew ? statusOf(now) : undefined;
+        };
+        return {
+          dueAt: Infinity,
+          read: () => changed() ?? "caught-up",
+          subscribe: (notify) => readiness.subscribe(notify),
+          // A server that goes down does not serve.
+          last: changed,
+        };
       },
     },
   };

@@ -13,6 +13,7 @@ import type {
 } from "@bufbuild/protobuf";
 import type { Permission, Principal } from "../catalog/access/principal.ts";
 import type { Reader } from "../catalog/store.ts";
+import type { Source } from "../catalog/watch/source.ts";
 import type { Journal } from "../journal/journal.ts";
 import type { Answer } from "./answer.ts";
 import type { Audit, Origin } from "./audit.ts";
@@ -41,6 +42,9 @@ export interface Call {
   /** Is told the revision of a commit that the call makes. */
   readonly onCommit?: (revision: bigint) => void;
 }
+
+/** The context of a method that answers with a stream, which is interrupted instead of aborted. */
+export type StreamCall = Omit<Call, "signal" | "onCommit">;
 
 /** The permission that a method needs; see authorize.ts. */
 export type Access<Request> =
@@ -75,8 +79,8 @@ export interface StreamMethod<Request, Response> extends Pick<
   UnaryMethod<Request, Response>,
   "accept" | "access"
 > {
-  /** Ends when the signal is aborted, or raises Interrupted to add metadata to its reason. */
-  readonly handle: (request: Request, call: Call) => AsyncIterable<Answer<Response>>;
+  /** Opens the stream of answers to a request that has been accepted; see open-stream.ts. */
+  readonly handle: (request: Request, call: StreamCall) => Source<Answer<Response>>;
 }
 
 /** A method that answers a stream of requests with a stream of messages. */

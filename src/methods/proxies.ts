@@ -23,13 +23,13 @@ import { notFound } from "../catalog/errors.ts";
 import { isExtension, organizationOf } from "../catalog/names/fqn.ts";
 import { maxPageSize, tokenOf } from "../catalog/reads/pages.ts";
 import { validated } from "../catalog/rules/validate.ts";
-import { createWaiter } from "../catalog/watch/waiter.ts";
+import { mappedSource, type Source } from "../catalog/watch/source.ts";
 import type { Proxies } from "../xds/proxies.ts";
 import { statusOf } from "../xds/rollup.ts";
 import type { ProxySession } from "../xds/session.ts";
 import { proxyOf } from "../xds/status.ts";
 import { messageAnswer } from "./answer.ts";
-import type { Call, ServiceMethods } from "./method.ts";
+import type { Call, ServiceMethods, StreamCall } from "./method.ts";
 
 /** The service `wasmext.v1.ProxyService`. */
 export function proxyStatus(proxies: Proxies): ServiceMethods<typeof ProxyService> {
@@ -43,11 +43,10 @@ export function proxyStatus(proxies: Proxies): ServiceMethods<typeof ProxyServic
     watchProxies: {
       accept: (request) => validated(WatchProxiesRequestSchema, request),
       access: { permission: "READ", resource: ({ parent }) => parent },
-      async *handle({ parent }, call) {
-        for await (const event of watchProxies(proxies, parent, call)) {
-          yield messageAnswer(WatchProxiesResponseSchema, { event });
-        }
-      },
+      handle: ({ parent }) =>
+        mappedSource(watchProxies(proxies, parent), (event) =>
+          messageAnswer(WatchProxiesResponseSchema, { event }),
+        ),
     },
     getStatus: {
       accept: (request) => validated(GetStatusRequestSchema, request),
@@ -58,11 +57,10 @@ export function proxyStatus(proxies: Proxies): ServiceMethods<typeof ProxyServic
     watchStatus: {
       accept: (request) => validated(WatchStatusRequestSchema, request),
       access: { permission: "READ", resource: ({ fqn }) => fqn },
-      async *handle({ fqn }, call) {
-        for await (const status of watchStatus(proxies, fqn, call)) {
-          yield messageAnswer(WatchStatusResponseSchema, { status });
-        }
-      },
+      handle: ({ fqn }, call) =>
+        mappedSource(watchStatus(proxies, fqn, call), (status) =>
+          messageAnswer(WatchStatusResponseSchema, { status }),
+        ),
     },
   };
 }
@@ -93,43 +91,37 @@ function page(
   return { proxies: shown, nextPageToken: "" };
 }
 
-/** Each proxy under a parent as it is now, a bookmark, and each that has changed, until the signal is aborted. */
-async function* watchProxies(
-  proxies: Proxies,
-  parent: string,
-  { reader, signal }: Call,
-): AsyncGenerator<ProxyEvent, void> {
+/** Each proxy under a parent as it is now, a bookmark, and each that has changed. */
+function watchProxies(proxies: Proxies, parent: string): Source<ProxyEvent> {
   const changed = new Set<ProxySession>(proxies.sessions);
-  const waiter = createWaiter(
-    (notify) =>
-      proxies.subscribe((session) => {
-        changed.add(session);
-        notify();
-      }),
-    signal,
-  );
   /** What was sent last of each proxy. */
   const sent = new Map<ProxySession, string>();
   let isFirst = true;
-  try {
-    while (!signal.aborted) {
+  return {
+    dueAt: Infinity,
+    read(isOver) {
       for (const session of changed) {
-        await reader.turns.ready();
+        if (isOver()) {
+          return "more";
+        }
         changed.delete(session);
         const event = proxyEvent(session, parent, sent);
         if (event !== undefined) {
-          yield event;
+          return event;
         }
       }
       if (isFirst) {
         isFirst = false;
-        yield { case: "bookmark", value: create(WatchProxiesBookmarkSchema) };
+        return { case: "bookmark", value: create(WatchProxiesBookmarkSchema) };
       }
-      await waiter.wait();
-    }
-  } finally {
-    waiter.leave();
-  }
+      return "caught-up";
+    },
+    subscribe: (notify) =>
+      proxies.subscribe((session) => {
+        changed.add(session);
+        notify();
+      }),
+  };
 }
 
 /** What has happened to a proxy since it was sent last; undefined if nothing has. */
@@ -150,7 +142,11 @@ function proxyEvent(
   return { case: "put", value: proxy };
 }
 
-function present(proxies: Proxies, fqn: string, { reader, principal }: Call): Status {
+function present(
+  proxies: Proxies,
+  fqn: string,
+  { reader, principal }: Pick<Call, "reader" | "principal">,
+): Status {
   const { state } = reader;
   if (isExtension(fqn) && findVisible(state, principal, fqn) === undefined) {
     throw notFound(fqn);
@@ -158,37 +154,33 @@ function present(proxies: Proxies, fqn: string, { reader, principal }: Call): St
   return statusOf(proxies, state, principal, fqn);
 }
 
-/** The status as it is now, and again whenever it has changed, until the signal is aborted. */
-async function* watchStatus(
-  proxies: Proxies,
-  fqn: string,
-  call: Call,
-): AsyncGenerator<Status, void> {
-  const { reader, signal } = call;
-  const waiter = createWaiter((notify) => {
-    const leave = proxies.subscribe(notify);
-    const leaveCommits = reader.commitNotifier.subscribe(organizationOf(fqn), notify);
-    return () => {
-      leave();
-      leaveCommits();
-    };
-  }, signal);
+/** The status as it is now, and again whenever it has changed. */
+function watchStatus(proxies: Proxies, fqn: string, call: StreamCall): Source<Status> {
+  const { reader } = call;
   let sent: string | undefined;
-  try {
-    while (!signal.aborted) {
-      await reader.turns.ready();
+  return {
+    dueAt: Infinity,
+    read(isOver) {
+      if (isOver()) {
+        return "more";
+      }
       const status = present(proxies, fqn, call);
       // A commit that changes nothing here is no news.
       const bytes = toBinary(StatusSchema, { ...status, revision: 0n });
       const digest = hash("sha256", bytes, "base64url");
-      if (digest !== sent) {
-        sent = digest;
-        yield status;
+      if (digest === sent) {
+        return "caught-up";
       }
-      await waiter.wait();
-      await reader.turns.next();
-    }
-  } finally {
-    waiter.leave();
-  }
+      sent = digest;
+      return status;
+    },
+    subscribe(notify) {
+      const leave = proxies.subscribe(notify);
+      const leaveCommits = reader.commitNotifier.subscribe(organizationOf(fqn), notify);
+      return () => {
+        leave();
+        leaveCommits();
+      };
+    },
+  };
 }

@@ -1,5 +1,4 @@
-/** The greatest delay of a timer, in ms. */
-const maxDelayMs = 0x7fffffff;
+import { maxDelayMs } from "../catalog/max-delay.ts";
 
 /**
  * Calls back when a time is over, in ms; never if it is Infinity. It does not keep the process alive.

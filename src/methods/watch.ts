@@ -3,9 +3,8 @@ import { viewerOf } from "../catalog/access/viewer.ts";
 import { organizationOf } from "../catalog/names/fqn.ts";
 import { validated } from "../catalog/rules/validate.ts";
 import { createWatchReader } from "../catalog/watch/reader.ts";
+import { mappedSource } from "../catalog/watch/source.ts";
 import { watch as watchCommits } from "../catalog/watch/watch.ts";
-import { Interrupted } from "./interrupted.ts";
-import { mapped } from "./mapped.ts";
 import type { ServiceMethods } from "./method.ts";
 
 /** The service `wasmext.v1.WatchService`. */
@@ -13,16 +12,13 @@ export const watch: ServiceMethods<typeof WatchService> = {
   watch: {
     accept: (request) => validated(WatchRequestSchema, request),
     access: { permission: "READ", resource: ({ parent }) => parent },
-    handle(request, { reader, principal, signal, bookmarkIntervalMs }) {
+    handle(request, { reader, principal, bookmarkIntervalMs }) {
       const viewer = viewerOf(principal, organizationOf(request.parent));
       const watchReader = createWatchReader(reader, request, viewer);
-      return mapped(watchCommits(reader, watchReader, { signal, bookmarkIntervalMs }), {
-        message: (message) => ({ message: () => message.response, bytes: () => message.bytes }),
-        end: () => {
-          const next_revision = String(watchReader.nextRevision);
-          throw new Interrupted(signal.reason, { next_revision });
-        },
-      });
+      return mappedSource(watchCommits(reader, watchReader, { bookmarkIntervalMs }), (message) => ({
+        message: () => message.response,
+        bytes: () => message.bytes,
+      }));
     },
   },
 };

@@ -1,5 +1,6 @@
 /* Fetches a module into the cache, within all limits, and checks it. */
-import type { HeldModule, ModuleCache } from "./cache/cache.ts";
+import type { ModuleCache } from "./cache/cache.ts";
+import type { HeldModule } from "./cache/holdings.ts";
 import { isFullDisk } from "./cache/files.ts";
 import type { Validator } from "./cache/records.ts";
 import type { Draft } from "./cache/draft.ts";
@@ -70,7 +71,7 @@ async function fetchModule(
     silenceMs: timing.silenceMs,
     ca,
   });
-  const draft = await cache.begin();
+  const draft = cache.begin();
   try {
     const fetching = {
       organization,

@@ -8,7 +8,8 @@
  */
 import { WasmExtension_PullPolicy as PullPolicy } from "../../gen/tetrateio/api/tsb/extension/v2/wasm_extension_pb.ts";
 import { messageOf } from "../catalog/message-of.ts";
-import type { HeldModule, ModuleCache } from "./cache/cache.ts";
+import type { ModuleCache } from "./cache/cache.ts";
+import type { HeldModule } from "./cache/holdings.ts";
 import { type SourceRecord, sourceKey, type Validator } from "./cache/records.ts";
 import type { Timing } from "./limits.ts";
 import { ModuleFault, problemOf } from "./problem.ts";

@@ -1,5 +1,6 @@
 /* Modules that are loaded when the first one is followed, so that a server without any starts as fast as before. */
-import type { FollowedModule, Modules, ModulesOptions, ModuleState } from "./modules.ts";
+import type { ModulesOptions } from "./create-modules.ts";
+import type { FollowedModule, Modules, ModuleState } from "./modules.ts";
 
 /** Creates modules as `createModules` does. */
 export function createLazyModules(options: ModulesOptions): Modules {
@@ -7,13 +8,13 @@ export function createLazyModules(options: ModulesOptions): Modules {
   let loaded: Modules | undefined;
   let isClosed = false;
   const load = (): Promise<Modules> =>
-    (loading ??= import("./modules.ts").then(
+    (loading ??= import("./create-modules.ts").then(
       ({ createModules }) => (loaded = createModules(options)),
     ));
 
   return {
     follow(source, changed) {
-      if (loaded !== undefined) {
+      if (loaded !== undefined && !isClosed) {
         // A module that is there already is there from the beginning.
         return loaded.follow(source, changed);
       }

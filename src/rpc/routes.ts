@@ -4,7 +4,9 @@ import type { Principal } from "../catalog/access/principal.ts";
 import type { Answer } from "../methods/answer.ts";
 import { mapped } from "../methods/mapped.ts";
 import type { Call, ConversationMethod, StreamMethod, UnaryMethod } from "../methods/method.ts";
-import { answerConversation, answerStream, answerUnary } from "../methods/answer-call.ts";
+import { answerConversation, answerUnary } from "../methods/answer-call.ts";
+import { iterate } from "../methods/iterate.ts";
+import { openStream } from "../methods/open-stream.ts";
 import type { MethodRow } from "../methods/table.ts";
 import { encodedMessage, isBinary } from "./encoded-message.ts";
 import { endedBy } from "./ended-by.ts";
@@ -49,9 +51,13 @@ function unary(method: UnaryMethod<Message, Message>, environment: Environment) 
 
 function stream(method: StreamMethod<Message, Message>, environment: Environment) {
   return (request: Message, context: HandlerContext): AsyncIterable<Message> =>
-    mapped(answerStream(method, request, callOf(context, environment)), {
+    mapped(openAnswers(method, request, callOf(context, environment)), {
       message: writerFor(context),
     });
+}
+
+function openAnswers(method: StreamMethod<Message, Message>, request: Message, call: Call) {
+  return iterate(openStream(method, request, call), call.signal, call.reader.turns);
 }
 
 function conversation(method: ConversationMethod<Message, Message>, environment: Environment) {

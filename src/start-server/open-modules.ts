@@ -4,7 +4,12 @@ import type { Logger } from "pino";
 import type { ServeOptions } from "../cli/serve-options.ts";
 import { createLazyModules } from "../modules/lazy-modules.ts";
 import type { Modules } from "../modules/modules.ts";
-import type { Environment } from "./start-server.ts";
+
+/** The variables of the environment that are no options. */
+export interface Environment {
+  /** The user's folder for caches. */
+  readonly XDG_CACHE_HOME?: string | undefined;
+}
 
 /** Opens the modules that extensions name. Nothing is loaded, or made on disk, before one is followed. */
 export function openModules(

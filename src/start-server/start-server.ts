@@ -6,15 +6,9 @@ import { Failure } from "../cli/failure.ts";
 import { type ServeOptions, warningsOf } from "../cli/serve-options.ts";
 import { onModuleFailureOf } from "../xds/proxies.ts";
 import { openAuth } from "./open-auth.ts";
-import { openModules } from "./open-modules.ts";
+import { type Environment, openModules } from "./open-modules.ts";
 import { openStore } from "./open-store.ts";
 import { invalidPair, openTlsFiles } from "./tls-files.ts";
-
-/** The variables of the environment that are no options. */
-export interface Environment {
-  /** The user's folder for caches. */
-  readonly XDG_CACHE_HOME?: string | undefined;
-}
 
 /** A server that serves. */
 export interface StartedServer {

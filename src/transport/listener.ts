@@ -24,6 +24,7 @@ import { AnswerCut } from "./answer/write-answer.ts";
 import { type Exchange, exchangeOf, headOfStream, streamExchange } from "./exchange.ts";
 import { type ConnectOptions, createConnectFrontEnd } from "./front-ends/connect.ts";
 import { createDirectFrontEnd, type DirectOptions } from "./front-ends/direct.ts";
+import type { Settle } from "./front-ends/stream-pump.ts";
 import { type Listener, pathOf } from "./node-http.ts";
 import { refusalOfHead } from "./request/head-policy.ts";
 import type { HostPolicy } from "./request/host-policy.ts";
@@ -51,21 +52,28 @@ export function createListener(options: ListenerOptions): Listener {
     compressions: createCompressions(),
   };
   const connect = createConnectFrontEnd(shared);
-  const direct = served && createDirectFrontEnd({ ...shared, ...served });
-
   const watchEnd = createEndedAnswers(options.unread);
-
-  const follow = async (
-    exchange: Exchange,
-    serve: (report: CallReport) => Promise<void>,
-  ): Promise<void> => {
-    const report = logWhenEnded(logger, exchange, now);
-    try {
-      await serve(report);
-    } catch (error) {
+  const settle: Settle = async (exchange, report, error) => {
+    if (error !== undefined) {
       await endCall(error, exchange, report);
     }
     watchEnd(exchange, report);
+  };
+  const direct = served && createDirectFrontEnd({ ...shared, ...served, settle });
+
+  /** Serves a call; `serve` resolves with `open` for a stream that goes on, and is settled later. */
+  const follow = async (
+    exchange: Exchange,
+    serve: (report: CallReport) => Promise<unknown>,
+  ): Promise<void> => {
+    const report = logWhenEnded(logger, exchange, now);
+    try {
+      if ((await serve(report)) !== "open") {
+        watchEnd(exchange, report);
+      }
+    } catch (error) {
+      await settle(exchange, report, error);
+    }
   };
   return {
     stream(stream, headers, rawHeaders) {

@@ -19,7 +19,6 @@ function stepping(store: Store, onStep: (step: number) => void): Sink {
         onStep(step++);
         return Promise.resolve();
       },
-      ready: () => Promise.resolve(),
     },
     restore: () => undefined,
     apply: (commit, prepared) => {

@@ -13,7 +13,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { createModules } from "../../src/modules/modules.ts";
+import { createModules } from "../../src/modules/create-modules.ts";
 import { folderOf } from "../support/cli.ts";
 import {
   always,

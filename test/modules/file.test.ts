@@ -1,5 +1,7 @@
 /* Modules that are files on HTTP servers, most of which are hostile or broken. */
 import { createHash } from "node:crypto";
+import { once } from "node:events";
+import { type AddressInfo, createServer } from "node:net";
 import { gzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
 import { failed, ready, settled, source, testModules } from "./support/following.ts";
@@ -304,6 +306,19 @@ describe("answers", () => {
         failed("TIMEOUT", "nothing has come from"),
       );
     }
+  });
+
+  test("that do not even begin TLS are given up", async () => {
+    const silent = createServer().listen(0, "127.0.0.1");
+    await once(silent, "listening");
+    const { port } = silent.address() as AddressInfo;
+    for (const timing of [{ silenceMs: 50 }, { totalMs: 50 }]) {
+      await using modules = testModules({ timing });
+      expect(await settled(modules, source(`https://127.0.0.1:${port}/x`))).toMatchObject({
+        problem: { reason: "TIMEOUT" },
+      });
+    }
+    silent.close();
   });
 
   test("that come byte by byte are given up", async () => {

@@ -4,6 +4,7 @@ import { gzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
 import { failed, ready, settled, source, testModules } from "./support/following.ts";
 import { digestOf, type Registry, serveRegistry, tar, types } from "./support/registry.ts";
+import { until } from "../support/stream.ts";
 import { wasm } from "./support/wasm.ts";
 
 const module = wasm();
@@ -318,6 +319,25 @@ describe("manifests that cannot be used", () => {
     const url = `oci://${registry.host}/acme/auth:1.0`;
     expect(await settled(modules, source(url))).toEqual(failed("TOO_LARGE", "--max-module-bytes"));
   });
+});
+
+test("a layer whose module is too large is not read to its end", async () => {
+  await using registry = await serveRegistry();
+  await using modules = testModules({ maxModuleBytes: 1024 * 1024 });
+  const large = tar({ "plugin.wasm": Buffer.concat([module, Buffer.alloc(1200 * 1024)]) });
+  image(registry, [large], "application/vnd.oci.image.layer.v1.tar", "1.0");
+  let closed = 0;
+  registry.before = ({ url }, response) => {
+    if (url?.endsWith(digestOf(large)) !== true) {
+      return false;
+    }
+    response.on("close", () => closed++);
+    response.write(large.subarray(0, -1));
+    return true;
+  };
+  const url = `oci://${registry.host}/acme/auth:1.0`;
+  expect(await settled(modules, source(url))).toEqual(failed("TOO_LARGE", "1048576"));
+  await until(() => closed > 0, "the end of the connection");
 });
 
 describe("registries", () => {

@@ -78,6 +78,16 @@ describe("without allowed networks", () => {
   });
 });
 
+test("public addresses of the machine itself are refused unless they are allowed", () => {
+  const own = (): string[] => ["8.8.4.4", "2606:4700::2", "fe80::1%eth0"];
+  const policy = createNetworkPolicy([], own);
+  for (const address of ["8.8.4.4", "::ffff:8.8.4.4", "2606:4700:0::2"]) {
+    expect(policy.refusalOf(address)).toBe("an address of the server itself");
+  }
+  expect(policy.refusalOf("2606:4700::3")).toBeUndefined();
+  expect(createNetworkPolicy(["8.8.4.4"], own).refusalOf("8.8.4.4")).toBeUndefined();
+});
+
 test("an allowed network lets in what is in it, and nothing else", () => {
   const policy = createNetworkPolicy([
     "10.1.0.0/16",

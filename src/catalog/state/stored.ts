@@ -2,6 +2,7 @@ import { type DescMessage, fromBinary, type MessageShape } from "@bufbuild/proto
 import { createEncoder } from "../../wire/encoder.ts";
 import { deepFreeze } from "./freeze.ts";
 import { newEtag } from "./new-etag.ts";
+import { kept } from "./slabs.ts";
 import { weigh, weighBytes } from "./weight.ts";
 
 /** An object as the catalog holds it. It is made once, at the write, and never changes. */
@@ -28,7 +29,7 @@ export function storedOf<Desc extends DescMessage>(
   return stored(message, encode(schema, message));
 }
 
-/** Reads an object that was stored, from its bytes. */
+/** Reads an object that was stored, from its bytes, which are copied. */
 export function restoredFrom<Desc extends DescMessage>(
   schema: Desc,
   bytes: Uint8Array,
@@ -46,5 +47,5 @@ function stored<Message extends { readonly etag: string }>(
   bytes: Uint8Array,
 ): Stored<Message> {
   const weight = ownWeight + weigh(message) + weighBytes(bytes);
-  return { message, bytes, etag: message.etag, weight };
+  return { message, bytes: kept(bytes), etag: message.etag, weight };
 }

@@ -14,8 +14,6 @@ export interface Turns {
   begin(): () => boolean;
   /** Resolves when the next turn begins. */
   next(): Promise<void>;
-  /** Resolves at once while the present turn is not over, else when the next begins. */
-  ready(): Promise<void>;
 }
 
 /** Creates an empty queue of turns. */
@@ -26,7 +24,7 @@ export function createTurns(now: () => number = () => performance.now()): Turns 
   const endTurn = (): void => {
     endsAt = undefined;
   };
-  const turns: Turns = {
+  return {
     begin() {
       if (endsAt === undefined) {
         endsAt = now() + turnMs;
@@ -40,13 +38,7 @@ export function createTurns(now: () => number = () => performance.now()): Turns 
       last = last.then(() => nextRound()).then(endTurn);
       return last;
     },
-    async ready() {
-      if (turns.begin()()) {
-        await turns.next();
-      }
-    },
   };
-  return turns;
 }
 
 /** Runs a generator to its end without a pause. */

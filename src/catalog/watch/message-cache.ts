@@ -15,6 +15,7 @@ import {
  * encoded once. A commit that a scope does not see has no message.
  */
 export interface MessageCache {
+  /** The number of messages. */
   readonly size: number;
   /**
    * The message that a commit sends to the watchers of a scope; undefined if they see nothing of it.
@@ -31,68 +32,77 @@ export interface MessageCache {
   ): WatchMessage | undefined;
 }
 
-/** The greatest size of all messages in memory, in bytes. One message is kept whatever its size. */
+/** The greatest size of all messages in memory, in bytes. Those of one commit are kept whatever their size. */
 const defaultMaxWeight = 16 * 1024 * 1024;
 
 /** The size of an event without its object and the object's bytes. */
 const eventWeight = 300;
 
-interface Kept {
-  readonly message: WatchMessage;
-  readonly weight: number;
-}
+/** The size of an asker without its name. */
+const askerWeight = 100;
 
-interface Latest {
-  readonly entry: HistoryEntry;
+/** What is known of a commit. */
+interface Known {
   readonly incarnation: string;
-  /** The key of the message of each scope and viewer that has asked. */
-  readonly keys: Map<string, string>;
+  /** The message of each scope and viewer that has asked; undefined for those that see nothing. */
+  readonly byAsker: Map<string, WatchMessage | undefined>;
+  readonly byView: Map<string, WatchMessage>;
+  /** Made for large commits alone. */
   byTenant: ChangesByTenant | undefined;
+  weight: number;
 }
-
-/** The key of scopes that see nothing of a commit. */
-const nothingSeen = "";
 
 /** Creates an empty cache. */
 export function createMessageCache(maxWeight = defaultMaxWeight): MessageCache {
-  /** The least recently used first. */
-  const kept = new Map<string, Kept>();
+  /** By revision, in the order in which they were first asked for. */
+  const kept = new Map<bigint, Known>();
   let weight = 0;
-  /** What is known of the entry that was asked for last; its watchers ask one after the other. */
-  let latest: Latest | undefined;
 
-  const keep = (key: string, each: Kept): void => {
-    kept.set(key, each);
-    weight += each.weight;
-    for (const [oldest, { weight: freed }] of kept) {
-      if (weight <= maxWeight || kept.size === 1) {
+  const drop = (revision: bigint, known: Known): void => {
+    kept.delete(revision);
+    weight -= known.weight;
+  };
+
+  const add = (known: Known, more: number): void => {
+    known.weight += more;
+    weight += more;
+    for (const [oldest, other] of kept) {
+      if (weight <= maxWeight) {
         return;
       }
-      kept.delete(oldest);
-      weight -= freed;
+      if (other !== known) {
+        drop(oldest, other);
+      }
     }
   };
 
-  const find = (key: string): Kept | undefined => {
-    const found = kept.get(key);
+  const knownOf = (revision: bigint, incarnation: string): Known => {
+    const found = kept.get(revision);
+    if (found?.incarnation === incarnation) {
+      return found;
+    }
     if (found !== undefined) {
-      kept.delete(key);
-      kept.set(key, found);
+      drop(revision, found);
     }
-    return found;
+    const [byAsker, byView] = [new Map<string, WatchMessage>(), new Map<string, WatchMessage>()];
+    const known: Known = { incarnation, byAsker, byView, byTenant: undefined, weight: 0 };
+    kept.set(revision, known);
+    return known;
   };
 
-  /** The message of a scope, made unless it is kept. */
+  /** The message of a scope, made unless others have seen the same. */
   const made = (
-    of: Latest,
+    entry: HistoryEntry,
+    known: Known,
     scope: string,
     viewer: Viewer,
-  ): { key: string; message: WatchMessage } | undefined => {
-    const { entry, incarnation } = of;
-    const { revision } = entry;
+  ): WatchMessage | undefined => {
     const isLarge = entry.changes.length > maxScannedChanges;
-    const byTenant = isLarge ? (of.byTenant ??= changesByTenant(entry)) : undefined;
-    const changes = seenBy(entry, scope, byTenant);
+    if (isLarge && known.byTenant === undefined) {
+      known.byTenant = changesByTenant(entry);
+      add(known, entry.weight);
+    }
+    const changes = seenBy(entry, scope, known.byTenant);
     const seen = changes.map((each) => asSeen(each, viewer));
     if (seen.length === 0) {
       return undefined;
@@ -101,36 +111,29 @@ export function createMessageCache(maxWeight = defaultMaxWeight): MessageCache {
     const view = isLarge ? scope : seen.map(({ change, view }) => view + change.fqn).join(" ");
     // Viewers that see all of it share a message, whatever else they would not see.
     const isWhole = !isLarge && seen.every((each, index) => each === changes[index]);
-    const key = `${incarnation} ${revision} ${view} ${isWhole ? "" : viewer.key}`;
-    const shared = find(key);
-    if (shared !== undefined) {
-      return { key, message: shared.message };
+    const key = `${view} ${isWhole ? "" : viewer.key}`;
+    let message = known.byView.get(key);
+    if (message === undefined) {
+      message = changeMessage(entry.revision, known.incarnation, seen);
+      known.byView.set(key, message);
+      add(known, seen.reduce(addWeight, 2 * key.length));
     }
-    const message = changeMessage(revision, incarnation, seen);
-    keep(key, { message, weight: seen.reduce(addWeight, 2 * key.length) });
-    return { key, message };
+    return message;
   };
 
   return {
     get size() {
-      return kept.size;
+      return [...kept.values()].reduce((sum, { byView }) => sum + byView.size, 0);
     },
     messageOf(entry, scope, incarnation, viewer) {
-      if (latest?.entry !== entry || latest.incarnation !== incarnation) {
-        latest = { entry, incarnation, keys: new Map(), byTenant: undefined };
+      const known = knownOf(entry.revision, incarnation);
+      const asker = viewer.key === "" ? scope : `${scope} ${viewer.key}`;
+      let message = known.byAsker.get(asker);
+      if (message === undefined && !known.byAsker.has(asker)) {
+        message = made(entry, known, scope, viewer);
+        known.byAsker.set(asker, message);
+        add(known, askerWeight + 2 * asker.length);
       }
-      const { keys } = latest;
-      const asker = `${scope} ${viewer.key}`;
-      const known = keys.get(asker);
-      const found = known === undefined ? undefined : find(known);
-      if (known === nothingSeen || found !== undefined) {
-        return found?.message;
-      }
-      const { key, message } = made(latest, scope, viewer) ?? {
-        key: nothingSeen,
-        message: undefined,
-      };
-      keys.set(asker, key);
       return message;
     },
   };

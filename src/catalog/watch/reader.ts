@@ -17,9 +17,8 @@ import {
   snapshotNotKept,
   unreadNotKept,
 } from "./errors.ts";
-import { bookmarkMessage, changeMessage, type WatchMessage } from "./message.ts";
-import { statePart, type StatePosition } from "./state-part.ts";
-import { asSeen } from "./view.ts";
+import { bookmarkMessage, type WatchMessage } from "./message.ts";
+import type { StatePosition } from "./state-part.ts";
 
 /** Where a watch begins. */
 export interface WatchStart {
@@ -92,18 +91,16 @@ export function createWatchReader(store: Reader, start: WatchStart, viewer: View
 
   const readState = (state: State, after?: StatePosition): WatchMessage => {
     const { revision } = state;
-    const { seen, next } = statePart(state, parent, after);
+    const question = { scope: parent, viewer, incarnation, after };
+    const { message, next } = store.latestParts.read(state, question);
     if (next !== undefined) {
       // The state is not held here while a slow reader reads, so that its memory is bounded.
       store.snapshots.keep(state, organization);
       position = { phase: "state", revision, after: next };
-    } else if (seen.length > 0) {
+    } else if (message !== undefined) {
       position = { phase: "end-of-state", revision };
-    } else {
-      return endState(revision);
     }
-    const events = seen.map((each) => asSeen(each, viewer));
-    return changeMessage(revision, incarnation, events);
+    return message ?? endState(revision);
   };
 
   const endState = (revision: bigint): WatchMessage => {

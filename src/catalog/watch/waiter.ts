@@ -1,3 +1,5 @@
+import { maxDelayMs } from "../max-delay.ts";
+
 /** Lets a stream wait for changes of something, until its signal is aborted. */
 export interface Waiter {
   /**
@@ -48,7 +50,7 @@ export function createWaiter(
     async wait(timeoutMs = Infinity) {
       if (!hasHappened && !signal.aborted) {
         if (timeoutMs !== Infinity) {
-          timer ??= setTimeout(onTimeout, timeoutMs);
+          timer ??= setTimeout(onTimeout, Math.min(timeoutMs, maxDelayMs));
         }
         await new Promise<void>((resolve) => {
           wake = resolve;

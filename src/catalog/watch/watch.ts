@@ -1,12 +1,10 @@
 import type { Reader } from "../store.ts";
 import type { WatchMessage } from "./message.ts";
 import type { WatchReader } from "./reader.ts";
-import { createWaiter } from "./waiter.ts";
+import type { Source } from "./source.ts";
 
 /** How a watch is sent. */
 export interface WatchOptions {
-  /** Ends the watch, without an error. */
-  readonly signal: AbortSignal;
   /** The time without a message after which a bookmark is sent, in ms. */
   readonly bookmarkIntervalMs: number;
   /** The time in ms. Default: the process's. */
@@ -17,36 +15,36 @@ export interface WatchOptions {
 export const defaultBookmarkIntervalMs = 25_000;
 
 /**
- * The messages of a reader, and bookmarks while there are none, until the signal is aborted.
+ * The messages of a reader, and bookmarks while there are none.
  *
  * Raises a CatalogError if the reader does.
  */
-export async function* watch(
+export function watch(
   store: Reader,
   reader: WatchReader,
-  { signal, bookmarkIntervalMs, now = () => performance.now() }: WatchOptions,
-): AsyncGenerator<WatchMessage, void> {
-  // The history remembers an organization while it is watched; see store.ts.
-  store.history.remember(reader.organization);
-  const waiter = createWaiter(
-    (notify) => store.commitNotifier.subscribe(reader.organization, notify),
-    signal,
-  );
-  try {
-    let bookmarkDue = now() + bookmarkIntervalMs;
-    while (!signal.aborted) {
-      const read = reader.read(store.turns.begin());
-      const isBookmarkDue = now() >= bookmarkDue;
-      if (typeof read !== "string" || isBookmarkDue) {
-        bookmarkDue = now() + bookmarkIntervalMs;
-        yield typeof read === "string" ? reader.bookmark() : read;
-      } else if (read === "more") {
-        await store.turns.next();
-      } else {
-        await waiter.wait(bookmarkDue - now());
+  { bookmarkIntervalMs, now = () => performance.now() }: WatchOptions,
+): Source<WatchMessage> {
+  let dueAt = now() + bookmarkIntervalMs;
+  return {
+    get dueAt() {
+      return dueAt;
+    },
+    read(isOver) {
+      const read = reader.read(isOver);
+      const at = now();
+      if (typeof read === "string" && at < dueAt) {
+        return read;
       }
-    }
-  } finally {
-    waiter.leave();
-  }
+      dueAt = at + bookmarkIntervalMs;
+      return typeof read === "string" ? reader.bookmark() : read;
+    },
+    subscribe(notify) {
+      // The history remembers an organization while it is watched; see store.ts.
+      store.history.remember(reader.organization);
+      return store.commitNotifier.subscribe(reader.organization, notify);
+    },
+    get position() {
+      return { next_revision: String(reader.nextRevision) };
+    },
+  };
 }

@@ -144,9 +144,7 @@ async function load(path: string, file: Connection, sink: Sink, now: () => numbe
   const changes: Change[] = [];
   for await (const rows of file.objects()) {
     for (const row of rows) {
-      changes.push(
-        readRow(path, `${row.kind} ${row.fqn}`, () => putOf({ ...row, bytes: row.bytes.slice() })),
-      );
+      changes.push(readRow(path, `${row.kind} ${row.fqn}`, () => putOf(row)));
     }
   }
   const state = await inTurns(stateAfter(revision, changes), sink.turns);

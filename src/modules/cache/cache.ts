@@ -11,17 +11,10 @@ import { type FileHandle, mkdir, open, rename, rm, utimes } from "node:fs/promis
 import { join } from "node:path";
 import { ModuleFault } from "../problem.ts";
 import { beginDraft, type Draft } from "./draft.ts";
-import { cacheFault, codeOf, readHashed, sha256OfFile } from "./files.ts";
+import { cacheFault, codeOf, sha256OfFile } from "./files.ts";
+import { createHoldings, DamagedModule, type HeldModule, readOpen } from "./holdings.ts";
 import { readRecord, type SourceRecord, writeRecord } from "./records.ts";
 import { chargeOf, type Folders, trim } from "./trim.ts";
-
-/** A module in use. */
-export interface HeldModule {
-  /** The sha256 of its bytes, in hex. */
-  readonly digest: string;
-  readonly size: number;
-  release(): void;
-}
 
 /** The modules on disk. What it raises is a ModuleFault. */
 export interface ModuleCache {
@@ -31,7 +24,7 @@ export interface ModuleCache {
   /** Keeps the record of a source from being removed, until the function that it returns is called. */
   protect(key: string): () => void;
   /** Begins a module. */
-  begin(): Promise<Draft>;
+  begin(): Draft;
   /** Adds a module that is complete and checked, and holds it. The draft is used up. */
   keep(draft: Draft, organization: string): Promise<HeldModule>;
   /** Holds a module; undefined if it is not there, or damaged. */
@@ -55,26 +48,13 @@ export interface CacheOptions {
 /** How often the cache is trimmed, and what is in use marked as such for other servers, in ms. */
 const upkeepMs = 10 * 60_000;
 
-/** An open module. */
-interface Holding {
-  readonly digest: string;
-  readonly size: number;
-  readonly file: FileHandle;
-  /** How often each organization holds it. */
-  readonly holders: Map<string, number>;
-  /** How many hold or read it. */
-  uses: number;
-  bytes?: WeakRef<Uint8Array>;
-  reading?: Promise<Uint8Array> | undefined;
-}
-
 export function createModuleCache({ folder, maxBytes, maxModuleBytes }: CacheOptions): ModuleCache {
   const folders: Folders = {
     modules: join(folder, "modules"),
     sources: join(folder, "sources"),
     drafts: join(folder, "drafts"),
   };
-  const held = new Map<string, Holding>();
+  const holdings = createHoldings(maxBytes);
   const protectedKeys = new Map<string, number>();
   /** What the files take, as far as this server knows, in bytes. */
   let total = 0;
@@ -89,7 +69,7 @@ export function createModuleCache({ folder, maxBytes, maxModuleBytes }: CacheOpt
     }
   };
   const isInUse = (name: string): boolean =>
-    held.has(name.replace(/\.wasm$/, "")) || protectedKeys.has(name.replace(/\.json$/, ""));
+    holdings.has(name.replace(/\.wasm$/, "")) || protectedKeys.has(name.replace(/\.json$/, ""));
   const trimOnce = (most = maxBytes): Promise<void> =>
     (trimming ??= trim(folders, most, isInUse)
       .then((left) => {
@@ -114,7 +94,7 @@ export function createModuleCache({ folder, maxBytes, maxModuleBytes }: CacheOpt
     await utimes(path, now, now).catch(() => undefined);
   };
   const maintain = async (): Promise<void> => {
-    for (const digest of held.keys()) {
+    for (const digest of holdings.digests()) {
       await touch(pathOf(digest));
     }
     await trimOnce();
@@ -124,71 +104,6 @@ export function createModuleCache({ folder, maxBytes, maxModuleBytes }: CacheOpt
     if (total > maxBytes) {
       await trimOnce();
     }
-  };
-
-  /** Raises if an organization would hold too much with a module. */
-  const checkShare = (digest: string, size: number, organization: string): void => {
-    if (held.get(digest)?.holders.has(organization) === true) {
-      return;
-    }
-    let share = chargeOf(size);
-    for (const { holders, size: other } of held.values()) {
-      share += holders.has(organization) ? chargeOf(other) : 0;
-    }
-    if (share > maxBytes / 2) {
-      throw new ModuleFault(
-        "CACHE",
-        `the modules in use of the organization ${organization} would take more than half of the server's module cache; use fewer or smaller ones, or raise --module-cache-bytes`,
-      );
-    }
-  };
-  const leave = (holding: Holding): void => {
-    holding.uses -= 1;
-    if (holding.uses === 0) {
-      if (held.get(holding.digest) === holding) {
-        held.delete(holding.digest);
-      }
-      void holding.file.close().catch(() => undefined);
-    }
-  };
-  const use = (holding: Holding, organization: string): HeldModule => {
-    const { digest, size, holders } = holding;
-    holding.uses += 1;
-    holders.set(organization, (holders.get(organization) ?? 0) + 1);
-    let isReleased = false;
-    return {
-      digest,
-      size,
-      release() {
-        if (isReleased) {
-          return;
-        }
-        isReleased = true;
-        const others = (holders.get(organization) ?? 1) - 1;
-        if (others === 0) {
-          holders.delete(organization);
-        } else {
-          holders.set(organization, others);
-        }
-        leave(holding);
-      },
-    };
-  };
-  /** Holds what is open already, or what has just been opened. */
-  const holdFile = (
-    opened: Omit<Holding, "holders" | "uses">,
-    organization: string,
-  ): HeldModule => {
-    // Others may have been held since the last check.
-    checkShare(opened.digest, opened.size, organization);
-    const other = held.get(opened.digest);
-    if (other !== undefined) {
-      void opened.file.close().catch(() => undefined);
-      return use(other, organization);
-    }
-    const holding: Holding = { ...opened, holders: new Map(), uses: 0 };
-    held.set(opened.digest, holding);
-    return use(holding, organization);
   };
 
   const openFile = async (
@@ -214,28 +129,6 @@ export function createModuleCache({ folder, maxBytes, maxModuleBytes }: CacheOpt
       throw cacheFault(error);
     }
   };
-  const readHolding = async (holding: Holding): Promise<Uint8Array> => {
-    const { file, size, digest } = holding;
-    holding.uses += 1;
-    try {
-      const { bytes, digest: found } = await readHashed(file, size);
-      if (found !== digest) {
-        if (held.get(digest) === holding) {
-          held.delete(digest);
-        }
-        await rm(pathOf(digest), { force: true });
-        throw damaged();
-      }
-      holding.bytes = new WeakRef(bytes);
-      return bytes;
-    } catch (error) {
-      throw cacheFault(error);
-    } finally {
-      holding.reading = undefined;
-      leave(holding);
-    }
-  };
-
   return {
     async recall(key) {
       await ready();
@@ -261,35 +154,33 @@ export function createModuleCache({ folder, maxBytes, maxModuleBytes }: CacheOpt
         }
       };
     },
-    async begin() {
-      await ready();
-      try {
+    begin: () =>
+      beginDraft(folders.drafts, maxModuleBytes, async () => {
+        await ready();
         // The folder may have been removed since.
         await makeFolders();
-        return await beginDraft(folders.drafts, maxModuleBytes);
-      } catch (error) {
-        throw cacheFault(error);
-      }
-    },
+      }),
     async keep(draft, organization) {
       const { file, size, path } = draft;
       const digest = draft.digest();
-      checkShare(digest, size, organization);
+      if (file === undefined) {
+        throw new Error("nothing has been written");
+      }
+      holdings.checkShare(digest, size, organization);
       try {
         await file.sync();
         await rename(path, pathOf(digest));
       } catch (error) {
         throw cacheFault(error);
       }
-      const module = holdFile({ digest, size, file }, organization);
+      const module = holdings.hold({ digest, size, file }, organization);
       await add(size).catch(() => undefined);
       return module;
     },
     async hold(digest, organization) {
-      const holding = held.get(digest);
-      if (holding !== undefined) {
-        checkShare(digest, holding.size, organization);
-        return use(holding, organization);
+      const held = holdings.holdAgain(digest, organization);
+      if (held !== undefined) {
+        return held;
       }
       const opened = await openFile(digest);
       if (opened === undefined) {
@@ -301,7 +192,7 @@ export function createModuleCache({ folder, maxBytes, maxModuleBytes }: CacheOpt
           await opened.file.close();
           return undefined;
         }
-        const module = holdFile({ digest, ...opened }, organization);
+        const module = holdings.hold({ digest, ...opened }, organization);
         await touch(pathOf(digest));
         return module;
       } catch (error) {
@@ -310,16 +201,22 @@ export function createModuleCache({ folder, maxBytes, maxModuleBytes }: CacheOpt
       }
     },
     async read(digest) {
-      const holding = held.get(digest);
-      if (holding !== undefined) {
-        const known = holding.bytes?.deref();
-        return known ?? (holding.reading ??= readHolding(holding));
+      try {
+        const held = holdings.read(digest);
+        if (held !== undefined) {
+          return await held;
+        }
+        const opened = await openFile(digest);
+        if (opened === undefined) {
+          throw new ModuleFault("CACHE", `the server's module cache does not have ${digest}`);
+        }
+        return await readOpen({ digest, ...opened }).finally(() => opened.file.close());
+      } catch (error) {
+        if (error instanceof DamagedModule) {
+          await rm(pathOf(digest), { force: true }).catch(() => undefined);
+        }
+        throw cacheFault(error);
       }
-      const opened = await openFile(digest);
-      if (opened === undefined) {
-        throw new ModuleFault("CACHE", `the server's module cache does not have ${digest}`);
-      }
-      return readHolding({ digest, ...opened, holders: new Map(), uses: 0 });
     },
     async makeRoom() {
       await trimOnce(total / 2).catch(() => undefined);
@@ -327,15 +224,7 @@ export function createModuleCache({ folder, maxBytes, maxModuleBytes }: CacheOpt
     async close() {
       clearInterval(upkeep);
       await trimming?.catch(() => undefined);
-      await Promise.all([...held.values()].map(({ file }) => file.close().catch(() => undefined)));
-      held.clear();
+      await holdings.close();
     },
   };
-}
-
-function damaged(): ModuleFault {
-  return new ModuleFault(
-    "CACHE",
-    "the module in the server's module cache is damaged, and is fetched again; check the disk",
-  );
 }

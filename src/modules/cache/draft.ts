@@ -1,4 +1,7 @@
-/* A module that is being written. It is in a file of its own until all of it is there and checked. */
+/*
+ * A module that is being written. It is in a file of its own until all of it is there and checked. The file
+ * is made with the first bytes, since most looks at a tag bring none.
+ */
 import { createHash, randomUUID } from "node:crypto";
 import { type FileHandle, open, rm } from "node:fs/promises";
 import { join } from "node:path";
@@ -9,7 +12,8 @@ import { cacheFault, readAt } from "./files.ts";
 export interface Draft {
   readonly size: number;
   readonly path: string;
-  readonly file: FileHandle;
+  /** The file; undefined while nothing has been written. */
+  readonly file: FileHandle | undefined;
   /** Adds bytes. Rejects with a ModuleFault if the module becomes too large, or the disk is full. */
   write(chunk: Uint8Array): Promise<void>;
   read(offset: number, length: number): Promise<Uint8Array>;
@@ -19,16 +23,23 @@ export interface Draft {
   discard(): Promise<void>;
 }
 
-/** Begins a module, in a folder for drafts. */
-export async function beginDraft(folder: string, maxBytes: number): Promise<Draft> {
+/**
+ * Begins a module.
+ *
+ * @param folder - where drafts are
+ * @param prepare - makes the folder
+ */
+export function beginDraft(folder: string, maxBytes: number, prepare: () => Promise<void>): Draft {
   const path = join(folder, randomUUID());
-  const file = await open(path, "wx+", 0o600);
+  let file: FileHandle | undefined;
   const hash = createHash("sha256");
   let size = 0;
   let digest: string | undefined;
   return {
     path,
-    file,
+    get file() {
+      return file;
+    },
     get size() {
       return size;
     },
@@ -41,6 +52,10 @@ export async function beginDraft(folder: string, maxBytes: number): Promise<Draf
       }
       hash.update(chunk);
       try {
+        if (file === undefined) {
+          await prepare();
+          file = await open(path, "wx+", 0o600);
+        }
         for (let written = 0; written < chunk.byteLength;) {
           const rest = chunk.subarray(written);
           const { bytesWritten } = await file.write(rest, 0, rest.byteLength, size + written);
@@ -51,9 +66,13 @@ export async function beginDraft(folder: string, maxBytes: number): Promise<Draf
       }
       size += chunk.byteLength;
     },
-    read: (offset, length) => readAt(file, offset, length),
+    read: async (offset, length) =>
+      file === undefined ? new Uint8Array() : readAt(file, offset, length),
     digest: () => (digest ??= hash.digest("hex")),
     async discard() {
+      if (file === undefined) {
+        return;
+      }
       await file.close().catch(() => undefined);
       await rm(path, { force: true }).catch(() => undefined);
     },

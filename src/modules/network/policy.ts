@@ -2,6 +2,7 @@
  * Which addresses modules may be fetched from. Users name urls, and the server is inside of a network that
  * they may not be in, so that all addresses are refused which are not for everyone, unless they are allowed.
  */
+import { networkInterfaces } from "node:os";
 import {
   type Address,
   isIn,
@@ -59,8 +60,12 @@ const translated = networkOf("64:ff9b::/96");
  * Creates the policy.
  *
  * @param allowed - networks that may be connected to, as ADDRESS/PREFIX; raises if one is not valid
+ * @param own - the addresses of this machine, which may be public, and lead past a firewall
  */
-export function createNetworkPolicy(allowed: readonly string[]): NetworkPolicy {
+export function createNetworkPolicy(
+  allowed: readonly string[],
+  own: () => readonly string[] = addressesOfMachine,
+): NetworkPolicy {
   const networks = allowed.map(networkOf);
   const refusal = (address: Address): string | undefined => {
     if (networks.some((network) => isIn(network, address))) {
@@ -70,9 +75,12 @@ export function createNetworkPolicy(allowed: readonly string[]): NetworkPolicy {
       return refusal(lastBits(address));
     }
     const [, kind] = refused.find(([network]) => isIn(network, address)) ?? [];
-    return (
-      kind ?? (address.bits === 32 || isIn(assigned, address) ? undefined : "a reserved address")
-    );
+    if (kind !== undefined || (address.bits === 128 && !isIn(assigned, address))) {
+      return kind ?? "a reserved address";
+    }
+    return own().some((text) => isSame(parseAddress(text), address))
+      ? "an address of the server itself"
+      : undefined;
   };
   return {
     refusalOf(text) {
@@ -80,6 +88,16 @@ export function createNetworkPolicy(allowed: readonly string[]): NetworkPolicy {
       return address === undefined ? "no address" : refusal(address);
     },
   };
+}
+
+function addressesOfMachine(): string[] {
+  return Object.values(networkInterfaces()).flatMap((addresses = []) =>
+    addresses.map(({ address }) => address),
+  );
+}
+
+function isSame(one: Address | undefined, other: Address): boolean {
+  return one?.bits === other.bits && one.value === other.value;
 }
 
 const loopback = ["127.0.0.0/8", "::1"].map(networkOf);

@@ -134,12 +134,17 @@ async function fetchFromArchive(
   let isFound = false;
   const extract = async (archive: AsyncIterable<Buffer>): Promise<void> => {
     const file = fileInTar(limited(archive, maxModuleBytes + archiveRoom), moduleName);
-    let next = await file.next();
-    while (next.done !== true) {
-      await draft.write(next.value);
-      next = await file.next();
+    try {
+      let next = await file.next();
+      while (next.done !== true) {
+        await draft.write(next.value);
+        next = await file.next();
+      }
+      isFound = next.value;
+    } finally {
+      // Ends the connection, if the draft takes no more.
+      await file.return(false);
     }
-    isFound = next.value;
   };
   const chunks = layerChunks(fetching, repository, layer);
   try {

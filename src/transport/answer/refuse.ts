@@ -1,5 +1,4 @@
 import { setImmediate } from "node:timers/promises";
-import type { ConnectError } from "@connectrpc/connect";
 import { encodeEnvelope } from "@connectrpc/connect/protocol";
 import {
   codeToHttpStatus,
@@ -7,14 +6,13 @@ import {
   endStreamFlag,
   errorToJson,
 } from "@connectrpc/connect/protocol-connect";
-import { setTrailerStatus } from "@connectrpc/connect/protocol-grpc";
 import { jsonOptions } from "../../wire/options.ts";
 import type { IncomingMessage } from "node:http";
 import type { Exchange } from "../exchange.ts";
 import { type RequestHead, setHead } from "../node-http.ts";
 import { protocolOf } from "../request/call-shape.ts";
 import type { RefusedRequest } from "../request/refusals.ts";
-import { grpcMessage } from "./grpc-message.ts";
+import { grpcStatus } from "./grpc-status.ts";
 import { respond } from "./respond.ts";
 import { discardRest, endUnfinishedRequest, refuseRest } from "./unfinished-request.ts";
 
@@ -92,12 +90,6 @@ function answerOf(request: RequestHead, { error, httpStatus }: RefusedRequest): 
 const challenge = { "WWW-Authenticate": "Bearer" };
 
 const noBody = { status: 200, body: Buffer.alloc(0) };
-
-function grpcStatus(error: ConnectError): Record<string, string> {
-  const status = setTrailerStatus(new Headers(), error);
-  status.set("grpc-message", grpcMessage(status.get("grpc-message") ?? ""));
-  return Object.fromEntries(status);
-}
 
 /** Tells whether a request has arrived as a whole, once Node has parsed what it has received. */
 async function hasArrived(request: IncomingMessage): Promise<boolean> {

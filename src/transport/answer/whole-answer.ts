@@ -73,13 +73,26 @@ function envelopedAnswer(
   isCompressed: boolean,
 ): WholeAnswer {
   const envelope = envelop(message, isCompressed ? compressedFlag : 0);
-  const headers = {
-    "content-type": `application/${protocol}+${format === "json" ? "json" : "proto"}`,
-    ...(encoding !== undefined && { "grpc-encoding": encoding }),
-  };
+  const headers = envelopedHeaders({ protocol, format }, encoding);
   return protocol === "grpc"
     ? { headers, body: envelope, trailers: ok }
     : { headers, body: Buffer.concat([envelope, okOfGrpcWeb]), trailers: undefined };
+}
+
+/**
+ * The headers of an answer whose messages have envelopes.
+ *
+ * @param encoding - the compression of the messages that are compressed
+ */
+export function envelopedHeaders(
+  { protocol, format }: Pick<CallShape, "protocol" | "format">,
+  encoding: string | undefined,
+): Fields {
+  const kind = protocol === "connect-stream" ? "connect" : protocol;
+  return {
+    "content-type": `application/${kind}+${format === "json" ? "json" : "proto"}`,
+    ...(encoding !== undefined && { [encodingHeaders[protocol].encoding]: encoding }),
+  };
 }
 
 const ok: Fields = { "grpc-status": "0" };

@@ -46,7 +46,7 @@ export async function writeAnswer(
       if (exchange.isGone) {
         throw new AnswerCut();
       }
-      if (!isWrittenAtOnce(next.value, exchange, options)) {
+      if (options.isWhole || !isWrittenAtOnce(next.value, exchange)) {
         await writeChunk(next.value, exchange, options, writeHead);
       }
     }
@@ -80,14 +80,10 @@ export const sliceBytes = 16 * 1024;
  * Writes a small message of a stream, if the stream has room for it and more; returns whether it has. Such
  * a message does not count as unread.
  */
-function isWrittenAtOnce(
-  chunk: Uint8Array,
-  { sink, hasBegun }: Exchange,
-  { isWhole }: WriteOptions,
-): boolean {
+export function isWrittenAtOnce(chunk: Uint8Array, { sink, hasBegun }: Exchange): boolean {
   const { byteLength } = chunk;
   const room = sink.writableHighWaterMark - sink.writableLength;
-  if (isWhole || byteLength > sliceBytes || byteLength >= room || !hasBegun) {
+  if (byteLength > sliceBytes || byteLength >= room || !hasBegun) {
     return false;
   }
   sink.write(chunk);

@@ -37,20 +37,28 @@ const shapes: ReadonlyMap<string, readonly [Protocol, Format]> = new Map([
   ["application/grpc-web+json", ["grpc-web", "json"]],
 ]);
 
-/** The shapes of calls with one answer, by their content types as clients write them. */
-const usualShapes: ReadonlyMap<string, CallShape> = new Map(
-  [...shapes]
-    .filter(([, [protocol]]) => protocol !== "connect-stream")
-    .map(([contentType, [protocol, format]]) => [contentType, { protocol, format, contentType }]),
-);
+/** The shapes of calls by their content types as clients write them: with one answer, and with a stream. */
+const usualShapes = { one: shapesBut("connect-stream"), stream: shapesBut("connect") };
+
+function shapesBut(other: Protocol): ReadonlyMap<string, CallShape> {
+  return new Map(
+    [...shapes]
+      .filter(([, [protocol]]) => protocol !== other)
+      .map(([contentType, [protocol, format]]) => [contentType, { protocol, format, contentType }]),
+  );
+}
 
 /**
- * The shape of a call with one answer whose head has nothing unusual, as most calls have; undefined for
- * other calls.
+ * The shape of a call whose head has nothing unusual, as most calls have; undefined for other calls.
+ *
+ * @param answers - whether it has one answer or a stream of them
  */
-export function usualShape(head: RequestHead): CallShape | undefined {
+export function usualShape(
+  head: RequestHead,
+  answers: keyof typeof usualShapes,
+): CallShape | undefined {
   const { method, headers, httpVersionMajor } = head;
-  const shape = usualShapes.get(headers["content-type"] ?? "");
+  const shape = usualShapes[answers].get(headers["content-type"] ?? "");
   return method === "POST" &&
     headers.expect === undefined &&
     (headers.host ?? head.authority) !== undefined &&

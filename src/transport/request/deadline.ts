@@ -1,9 +1,7 @@
+import { maxDelayMs } from "../../catalog/max-delay.ts";
 import type { RequestHead } from "../node-http.ts";
 import { invalidTimeout } from "./read-errors.ts";
 import type { Protocol } from "./call-shape.ts";
-
-/** The longest that a timer of Node can wait, in ms: a longer one would fire at once. */
-const maxTimerMs = 0x7fffffff;
 
 /** The units of gRPC's timeout header, in ms. */
 const grpcUnits: Readonly<Record<string, number>> = {
@@ -45,7 +43,7 @@ export function timeoutOf(protocol: Protocol, { headers }: RequestHead): number 
         : "milliseconds in up to 10 digits, such as 500";
     throw invalidTimeout(name, value, form);
   }
-  return Math.min(timeoutMs, maxTimerMs);
+  return Math.min(timeoutMs, maxDelayMs);
 }
 
 /** Sets the timeout header to the time that the client still waits. */

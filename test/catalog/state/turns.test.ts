@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { createTurns, finished, inTurns } from "../../../src/catalog/state/turns.ts";
+import { createTurns, inTurns } from "../../../src/catalog/state/turns.ts";
 import { createQueues } from "../../../src/journal/queues.ts";
 
 /** Time that passes with work alone. */
@@ -69,16 +69,4 @@ test("work that comes while others wait does not wait for them", async () => {
   expect(await inTurns(work(2), turns)).toBe(2);
   expect(now() - before).toBeLessThanOrEqual(20);
   await others;
-});
-
-test("what waits until there is time goes on at once if there is", async () => {
-  const { now, work } = createClock();
-  const turns = createTurns(now);
-  let rounds = 0;
-  setImmediate(() => rounds++);
-  await turns.ready();
-  expect(rounds).toBe(0);
-  finished(work(10));
-  await turns.ready();
-  expect(rounds).toBe(1);
 });

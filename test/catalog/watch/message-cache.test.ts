@@ -97,3 +97,51 @@ test("each of several large commits has messages of its own", async () => {
     }
   }
 });
+
+test("watchers that read several commits each share all of their messages", async () => {
+  const { put, reader } = createAcme();
+  const { messages } = reader;
+  for (let priority = 0; priority < 10; priority++) {
+    await put("a", { priority });
+  }
+  const read = (scope: string) =>
+    Array.from({ length: 10 }, (_, index) => {
+      const entry = reader.history.first(acme, BigInt(index + 1));
+      return entry && messages.messageOf(entry, scope, "i", everything);
+    });
+  const first = read(acme);
+  expect(new Set(first).size).toBe(10);
+  for (const scope of [acme, red, blue, acme]) {
+    read(scope).forEach((message, index) => {
+      expect(message).toBe(first[index]);
+    });
+  }
+  expect(messages.size).toBe(10);
+});
+
+test("a reader that is far behind others leaves the cache within its bound", async () => {
+  const { put, reader } = createAcme();
+  const messages = createMessageCache(10_000);
+  for (let priority = 0; priority < 100; priority++) {
+    await put("a", { priority });
+  }
+  const read = (from: number, to: number): void => {
+    for (let revision = from; revision <= to; revision++) {
+      const entry = reader.history.first(acme, BigInt(revision));
+      for (const scope of [acme, red, blue]) {
+        expect(entry && messages.messageOf(entry, scope, "i", everything)?.revision).toBe(
+          BigInt(revision),
+        );
+      }
+    }
+  };
+  read(1, 100);
+  const { size } = messages;
+  expect(size).toBeLessThan(100);
+  for (let round = 0; round < 10; round++) {
+    read(1, 5);
+    read(90, 100);
+  }
+  expect(messages.size).toBeLessThanOrEqual(size);
+  expect(messages.size).toBeGreaterThan(0);
+});

@@ -174,18 +174,16 @@ describe("a reader", () => {
     controller.abort();
   });
 
-  test("leaves nothing behind when it is watched and given up, however early", async () => {
+  test("leaves nothing behind when it is watched and given up, however early", () => {
     const { reader: store } = createAcme();
     for (const isEarly of [true, false]) {
-      const controller = new AbortController();
-      if (isEarly) {
-        controller.abort();
+      const source = watch(store, readerOf(store, acme), { bookmarkIntervalMs: 1_000 });
+      const leave = source.subscribe(() => undefined);
+      expect(store.history.organizations).toBe(1);
+      if (!isEarly) {
+        expect(source.read(never)).toMatchObject({ bookmark: true });
       }
-      const options = { signal: controller.signal, bookmarkIntervalMs: 1_000 };
-      for await (const { bookmark } of watch(store, readerOf(store, acme), options)) {
-        expect(bookmark).toBe(true);
-        controller.abort();
-      }
+      leave();
       expect(store.history.organizations).toBe(0);
       expect(store.commitNotifier.size).toBe(0);
     }
@@ -215,21 +213,24 @@ describe("a reader", () => {
   test("gets one bookmark an interval while nothing happens", async () => {
     const { reader: store, put } = createAcme();
     let now = 0;
-    const controller = new AbortController();
-    const options = { signal: controller.signal, bookmarkIntervalMs: 20, now: () => now };
-    const messages = watch(store, readerOf(store, acme), options);
-    const next = () => messages.next().then(({ value }) => value ?? undefined);
+    let notified = 0;
+    const source = watch(store, readerOf(store, acme), { bookmarkIntervalMs: 20, now: () => now });
+    source.subscribe(() => notified++);
     for (const time of [0, 20]) {
       now = time;
-      expect(await next()).toMatchObject({ bookmark: true, revision: 0n });
+      expect(source.read(never)).toMatchObject({ bookmark: true, revision: 0n });
+      expect(source.read(never)).toBe("caught-up");
+      expect(source.dueAt).toBe(time + 20);
     }
-    const pending = next();
+    now = 30;
     await put("a");
-    expect(await pending).toMatchObject({ bookmark: false, revision: 1n });
+    expect(notified).toBe(1);
+    expect(source.read(never)).toMatchObject({ bookmark: false, revision: 1n });
     now = 40;
-    expect(await next()).toMatchObject({ bookmark: true, revision: 1n });
-    controller.abort();
-    expect(await next()).toBeUndefined();
+    expect(source.read(never)).toBe("caught-up");
+    now = 50;
+    expect(source.read(never)).toMatchObject({ bookmark: true, revision: 1n });
+    expect(source.position).toEqual({ next_revision: "2" });
   });
 
   test("shares its messages: watchers of ten tenants cause one encoding a different message", async () => {
@@ -256,6 +257,37 @@ describe("a reader", () => {
       [4n, 2],
     ]);
   });
+});
+
+test("readers that begin together share the parts of the state, each by what it may see", async () => {
+  const catalog = createAcme();
+  for (const name of ["a", "b", "c"]) {
+    await catalog.put(name, { description: "x".repeat(300_000) });
+  }
+  await catalog.put("of-red", { allowedIn: [red] });
+  const scopes = [acme, red, acme, red];
+  const messages = scopes.map(() => [] as WatchMessage[]);
+  const readers = scopes.map((scope) => readerOf(catalog.reader, scope));
+  // They take turns, as many streams do.
+  for (let part = 0; part < 3; part++) {
+    readers.forEach((reader, index) => {
+      const read = reader.read(never);
+      messages[index]?.push(typeof read === "string" ? expect.fail(read) : read);
+    });
+  }
+  const [ofAcme, ofRed, ofAcmeToo, ofRedToo] = messages;
+  ofAcme?.forEach((message, part) => {
+    expect(ofAcmeToo?.[part]).toBe(message);
+    expect(ofRedToo?.[part]).toBe(ofRed?.[part]);
+  });
+  await catalog.put("a", { description: "new" });
+  const later = readAll(readerOf(catalog.reader, acme));
+  const hidden = readAll(readerOf(catalog.reader, blue));
+  expect(later.flatMap(({ response }) => eventsOf(response)).length).toBe(4);
+  expect(later[0]?.revision).toBe(5n);
+  expect(hidden.flatMap(({ response }) => eventsOf(response))).not.toContain(
+    `put ${ext("of-red")}`,
+  );
 });
 
 test("a reader that takes the present state in parts sees one state, and then all that came after it", async () => {

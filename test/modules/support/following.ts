@@ -1,13 +1,12 @@
 /* Follows modules, and waits for their states. */
 import { createHash } from "node:crypto";
 import { WasmExtension_PullPolicy as PullPolicy } from "../../../gen/tetrateio/api/tsb/extension/v2/wasm_extension_pb.ts";
-import {
-  createModules,
-  type FollowedModule,
-  type Modules,
-  type ModulesOptions,
-  type ModuleSource,
-  type ModuleState,
+import { createModules, type ModulesOptions } from "../../../src/modules/create-modules.ts";
+import type {
+  FollowedModule,
+  Modules,
+  ModuleSource,
+  ModuleState,
 } from "../../../src/modules/modules.ts";
 import { folderOf } from "../../support/cli.ts";
 
@@ -56,7 +55,7 @@ export interface Following extends FollowedModule {
   until(isIt: (state: ModuleState) => boolean): Promise<ModuleState>;
 }
 
-const patienceMs = 10_000;
+const patienceMs = 15_000;
 
 export function following(modules: Modules, from: ModuleSource): Following {
   const told: ModuleState[] = [];
@@ -107,10 +106,11 @@ export function ready(module: Uint8Array): ModuleState {
 
 /** A state with a problem. */
 export function failed(reason: string, message: string): unknown {
-  return { kind: "failed", problem: { reason, message: expect_(message) } };
+  return { kind: "failed", problem: { reason, message: holding(message) } };
 }
 
-function expect_(message: string): unknown {
+/** A text that holds another one. */
+function holding(message: string): unknown {
   return {
     asymmetricMatch: (text: string) => text.includes(message),
     toString: () => message,

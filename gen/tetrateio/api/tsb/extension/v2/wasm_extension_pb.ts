@@ -204,9 +204,10 @@ export type WasmExtension = Message<"tetrateio.api.tsb.extension.v2.WasmExtensio
   imagePullPolicy: WasmExtension_PullPolicy;
 
   /**
-   * The name of the Kubernetes secret with the credentials for the OCI registry.
-   * The secret has to be in the namespace of each workload that pulls the
-   * module. Optional.
+   * The name of the secret with the credentials for the OCI registry. With Istio
+   * it is a Kubernetes secret, which has to be in the namespace of each workload
+   * that pulls the module; for the Envoys that the server configures it is one of
+   * the organization's pull secrets at the server. Optional.
    *
    * @generated from field: string image_pull_secret = 12;
    */
