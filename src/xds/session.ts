@@ -122,8 +122,8 @@ export class ProxySession {
   readonly #context: SessionContext;
   readonly #slots = new Map<string, OwnSlot>();
   readonly #due = new Set<OwnSlot>();
-  /** The digests of modules that the proxy has fetched, and may still have. */
-  readonly #modules = new Set<string>();
+  /** The digests of modules that the proxy has fetched, and may still have, with the number of the answer before. */
+  readonly #modules = new Map<string, number>();
   /** The ends of waiting for a proxy to fetch modules, by digest. */
   readonly #timers = new Map<string, NodeJS.Timeout>();
   #node: ProxyNode | undefined;
@@ -227,15 +227,22 @@ export class ProxySession {
       open.slot.accept(this.#context.accepted(content));
     } else {
       const reason = shortened(error);
-      const fetched = fetchedModules(content.filters, this.#context);
+      const remote = fetchedModules(content.filters, this.#context);
+      // A proxy begins to fetch before it refuses, and may have the module by the time that its refusal arrives.
+      const hadBefore = (digest: string): boolean =>
+        (this.#modules.get(digest) ?? Infinity) < Number(nonce);
       open.slot.refuse(
         reason,
         ({ module }) =>
-          module !== undefined && fetched.has(module.digest) && !this.#modules.has(module.digest),
+          module !== undefined && remote.has(module.digest) && !hadBefore(module.digest),
       );
       const loading = content.filters.filter((filter) => open.slot.isLoading(filter));
-      for (const { module } of loading) {
-        this.#await(module?.digest ?? "", fetchStartMs);
+      for (const { module: { digest } = { digest: "" } } of loading) {
+        if (this.#modules.has(digest)) {
+          open.slot.loaded(digest);
+        } else {
+          this.#await(digest, fetchStartMs);
+        }
       }
       // A proxy that has yet to fetch a module says so by a refusal.
       this.#context.refused(this, loading.length > 0 ? "" : open.name, content.version, reason);
@@ -253,7 +260,7 @@ export class ProxySession {
 
   /** The proxy has fetched a module. */
   fetched(digest: string): void {
-    this.#modules.add(digest);
+    this.#modules.set(digest, this.#nonces);
     this.#settleModule(digest, ({ slot }) => {
       slot.loaded(digest);
     });

@@ -268,3 +268,29 @@ test("the log says which proxy gets nothing, and why", () => {
     expect.stringMatching(/^proxy "old" gets nothing for "wasmext\/authn": .*names no target/),
   ]);
 });
+
+test("a module that has arrived before the refusal for its lack is not taken for refused", async () => {
+  const { put, attach, reader } = createAcme();
+  const modules = createFakeModules();
+  await put("a", { phase: Phase.AUTHN });
+  await attach(redIngress, [{ fqn: ext("a") }]);
+  const proxies = proxiesOf(reader, modules, { maxInlineBytes: 0 });
+  const session = proxies.connect(anyone);
+  session.greet(create(NodeSchema, { id: "web-1" }));
+  session.subscribe(authn);
+  const first = await session.next();
+  const text = Buffer.from(first?.resource.value ?? []).toString("latin1");
+  const [, secret = "", digest = ""] = /\/modules\/([\w-]+)\/([0-9a-f]{64})/.exec(text) ?? [];
+  const fetched = await proxies.module(secret, digest);
+  fetched?.done();
+  const refusal = `Unable to create Wasm plugin ${ext("a")}`;
+  session.settle(first?.nonce ?? "", refusal);
+  const again = await session.next();
+  expect(again?.version).toBe(first?.version);
+  // With the module, it is refused for another reason.
+  session.settle(again?.nonce ?? "", refusal);
+  const denied = await session.next();
+  expect(denied?.version).not.toBe(first?.version);
+  expect(proxies.warnings).toHaveLength(1);
+  proxies.disconnect(session);
+});
