@@ -11,13 +11,14 @@ import {
   WasmExtension_PullPolicy as PullPolicy,
 } from "../../gen/tetrateio/api/tsb/extension/v2/wasm_extension_pb.ts";
 import { LinkEffect as Effect, LinkState } from "../../gen/wasmext/v1/proxy_pb.ts";
-import { ext, red, redIngress } from "../support/acme.ts";
+import { blue, ext, red, redIngress } from "../support/acme.ts";
 import { folderOf } from "../support/cli.ts";
 import { eventually } from "../support/eventually.ts";
+import { cert, key } from "../support/tls.testdata.ts";
 import { type Registry, serveRegistry } from "../modules/support/registry.ts";
 import { testModule } from "./support/module.ts";
 import { type Proxy, startProxy } from "./support/proxy.ts";
-import { type Serving, startServing } from "./support/serving.ts";
+import { type Serving, startServing, startServingAs } from "./support/serving.ts";
 import { startUpstream, type Upstream } from "./support/upstream.ts";
 
 const { bytes: chainWasm } = await testModule();
@@ -284,6 +285,65 @@ describe("modules", () => {
     await proxy.runs("good", "stats");
   });
 
+  test.each([[[]], [["--atomic"]]])(
+    "several that refusals do not name are found (%j)",
+    async (options) => {
+      await using serving = await startServing();
+      const good: string[] = [];
+      const all: string[] = [];
+      for (const [phase, name] of [
+        [Phase.AUTHN, "authn"],
+        [Phase.STATS, "stats"],
+      ] as const) {
+        for (const number of [1, 2, 3]) {
+          const priority = -number;
+          const missing = { url: `file:///nowhere/${number}.wasm`, phase, priority };
+          await serving.put(
+            `good-${name}-${number}`,
+            named(`${name}-${number}`, { phase, priority }),
+          );
+          await serving.put(`bad-${name}-${number}`, named("bad", missing));
+          good.push(`${name}-${number}`);
+          all.push(`good-${name}-${number}`, `bad-${name}-${number}`);
+        }
+      }
+      const but = (text: string) => attached(...all.filter((name) => !name.startsWith(text)));
+      await serving.attach(redIngress, but("bad-authn"));
+      await using proxy = await startProxy(serving, redIngress, { upstream, options });
+      await proxy.runs(...good);
+      await serving.attach(redIngress, but("good"));
+      await proxy.answers("a denial", ({ status }) => status === 503);
+      for (const name of ["bad-authn-1", "bad-authn-2", "bad-stats-3"]) {
+        const isDenied = name.startsWith("bad-authn");
+        expect(await refusalOf(serving, name)).toBe(isDenied ? Effect.DENIED : Effect.LEFT_OUT);
+      }
+      await serving.attach(redIngress, but("bad"));
+      await proxy.runs(...good);
+    },
+  );
+
+  test("are fetched by the proxy over TLS as well", async () => {
+    using folder = folderOf({ "tls.crt": cert, "tls.key": key });
+    const [certificate, keyFile] = ["tls.crt", "tls.key"].map((name) => join(folder.path, name));
+    await using serving = await startServingAs(
+      undefined,
+      [
+        ...["--tls-cert", certificate ?? "", "--tls-key", keyFile ?? ""],
+        ...["--max-inline-module-bytes", "100"],
+      ],
+      certificate,
+    );
+    await serving.put("a", named("a"));
+    await serving.attach(redIngress, attached("a"));
+    const options = ["--ca", certificate ?? ""];
+    await using proxy = await startProxy(serving, redIngress, { upstream, options });
+    await proxy.runs("a");
+    const { bytes } = await testModule("over TLS");
+    registry.artifact(bytes, "tls");
+    await serving.put("a", named("a2", { url: `oci://${registry.host}/acme/auth:tls` }));
+    await proxy.runs("a2");
+  });
+
   test.each([
     ["with the configuration", []],
     ["by the proxy", ["--max-inline-module-bytes", "100"]],
@@ -343,6 +403,20 @@ describe("modules", () => {
     }
     expect(serving.log.filter(({ msg }) => msg.includes("refuses"))).toEqual([]);
   });
+});
+
+test("an extension that the tenant may no longer use runs no more", async () => {
+  await using serving = await startServing();
+  await serving.put("a", named("a", { allowedIn: [red, blue] }));
+  await serving.put("b", named("b"));
+  await serving.attach(redIngress, attached("b", "a"));
+  await using proxy = await startProxy(serving, redIngress, { upstream });
+  await proxy.runs("a", "b");
+  await serving.put("a", named("a", { allowedIn: [blue] }));
+  await proxy.runs("b");
+  await serving.put("a", named("a"));
+  await serving.attach(redIngress, attached("b", "a"));
+  await proxy.runs("a", "b");
 });
 
 test("a plugin that traps in a request is denied or passed by its phase, and leaves others alone", async () => {

@@ -1,4 +1,5 @@
 /* `wasmext serve` as users start it, in this process. */
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { createGrpcTransport } from "@connectrpc/connect-node";
@@ -40,10 +41,15 @@ export function startServing(...parameters: string[]): Promise<Serving> {
   return startServingAs(undefined, parameters);
 }
 
-/** Starts a server that `clients` and the commands talk to with a token. */
+/**
+ * Starts a server that `clients` and the commands talk to with a token.
+ *
+ * @param ca - file of the authority of its certificate
+ */
 export async function startServingAs(
   token: string | undefined,
   parameters: readonly string[],
+  ca?: string,
 ): Promise<Serving> {
   const folder = folderOf({});
   const options = await parseServe([
@@ -58,6 +64,7 @@ export async function startServingAs(
     createClients(
       createGrpcTransport({
         baseUrl: server.url,
+        ...(ca !== undefined && { nodeOptions: { ca: readFileSync(ca) } }),
         interceptors: [
           (next) => (request) => {
             if (shown !== undefined) {
