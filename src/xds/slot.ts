@@ -265,6 +265,8 @@ export function createSlot({ running: before, deny, place }: SlotOptions): Slot 
         return;
       }
       refused.set(hash, { reason, digest: module?.digest });
+      // A listener that the proxy adds later begins with what the proxy got last, even if it has refused it.
+      isAskedAgain = true;
       if (culprit.kind === "deny") {
         problem = reason;
         refusedVersion = content.version;

@@ -479,6 +479,14 @@ test("a listener that is added later has its slots filled, too", async () => {
   await serving.put("a", named("a2", { phase: Phase.AUTHN }));
   await proxy.listener("later").runs("a2", "b");
   await proxy.runs("a2");
+  // Another one with slots that are filled already, one of them by what it had before a refusal.
+  await serving.put("a", refusing("bad", { phase: Phase.AUTHN }));
+  expect(await refusalOf(serving, "a")).toBe(Effect.LAST_GOOD);
+  await replace(own, later, { ...later, name: "same" });
+  await proxy.listener("same").runs("a2", "b");
+  await serving.put("b", named("b2", { phase: Phase.STATS }));
+  await proxy.listener("same").runs("a2", "b2");
+  await proxy.listener("later").runs("a2", "b2");
   await replace(later);
   const slots = async () => {
     const { proxies } = await serving.clients.proxies.listProxies({ parent: red });

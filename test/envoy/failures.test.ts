@@ -7,9 +7,11 @@ import {
   LinkState,
 } from "../../gen/wasmext/v1/proxy_pb.ts";
 import { ext, red } from "../support/acme.ts";
+import { serveRegistry } from "../modules/support/registry.ts";
+import { testModule } from "./support/module.ts";
 import { eventually } from "../support/eventually.ts";
 import { type Fault, faultNames, type FaultyHost, serveFaults } from "./support/faults.ts";
-import { type Proxy, startProxy } from "./support/proxy.ts";
+import { type Protocol, type Proxy, startProxy } from "./support/proxy.ts";
 import { type Serving, startServing } from "./support/serving.ts";
 import { startUpstream, type Upstream } from "./support/upstream.ts";
 
@@ -57,7 +59,8 @@ async function problemOf(
     const [problem] = found?.problems ?? [];
     const isDecided =
       problem?.state === LinkState.MODULE_FAILED || problem?.state === LinkState.REJECTED;
-    return isDecided ? problem : undefined;
+    // What is in its place is there a moment later.
+    return isDecided && problem.effect !== Effect.WAITING ? problem : undefined;
   });
 }
 
@@ -117,10 +120,12 @@ describe("in a first answer", () => {
   });
 });
 
-describe.each([
-  ["sent with the configuration", []],
-  ["fetched by the proxy", ["--max-inline-module-bytes", "100"]],
-])("in a later change, with modules that are %s", (_, options) => {
+describe.each<[string, string[], Protocol]>([
+  ["sent with the configuration", [], "delta ADS"],
+  ["fetched by the proxy", ["--max-inline-module-bytes", "100"], "delta ADS"],
+  ["sent with the configuration", [], "ADS"],
+  ["fetched by the proxy", ["--max-inline-module-bytes", "100"], "streams"],
+])("in a later change, with modules that are %s %j, over %s", (_, options, protocol) => {
   let serving: Serving;
   let proxy: Proxy;
   let target: string;
@@ -137,7 +142,7 @@ describe.each([
       target,
       names.map((name) => ({ fqn: ext(name) })),
     );
-    proxy = await startProxy(serving, target, { upstream });
+    proxy = await startProxy(serving, target, { upstream, protocol });
     await proxy.runs("authn-0", "next-authn-0", "next-stats-0", "stats-0");
   });
   afterAll(async () => {
@@ -202,10 +207,13 @@ describe.each([
       await serving.attach(target, attachments);
       await using proxy = await startProxy(serving, target, { upstream, options: atomic });
       const good = host.faults.map((_fault, index) => `good-${index}`);
-      await proxy.runs(...good);
+      await proxy.open();
+      const fromMs = performance.now();
       const problems = await Promise.all(
         host.faults.map((_fault, index) => problemOf(serving, target, `bad-${index}`)),
       );
+      expect(performance.now() - fromMs).toBeLessThan(promisedMs);
+      await proxy.runs(...good);
       expect(problems.map(({ reason }) => reason)).toEqual(host.faults.map(({ reason }) => reason));
       for (const [index] of host.faults.entries()) {
         const priority = priorityOf(index);
@@ -214,6 +222,28 @@ describe.each([
       await proxy.runs(...good.flatMap((name, index) => [`mended-${index}`, name]));
     },
   );
+});
+
+test("a module whose registry comes back is there without a change", async () => {
+  await using serving = await startServing();
+  await using registry = await serveRegistry();
+  registry.artifact((await testModule()).bytes, "1");
+  let asked = 0;
+  registry.before = (_request, response) => {
+    if (asked++ > 0) {
+      return false;
+    }
+    response.writeHead(500).end();
+    return true;
+  };
+  const target = newTarget();
+  const url = `oci://${registry.host}/acme/auth:1`;
+  await serving.put("late", { ...body("late", Phase.AUTHN), url });
+  await serving.attach(target, [{ fqn: ext("late") }]);
+  await using proxy = await startProxy(serving, target, { upstream });
+  expect(await problemOf(serving, target, "late")).toMatchObject({ reason: "BAD_ANSWER" });
+  expect(await proxy.send()).toMatchObject({ status: 503 });
+  await proxy.runs("late");
 });
 
 test("--on-module-failure changes what becomes of requests", async () => {

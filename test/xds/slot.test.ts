@@ -88,6 +88,19 @@ describe("a slot", () => {
     expect(hashes(slot)).toEqual(["a 2", "b 3"]);
   });
 
+  test("gets what it runs again after a refusal, so that it is what the proxy got last", () => {
+    const slot = opened();
+    settle(slot, [link("a", plugin("a", "1"))]);
+    const bad = [link("a", plugin("a", "bad"))];
+    slot.sent(slot.next(bad, 2n) ?? { version: "", revision: 0n, filters: [] });
+    slot.refuse(refusalOf("a"), never);
+    const again = slot.next(bad, 2n);
+    expect(again?.version).toBe(slot.running?.version);
+    slot.sent(again ?? { version: "", revision: 0n, filters: [] });
+    slot.accept();
+    expect(slot.next(bad, 2n)).toBeUndefined();
+  });
+
   test.each([
     ["refused", plugin("b", "bad")],
     ["without a module", missing],
