@@ -327,11 +327,16 @@ export function versionOf(filters: readonly Filter[]): string {
   return createHash("sha256").update(text).digest("base64url").slice(0, 22);
 }
 
-/** The plugin that a proxy's refusal names. */
+/** The plugin that a proxy's refusal names, or that has the file which it names. */
 function namedIn(filters: readonly Filter[], reason: string): Filter | undefined {
   const [, named] =
     /(?:Unable to create Wasm plugin|environment_variables for) (\S+)/.exec(reason) ?? [];
+  const [, path] = /^Invalid path: (.+)$/.exec(reason) ?? [];
   const plugins = filters.filter(({ kind }) => kind === "plugin");
-  // A sentence may end after the name.
-  return plugins.find(({ key }) => key === named) ?? plugins.find(({ key }) => `${key}.` === named);
+  return (
+    plugins.find(({ key }) => key === named) ??
+    // A sentence may end after the name.
+    plugins.find(({ key }) => `${key}.` === named) ??
+    plugins.find(({ file }) => file !== undefined && file === path)
+  );
 }

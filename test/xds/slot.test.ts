@@ -161,6 +161,16 @@ describe("a slot", () => {
     expect(slot.refusalOf(plugin("c", "bad"))).toBe("no such file");
   });
 
+  test("finds the plugin whose file is refused at once, though others change, too", () => {
+    const slot = opened();
+    const file = "/etc/bad b.wasm";
+    const bad = { ...plugin("b", "bad"), file };
+    const links = [link("a", plugin("a", "2")), link("b", bad), link("c", plugin("c", "2"))];
+    slot.sent(slot.next(links, 1n) ?? { version: "", revision: 0n, filters: [] });
+    slot.refuse(`Invalid path: ${file}`, never);
+    expect(slot.next(links, 1n)?.filters.map(({ hash }) => hash)).toEqual(["a 2", "deny b", "c 2"]);
+  });
+
   test("does not repeat what is refused as a whole", () => {
     const slot = opened();
     settle(slot, [link("a", plugin("a", "1")), link("b", plugin("b", "1"))]);
