@@ -105,8 +105,9 @@ export function createSlot({ running: before, deny, place }: SlotOptions): Slot 
   /** The hashes of filters whose modules the proxy has fetched, until it has accepted them. */
   const loadedFilters = new Set<string>();
 
-  const isLoading = ({ hash, module }: Filter): boolean =>
-    module !== undefined && loading.get(module.digest)?.has(hash) === true;
+  // To send another plugin with the module meanwhile makes the proxy fetch it once more.
+  const isLoading = ({ module }: Filter): boolean =>
+    module !== undefined && loading.has(module.digest);
   const runningAt = (key: string): Good | undefined => {
     const at = running?.filters && placesOf(running.filters).get(key);
     const filter = at === undefined ? undefined : running?.filters?.[at];

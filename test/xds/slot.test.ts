@@ -256,6 +256,15 @@ describe("a plugin whose module the proxy fetches", () => {
     expect(hashes(slot)).toEqual(["a 2"]);
   });
 
+  test("has others that need the module wait, too", () => {
+    const slot = begin();
+    const both = [...wanted, link("b", plugin("b", "2", 100))];
+    expect(slot.next(both, 3n)).toBeUndefined();
+    slot.loaded(digest);
+    settle(slot, both, 3n);
+    expect(hashes(slot)).toEqual(["a 2", "b 2"]);
+  });
+
   test("is refused for good by a second refusal", () => {
     const slot = begin();
     slot.loaded(digest);
