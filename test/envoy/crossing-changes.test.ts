@@ -19,6 +19,7 @@ import { type Registry, serveRegistry } from "../modules/support/registry.ts";
 import { testModule } from "./support/module.ts";
 import { type Proxy, startProxy } from "./support/proxy.ts";
 import { type Serving, startServing, startServingAs } from "./support/serving.ts";
+import { startTraffic } from "./support/traffic.ts";
 import { startUpstream, type Upstream } from "./support/upstream.ts";
 
 const { bytes: chainWasm } = await testModule();
@@ -141,6 +142,24 @@ describe.each([[[]], [["--atomic"]]])("with slots %j", (options) => {
     await proxy.runs("last", "b30");
     const { exitCode } = await serving.cli("wait", redIngress, "--timeout", "10s");
     expect(exitCode).toBe(0);
+  });
+
+  test("refusals fail no request, and none passes half a chain", async () => {
+    await serving.put("a", named("a0", { phase: Phase.AUTHN }));
+    await serving.put("b", named("b", { phase: Phase.AUTHN, priority: -1 }));
+    await serving.attach(redIngress, attached("a", "b"));
+    await proxy.runs("a0", "b");
+    await using traffic = startTraffic(await proxy.envoy.portOf("wasmext"));
+    for (let round = 1; round <= 15; round++) {
+      await serving.put("a", refusing("bad", { phase: Phase.AUTHN, priority: round }));
+      expect(await refusalOf(serving, "a")).toBe(Effect.LAST_GOOD);
+      await serving.put("a", named(`a${round}`, { phase: Phase.AUTHN }));
+      await proxy.runs(`a${round}`, "b");
+    }
+    for (const { status, requestChain } of await traffic.stop()) {
+      expect(status).toBe(200);
+      expect(requestChain.join()).toMatch(/^a\d+,b$/);
+    }
   });
 
   test("a request that is on its way ends with the chain that it began with", async () => {
