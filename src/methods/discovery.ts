@@ -53,7 +53,7 @@ function conversation<Request, Response extends DescMessage>(
     access: "api",
     maxRequestBytes: maxDiscoveryBytes,
     async *handle(requests, { principal, reader, signal, origin }) {
-      const session = proxies.connect(principal, origin?.host);
+      const session = proxies.connect(principal, origin);
       const disconnect = (): void => {
         signal.removeEventListener("abort", disconnect);
         proxies.disconnect(session);

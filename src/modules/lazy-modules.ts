@@ -5,12 +5,19 @@ import type { FollowedModule, Modules, ModuleState } from "./modules.ts";
 /** Creates modules as `createModules` does. */
 export function createLazyModules(options: ModulesOptions): Modules {
   let loading: Promise<Modules> | undefined;
+  let loaded: Modules | undefined;
   let isClosed = false;
   const load = (): Promise<Modules> =>
-    (loading ??= import("./create-modules.ts").then(({ createModules }) => createModules(options)));
+    (loading ??= import("./create-modules.ts").then(
+      ({ createModules }) => (loaded = createModules(options)),
+    ));
 
   return {
     follow(source, changed) {
+      if (loaded !== undefined && !isClosed) {
+        // A module that is there already is there from the beginning.
+        return loaded.follow(source, changed);
+      }
       let followed: FollowedModule | undefined;
       let isStopped = false;
       const fetching: ModuleState = { kind: "fetching" };

@@ -27,6 +27,8 @@ export interface Filter {
   readonly hash: string;
   /** The module that has to be sent with it; undefined if there is none, or the proxy has it. */
   readonly module: Module | undefined;
+  /** The path of its module in the file system of the proxy, if it is there. */
+  readonly file?: string | undefined;
   /** What the proxy gets, with the code of the module if there is one. */
   encode(code: AsyncDataSource | undefined): Any;
 }
@@ -75,6 +77,7 @@ export function pluginFilter(
     kind: "plugin",
     hash: hashOf(toBinary(WasmSchema, make()), module?.digest ?? ""),
     module,
+    file: "file" in code ? code.file : undefined,
     encode: (sent) => anyPack(WasmSchema, sent === undefined ? make() : withCode(make(), sent)),
   };
 }

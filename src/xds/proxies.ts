@@ -9,7 +9,7 @@ import type { Reader } from "../catalog/store.ts";
 import type { Modules } from "../modules/modules.ts";
 import type { Filter, OnFailure } from "./filter.ts";
 import { chainConfig, fetchedModules, type ModuleDelivery } from "./resource.ts";
-import { ProxySession, type SessionContext } from "./session.ts";
+import { type ProxyOrigin, ProxySession, type SessionContext } from "./session.ts";
 import type { SlotContent } from "./slot.ts";
 import { slotPhases } from "./slot-name.ts";
 import { createWantedChains } from "./wanted-chains.ts";
@@ -33,12 +33,8 @@ export interface ProxiesOptions {
 
 /** The connected proxies. */
 export interface Proxies {
-  /**
-   * Adds a proxy, until it is disconnected.
-   *
-   * @param host - the name under which it has reached this server, with the port if it has said one
-   */
-  connect(principal: Principal, host?: string): ProxySession;
+  /** Adds a proxy, until it is disconnected. */
+  connect(principal: Principal, origin?: ProxyOrigin): ProxySession;
   /** Ends a session. */
   disconnect(session: ProxySession): void;
   /** The proxies, in the order in which they came. */
@@ -105,6 +101,7 @@ export function createProxies(options: ProxiesOptions): Proxies {
   };
   const context: SessionContext = {
     chains: createWantedChains({ reader, modules, onModuleFailure }),
+    places: new Map(),
     onFailure: (phases) =>
       phases?.every((phase) => onModuleFailure.get(phase) === "skip") === true ? "skip" : "deny",
     maxInlineBytes: options.maxInlineBytes ?? defaultMaxInlineBytes,
@@ -121,6 +118,12 @@ export function createProxies(options: ProxiesOptions): Proxies {
         notices.warn(`proxy ${nameOf(session)} refuses what it got for ${slot}: ${reason}`);
       }
     },
+    unsupported(session, problem) {
+      notices.warn(`proxy ${nameOf(session)} cannot run extensions: ${problem}`);
+    },
+    unfilled(session, slot, problem) {
+      notices.warn(`proxy ${nameOf(session)} gets nothing for ${excerpt(slot)}: ${problem}`);
+    },
     changed,
     serves(session, target, isServing) {
       const serving = byTarget.get(target) ?? new Set();
@@ -132,9 +135,9 @@ export function createProxies(options: ProxiesOptions): Proxies {
     },
   };
   return {
-    connect(principal, host) {
+    connect(principal, origin) {
       const uid = String(++count).padStart(10, "0");
-      const session = new ProxySession({ uid, principal, host }, context);
+      const session = new ProxySession({ uid, principal, origin }, context);
       sessions.set(session.uid, session);
       bySecret.set(session.secret, session);
       return session;

@@ -14,7 +14,7 @@ import { may, type Principal } from "../catalog/access/principal.ts";
 import { isExtension } from "../catalog/names/fqn.ts";
 import { findAttachments, type State, targetsOf } from "../catalog/state/state.ts";
 import type { Proxies } from "./proxies.ts";
-import type { ProxySession } from "./session.ts";
+import type { OpenSlot, ProxySession } from "./session.ts";
 import { proxyLink } from "./status.ts";
 
 /** How many problems of an attachment are told. */
@@ -35,14 +35,21 @@ export function statusOf(
   fqn: string,
 ): Status {
   const ofExtension = isExtension(fqn);
-  const should = new Set<ProxySession>();
-  const fails = new Set<ProxySession>();
+  const should = new Set<string>();
+  const fails = new Set<string>();
   const attachments = statusTargets(state, principal, fqn).flatMap((target) => {
     const set = findAttachments(state, target)?.message.extension ?? [];
     return set.flatMap(({ fqn: extension }, position) =>
       ofExtension && extension !== fqn
         ? []
-        : [attachmentStatus(proxies.of(target), { target, extension, position }, should, fails)],
+        : [
+            attachmentStatus(
+              byProxy(proxies.of(target)),
+              { target, extension, position },
+              should,
+              fails,
+            ),
+          ],
     );
   });
   const running = should.size - fails.size;
@@ -60,26 +67,31 @@ export function statusOf(
   });
 }
 
+/** Sessions by their proxies. */
+function byProxy(sessions: readonly ProxySession[]): ReadonlyMap<string, ProxySession[]> {
+  return Map.groupBy(sessions, ({ proxyKey }) => proxyKey);
+}
+
 function attachmentStatus(
-  sessions: readonly ProxySession[],
+  byKey: ReadonlyMap<string, readonly ProxySession[]>,
   { target, extension, position }: { target: string; extension: string; position: number },
-  should: Set<ProxySession>,
-  fails: Set<ProxySession>,
+  should: Set<string>,
+  fails: Set<string>,
 ): AttachmentStatus {
   let proxies = 0;
   let running = 0;
   const problems: AttachmentProblem[] = [];
-  for (const session of sessions) {
-    const found = problemsOn(session, target, extension, position);
+  for (const [proxy, sessions] of byKey) {
+    const found = problemsOn(sessions, target, extension, position);
     if (found === undefined) {
       continue;
     }
     proxies++;
-    should.add(session);
+    should.add(proxy);
     if (found.length === 0) {
       running++;
     } else {
-      fails.add(session);
+      fails.add(proxy);
       problems.push(...found);
     }
   }
@@ -90,7 +102,7 @@ function attachmentStatus(
     proxies,
     running,
     summary:
-      proxies > 0 || sessions.length === 0
+      proxies > 0 || byKey.size === 0
         ? summaryOf(proxies, running, problems[0])
         : "runs nowhere: no listener of the connected proxies takes its traffic",
     problems: problems.slice(0, maxProblems),
@@ -99,16 +111,16 @@ function attachmentStatus(
 
 /** Why an attachment does not run on a proxy; undefined if it does not have to. */
 function problemsOn(
-  session: ProxySession,
+  sessions: readonly ProxySession[],
   target: string,
   extension: string,
   position: number,
 ): AttachmentProblem[] | undefined {
-  const nodeId = session.node?.id ?? "";
+  const nodeId = sessions[0]?.node?.id ?? "";
   let isWanted = false;
   let hasSlot = false;
   const problems: AttachmentProblem[] = [];
-  for (const open of session.slots) {
+  for (const [session, open] of slotsOf(sessions)) {
     const isThis = (link: { fqn: string; position: number }): boolean =>
       link.fqn === extension && link.position === position;
     if (open.place?.target !== target || open.whole.links?.some(isThis) === false) {
@@ -141,6 +153,14 @@ function problemsOn(
     return [create(AttachmentProblemSchema, { nodeId, state, effect, reason, message })];
   }
   return isWanted ? problems : undefined;
+}
+
+function* slotsOf(sessions: readonly ProxySession[]): Iterable<[ProxySession, OpenSlot]> {
+  for (const session of sessions) {
+    for (const open of session.slots) {
+      yield [session, open];
+    }
+  }
 }
 
 function summaryOf(

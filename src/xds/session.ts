@@ -12,6 +12,7 @@ import { isSelected } from "../catalog/reads/traffic.ts";
 import { denyFilter, type Filter, type OnFailure } from "./filter.ts";
 import { type ProxyNode, readNode } from "./node.ts";
 import { fetchedModules, type ModuleDelivery, resourceOf } from "./resource.ts";
+import { createPlace, type Place } from "./place.ts";
 import { createSlot, type Running, type Slot, type SlotContent } from "./slot.ts";
 import { readSlotName, type SlotPlace, SlotProblem } from "./slot-name.ts";
 import {
@@ -24,6 +25,8 @@ import {
 /** What sessions share. */
 export interface SessionContext {
   readonly chains: WantedChains;
+  /** The slots of all proxies, by proxy, target and traffic. */
+  readonly places: Map<string, Place>;
   /** What becomes of requests in a slot that cannot be filled, by its phases; undefined if they are not known. */
   onFailure(phases: SlotPlace["phases"] | undefined): OnFailure;
   /** The greatest module that is sent in a resource, in bytes. */
@@ -36,6 +39,10 @@ export interface SessionContext {
   accepted(content: SlotContent): readonly Filter[];
   /** Is told what a proxy has refused. */
   refused(session: ProxySession, slot: string, version: string, reason: string): void;
+  /** Is told that a proxy cannot run extensions. */
+  unsupported(session: ProxySession, problem: string): void;
+  /** Is told that a proxy has asked for a slot that it cannot have. */
+  unfilled(session: ProxySession, slot: string, problem: string): void;
   /** Is told that what the proxy runs, or should run, has changed. */
   changed(session: ProxySession): void;
   /** Is told that the proxy begins to serve a target, or ceases to. */
@@ -82,6 +89,8 @@ const maxReason = 400;
 
 interface OwnSlot extends OpenSlot {
   readonly chain: FollowedChain | undefined;
+  /** The slots for the same traffic. */
+  readonly beside: Place;
   nonce: string | undefined;
   problem: string | undefined;
 }
@@ -91,6 +100,13 @@ export interface ProxyConnection {
   /** Identifies the connection. */
   readonly uid: string;
   readonly principal: Principal;
+  readonly origin?: ProxyOrigin | undefined;
+}
+
+/** Where a proxy comes from. */
+export interface ProxyOrigin {
+  /** The address and the port of the connection's other side. */
+  readonly peer?: string | undefined;
   /** The name under which it has reached this server, with the port if it has said one. */
   readonly host?: string | undefined;
 }
@@ -102,12 +118,12 @@ export class ProxySession {
   /** Part of the address of its modules, so that only it can fetch them. */
   readonly secret = randomBytes(16).toString("base64url");
   readonly principal: Principal;
-  readonly #host: string | undefined;
+  readonly #origin: ProxyOrigin;
   readonly #context: SessionContext;
   readonly #slots = new Map<string, OwnSlot>();
   readonly #due = new Set<OwnSlot>();
-  /** The digests of modules that the proxy has fetched, and may still have. */
-  readonly #modules = new Set<string>();
+  /** The digests of modules that the proxy has fetched, and may still have, with the number of the answer before. */
+  readonly #modules = new Map<string, number>();
   /** The ends of waiting for a proxy to fetch modules, by digest. */
   readonly #timers = new Map<string, NodeJS.Timeout>();
   #node: ProxyNode | undefined;
@@ -116,10 +132,10 @@ export class ProxySession {
   #isEnded = false;
   #wake: () => void = () => undefined;
 
-  constructor({ uid, principal, host }: ProxyConnection, context: SessionContext) {
+  constructor({ uid, principal, origin = {} }: ProxyConnection, context: SessionContext) {
     this.uid = uid;
     this.principal = principal;
-    this.#host = host;
+    this.#origin = origin;
     this.#context = context;
   }
 
@@ -128,13 +144,26 @@ export class ProxySession {
     return this.#node;
   }
 
+  /** Identifies the proxy, which may have a stream for each slot, all of them over one connection. */
+  get proxyKey(): string {
+    const { peer } = this.#origin;
+    return peer === undefined ? this.uid : JSON.stringify([peer, this.#node?.id]);
+  }
+
   get slots(): Iterable<OpenSlot> {
     return this.#slots.values();
   }
 
   /** Takes the node of a request: the first one counts. */
   greet(node: Node | undefined): void {
-    this.#node ??= readNode(node);
+    if (this.#node !== undefined) {
+      return;
+    }
+    this.#node = readNode(node);
+    const { problem } = this.#node;
+    if (problem !== undefined) {
+      this.#context.unsupported(this, problem);
+    }
   }
 
   /**
@@ -198,15 +227,22 @@ export class ProxySession {
       open.slot.accept(this.#context.accepted(content));
     } else {
       const reason = shortened(error);
-      const fetched = fetchedModules(content.filters, this.#context);
+      const remote = fetchedModules(content.filters, this.#context);
+      // A proxy begins to fetch before it refuses, and may have the module by the time that its refusal arrives.
+      const hadBefore = (digest: string): boolean =>
+        (this.#modules.get(digest) ?? Infinity) < Number(nonce);
       open.slot.refuse(
         reason,
         ({ module }) =>
-          module !== undefined && fetched.has(module.digest) && !this.#modules.has(module.digest),
+          module !== undefined && remote.has(module.digest) && !hadBefore(module.digest),
       );
       const loading = content.filters.filter((filter) => open.slot.isLoading(filter));
-      for (const { module } of loading) {
-        this.#await(module?.digest ?? "", fetchStartMs);
+      for (const { module: { digest } = { digest: "" } } of loading) {
+        if (this.#modules.has(digest)) {
+          open.slot.loaded(digest);
+        } else {
+          this.#await(digest, fetchStartMs);
+        }
       }
       // A proxy that has yet to fetch a module says so by a refusal.
       this.#context.refused(this, loading.length > 0 ? "" : open.name, content.version, reason);
@@ -224,7 +260,7 @@ export class ProxySession {
 
   /** The proxy has fetched a module. */
   fetched(digest: string): void {
-    this.#modules.add(digest);
+    this.#modules.set(digest, this.#nonces);
     this.#settleModule(digest, ({ slot }) => {
       slot.loaded(digest);
     });
@@ -285,8 +321,12 @@ export class ProxySession {
     this.#wake();
   }
 
-  #close({ chain, place }: OwnSlot): void {
+  #close({ chain, place, slot, beside }: OwnSlot): void {
     chain?.stop();
+    beside.slots.delete(slot);
+    if (place !== undefined && beside.slots.size === 0) {
+      this.#context.places.delete(this.#keyOf(place));
+    }
     const isOf = (target: string): boolean =>
       [...this.#slots.values()].some((open) => open.place?.target === target);
     if (place !== undefined && !isOf(place.target)) {
@@ -296,6 +336,7 @@ export class ProxySession {
 
   async #answerFor(open: OwnSlot): Promise<SlotAnswer | undefined> {
     const { links, revision } = open.wanted;
+    open.beside.forgetOthers(() => open.whole.links ?? []);
     const content =
       links === undefined || this.#node?.problem !== undefined
         ? undefined
@@ -339,7 +380,7 @@ export class ProxySession {
     return {
       maxInlineBytes,
       location: ({ digest }) => ({
-        uri: `http://${this.#host ?? cluster}${modulePath(this.secret, digest)}`,
+        uri: `http://${this.#origin.host ?? cluster}${modulePath(this.secret, digest)}`,
         cluster,
       }),
     };
@@ -348,12 +389,19 @@ export class ProxySession {
   #open(name: string, running: Running | undefined): OwnSlot {
     const { chains } = this.#context;
     const hasLua = this.#node?.hasLua ?? true;
-    const slot = createSlot({ running, deny: (key) => denyFilter(key, hasLua) });
-    const common = { name, slot, nonce: undefined, problem: undefined };
+    const openIn = (beside: Place) => {
+      const deny = (key: string): Filter => denyFilter(key, hasLua);
+      const slot = createSlot({ running, deny, place: beside });
+      beside.slots.add(slot);
+      return { name, slot, beside, nonce: undefined, problem: undefined };
+    };
     try {
       const place = this.#placeOf(name);
+      const placeKey = this.#keyOf(place);
+      const beside = this.#context.places.get(placeKey) ?? createPlace();
+      this.#context.places.set(placeKey, beside);
       const open: OwnSlot = {
-        ...common,
+        ...openIn(beside),
         place,
         chain: chains.follow(place.target, () => {
           this.#push(open);
@@ -377,8 +425,15 @@ export class ProxySession {
         throw error;
       }
       const { message, phases } = error;
+      this.#context.unfilled(this, name, message);
       const wanted = unfilled(message, this.#context.onFailure(phases));
-      return { ...common, place: undefined, chain: undefined, wanted, whole: wanted };
+      return {
+        ...openIn(createPlace()),
+        place: undefined,
+        chain: undefined,
+        wanted,
+        whole: wanted,
+      };
     }
   }
 
@@ -393,6 +448,11 @@ export class ProxySession {
       throw new SlotProblem(problem, place.phases);
     }
     return place;
+  }
+
+  /** Tells apart what slots are for, whatever their phases. */
+  #keyOf({ target, traffic: { mode, port } }: SlotPlace): string {
+    return JSON.stringify([this.proxyKey, target, mode, port]);
   }
 
   #await(digest: string, timeoutMs: number): void {

@@ -9,6 +9,7 @@
  */
 import { createHash } from "node:crypto";
 import type { Filter } from "./filter.ts";
+import type { Place } from "./place.ts";
 import type { WantedLink } from "./wanted-chains.ts";
 
 /** What a slot is to run. */
@@ -47,6 +48,8 @@ export interface Slot {
   refusalOf(filter: Filter): string | undefined;
   /** Whether the proxy is fetching the module of a filter. */
   isLoading(filter: Filter): boolean;
+  /** The filter that runs for an attachment; undefined if none does. */
+  filterAt(key: string): Filter | undefined;
   /** The plugin of an attachment that ran last, and since when; undefined if there was none. */
   lastGood(key: string): Good | undefined;
   /** What to send now; undefined if the proxy has it, or something has to be waited for. */
@@ -79,10 +82,12 @@ export interface SlotOptions {
   readonly running?: Running | undefined;
   /** The filter that denies requests in the place of a plugin. */
   readonly deny: (key: string) => Filter;
+  /** The slots between which extensions move; they hold this one as soon as it is made. Default: there are no others. */
+  readonly place?: Place | undefined;
 }
 
 /** A slot of a proxy that has just asked for it. */
-export function createSlot({ running: before, deny }: SlotOptions): Slot {
+export function createSlot({ running: before, deny, place }: SlotOptions): Slot {
   let running = before;
   let pending: SlotContent | undefined;
   let problem: string | undefined;
@@ -100,8 +105,9 @@ export function createSlot({ running: before, deny }: SlotOptions): Slot {
   /** The hashes of filters whose modules the proxy has fetched, until it has accepted them. */
   const loadedFilters = new Set<string>();
 
-  const isLoading = ({ hash, module }: Filter): boolean =>
-    module !== undefined && loading.get(module.digest)?.has(hash) === true;
+  // To send another plugin with the module meanwhile makes the proxy fetch it once more.
+  const isLoading = ({ module }: Filter): boolean =>
+    module !== undefined && loading.has(module.digest);
   const runningAt = (key: string): Good | undefined => {
     const at = running?.filters && placesOf(running.filters).get(key);
     const filter = at === undefined ? undefined : running?.filters?.[at];
@@ -119,6 +125,15 @@ export function createSlot({ running: before, deny }: SlotOptions): Slot {
       const before = runningAt(filter.key);
       return before?.filter.hash === filter.hash ? before.since : content.revision;
     });
+    const here = placesOf(content.filters);
+    for (const filter of running?.filters ?? []) {
+      if (!here.has(filter.key)) {
+        place?.left(filter);
+      }
+    }
+    content.filters.forEach((filter) => {
+      place?.came(filter);
+    });
     running = content;
   };
   if (before?.filters !== undefined) {
@@ -127,15 +142,15 @@ export function createSlot({ running: before, deny }: SlotOptions): Slot {
 
   /** What stands for the plugin of a link: a filter, nothing, or `hold` if the slot has to stay as it is. */
   const standIn = (link: WantedLink, isUndecided: boolean): Filter | "hold" | undefined => {
-    const last = lastGood(link.key);
-    if (last !== undefined) {
-      return last.filter;
+    const last = runningAt(link.key)?.filter ?? place?.lastOf(link.key);
+    if (last?.kind === "plugin" && !refused.has(last.hash)) {
+      return last;
     }
     if (running !== undefined && running.filters === undefined) {
       // What the proxy runs may well be good.
       return "hold";
     }
-    if (isUndecided && running !== undefined && runningAt(link.key)?.filter.kind !== "deny") {
+    if (isUndecided && running !== undefined && last?.kind !== "deny") {
       // The attachment is new, and requests pass as they did before.
       return undefined;
     }
@@ -194,6 +209,7 @@ export function createSlot({ running: before, deny }: SlotOptions): Slot {
     },
     refusalOf: ({ hash }) => refused.get(hash)?.reason,
     isLoading,
+    filterAt: (key) => runningAt(key)?.filter,
     lastGood,
     next(links, revision) {
       if (pending !== undefined) {
@@ -250,6 +266,8 @@ export function createSlot({ running: before, deny }: SlotOptions): Slot {
         return;
       }
       refused.set(hash, { reason, digest: module?.digest });
+      // A listener that the proxy adds later begins with what the proxy got last, even if it has refused it.
+      isAskedAgain = true;
       if (culprit.kind === "deny") {
         problem = reason;
         refusedVersion = content.version;
@@ -310,11 +328,16 @@ export function versionOf(filters: readonly Filter[]): string {
   return createHash("sha256").update(text).digest("base64url").slice(0, 22);
 }
 
-/** The plugin that a proxy's refusal names. */
+/** The plugin that a proxy's refusal names, or that has the file which it names. */
 function namedIn(filters: readonly Filter[], reason: string): Filter | undefined {
   const [, named] =
     /(?:Unable to create Wasm plugin|environment_variables for) (\S+)/.exec(reason) ?? [];
+  const [, path] = /^Invalid path: (.+)$/.exec(reason) ?? [];
   const plugins = filters.filter(({ kind }) => kind === "plugin");
-  // A sentence may end after the name.
-  return plugins.find(({ key }) => key === named) ?? plugins.find(({ key }) => `${key}.` === named);
+  return (
+    plugins.find(({ key }) => key === named) ??
+    // A sentence may end after the name.
+    plugins.find(({ key }) => `${key}.` === named) ??
+    plugins.find(({ file }) => file !== undefined && file === path)
+  );
 }

@@ -302,6 +302,16 @@ describe("lazy modules", () => {
     await modules.close();
   });
 
+  test("have at once what another follower has", async () => {
+    using folder = folderOf({});
+    await using server = await serve(answerBytes(module));
+    const modules = createLazyModules({ folder: folder.path, allowedNetworks: ["127.0.0.0/8"] });
+    const from = source(`http://${server.host}/x`);
+    await settled(modules, from);
+    expect(modules.follow(from, () => undefined).state).toEqual(ready(module));
+    await modules.close();
+  });
+
   test("close without ever having been loaded", async () => {
     await createLazyModules({ folder: "/nowhere" }).close();
   });

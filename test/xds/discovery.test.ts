@@ -1,11 +1,14 @@
 import type { Transport } from "@connectrpc/connect";
 import { createClient } from "@connectrpc/connect";
+import { create } from "@bufbuild/protobuf";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { WasmExtension_PluginPhase as Phase } from "../../gen/tetrateio/api/tsb/extension/v2/wasm_extension_pb.ts";
 import { EnvValueSource } from "../../gen/tetrateio/api/tsb/extension/v2/wasm_extension_pb.ts";
 import { FailurePolicy } from "../../gen/envoy/extensions/wasm/v3/wasm_pb.ts";
 import { LinkEffect as Effect, LinkState } from "../../gen/wasmext/v1/proxy_pb.ts";
 import { ProxyService } from "../../gen/wasmext/v1/proxy_service_pb.ts";
+import { NodeSchema } from "../../gen/envoy/config/core/v3/base_pb.ts";
+import { anyone } from "../../src/catalog/access/principal.ts";
 import { createInMemoryTransport } from "../../src/in-memory.ts";
 import {
   type Acme,
@@ -18,6 +21,7 @@ import {
 } from "../support/acme.ts";
 import { AdsProxy, type AdsProxyOptions } from "../support/ads-proxy.ts";
 import { createFakeModules, type FakeModules } from "../support/fake-modules.ts";
+import { proxiesOf } from "../support/proxies.ts";
 import { read, until } from "../support/stream.ts";
 
 const slotOf = (phase: string, target = redIngress): string => `wasmext/${phase}/gateway/${target}`;
@@ -155,7 +159,9 @@ describe.each(["delta", "world"] as const)("over %s", (protocol) => {
     const proxy = connect([authn]);
     await proxy.runs(authn, [ext("a")]);
     await catalog.put("a", { phase: Phase.AUTHN, config: { refuse: true } });
-    await until(() => proxy.answers.at(-1)?.[1] === "refused", "it is refused");
+    // What runs is sent again, so that it is what the proxy got last.
+    const lastTwo = () => proxy.answers.slice(-2).map(([, how]) => how);
+    await until(() => lastTwo().join() === "refused,accepted", "it is refused");
     await proxy.disconnect();
 
     // Another server of the same catalog, as after a restart.
@@ -243,4 +249,50 @@ describe.each(["delta", "world"] as const)("over %s", (protocol) => {
       stream.cancel();
     });
   });
+});
+
+test("the log says which proxy gets nothing, and why", () => {
+  const proxies = proxiesOf();
+  const version = { majorNumber: 1, minorNumber: 38, patch: 2 };
+  const session = proxies.connect({ ...anyone, grants: [] });
+  session.greet(
+    create(NodeSchema, {
+      id: "old",
+      userAgentVersionType: { case: "userAgentBuildVersion", value: { version } },
+    }),
+  );
+  session.subscribe(authn);
+  session.subscribe("wasmext/authn");
+  proxies.disconnect(session);
+  expect(proxies.warnings).toEqual([
+    expect.stringMatching(/^proxy "old" cannot run extensions: Envoy 1\.38\.2 .*run Envoy 1\.39/),
+    expect.stringMatching(/^proxy "old" gets nothing for ".*": .* the caller may not read it$/),
+    expect.stringMatching(/^proxy "old" gets nothing for "wasmext\/authn": .*names no target/),
+  ]);
+});
+
+test("a module that has arrived before the refusal for its lack is not taken for refused", async () => {
+  const { put, attach, reader } = createAcme();
+  const modules = createFakeModules();
+  await put("a", { phase: Phase.AUTHN });
+  await attach(redIngress, [{ fqn: ext("a") }]);
+  const proxies = proxiesOf(reader, modules, { maxInlineBytes: 0 });
+  const session = proxies.connect(anyone);
+  session.greet(create(NodeSchema, { id: "web-1" }));
+  session.subscribe(authn);
+  const first = await session.next();
+  const text = Buffer.from(first?.resource.value ?? []).toString("latin1");
+  const [, secret = "", digest = ""] = /\/modules\/([\w-]+)\/([0-9a-f]{64})/.exec(text) ?? [];
+  const fetched = await proxies.module(secret, digest);
+  fetched?.done();
+  const refusal = `Unable to create Wasm plugin ${ext("a")}`;
+  session.settle(first?.nonce ?? "", refusal);
+  const again = await session.next();
+  expect(again?.version).toBe(first?.version);
+  // With the module, it is refused for another reason.
+  session.settle(again?.nonce ?? "", refusal);
+  const denied = await session.next();
+  expect(denied?.version).not.toBe(first?.version);
+  expect(proxies.warnings).toHaveLength(1);
+  proxies.disconnect(session);
 });

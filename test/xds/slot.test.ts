@@ -4,6 +4,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { WasmExtension_PluginPhase as Phase } from "../../gen/tetrateio/api/tsb/extension/v2/wasm_extension_pb.ts";
 import type { Filter, OnFailure } from "../../src/xds/filter.ts";
+import { createPlace } from "../../src/xds/place.ts";
 import { createSlot, type Running, type Slot, versionOf } from "../../src/xds/slot.ts";
 import type { PluginProblem, WantedLink } from "../../src/xds/wanted-chains.ts";
 
@@ -87,6 +88,19 @@ describe("a slot", () => {
     expect(hashes(slot)).toEqual(["a 2", "b 3"]);
   });
 
+  test("gets what it runs again after a refusal, so that it is what the proxy got last", () => {
+    const slot = opened();
+    settle(slot, [link("a", plugin("a", "1"))]);
+    const bad = [link("a", plugin("a", "bad"))];
+    slot.sent(slot.next(bad, 2n) ?? { version: "", revision: 0n, filters: [] });
+    slot.refuse(refusalOf("a"), never);
+    const again = slot.next(bad, 2n);
+    expect(again?.version).toBe(slot.running?.version);
+    slot.sent(again ?? { version: "", revision: 0n, filters: [] });
+    slot.accept();
+    expect(slot.next(bad, 2n)).toBeUndefined();
+  });
+
   test.each([
     ["refused", plugin("b", "bad")],
     ["without a module", missing],
@@ -147,6 +161,16 @@ describe("a slot", () => {
     expect(slot.refusalOf(plugin("c", "bad"))).toBe("no such file");
   });
 
+  test("finds the plugin whose file is refused at once, though others change, too", () => {
+    const slot = opened();
+    const file = "/etc/bad b.wasm";
+    const bad = { ...plugin("b", "bad"), file };
+    const links = [link("a", plugin("a", "2")), link("b", bad), link("c", plugin("c", "2"))];
+    slot.sent(slot.next(links, 1n) ?? { version: "", revision: 0n, filters: [] });
+    slot.refuse(`Invalid path: ${file}`, never);
+    expect(slot.next(links, 1n)?.filters.map(({ hash }) => hash)).toEqual(["a 2", "deny b", "c 2"]);
+  });
+
   test("does not repeat what is refused as a whole", () => {
     const slot = opened();
     settle(slot, [link("a", plugin("a", "1")), link("b", plugin("b", "1"))]);
@@ -158,6 +182,57 @@ describe("a slot", () => {
     settle(slot, [link("a", plugin("a", "1")), link("b", plugin("b", "2"))], 4n);
     expect(slot.problem).toBeUndefined();
     expect(hashes(slot)).toEqual(["a 1", "b 2"]);
+  });
+});
+
+describe("an extension that moves from one slot to another", () => {
+  const openBoth = () => {
+    const place = createPlace();
+    const [from, to] = [createSlot({ deny, place }), createSlot({ deny, place })] as const;
+    [from, to].forEach((slot) => place.slots.add(slot));
+    return { place, from, to };
+  };
+  const bad = [link("a", plugin("a", "bad"))];
+
+  test.each(["first", "last"])("runs on as it was, where it is refused (%s)", (order) => {
+    const { from, to } = openBoth();
+    settle(from, [link("a", plugin("a", "1"))]);
+    settle(to, []);
+    const moves = [
+      () => {
+        settle(from, [], 2n);
+      },
+      () => {
+        settle(to, bad, 2n);
+      },
+    ];
+    (order === "first" ? moves : moves.toReversed()).forEach((move) => {
+      move();
+    });
+    expect([hashes(from), hashes(to)]).toEqual([[], ["a 1"]]);
+    settle(to, [link("a", plugin("a", "2"))], 3n);
+    settle(from, bad, 4n);
+    settle(to, [], 4n);
+    expect([hashes(from), hashes(to)]).toEqual([["a 2"], []]);
+  });
+
+  test("stays denied while its module is fetched", () => {
+    const { from, to } = openBoth();
+    settle(from, [link("a", missing)]);
+    settle(to, []);
+    settle(from, [], 2n);
+    settle(to, [link("a", "fetching")], 2n);
+    expect(hashes(to)).toEqual(["deny a"]);
+  });
+
+  test("is a new one when it has been detached in between", () => {
+    const { place, from, to } = openBoth();
+    settle(from, [link("a", plugin("a", "1"))]);
+    settle(to, []);
+    settle(from, [], 2n);
+    place.forgetOthers(() => []);
+    settle(to, bad, 3n);
+    expect(hashes(to)).toEqual(["deny a"]);
   });
 });
 
@@ -179,6 +254,15 @@ describe("a plugin whose module the proxy fetches", () => {
     slot.loaded(digest);
     settle(slot, wanted, 2n);
     expect(hashes(slot)).toEqual(["a 2"]);
+  });
+
+  test("has others that need the module wait, too", () => {
+    const slot = begin();
+    const both = [...wanted, link("b", plugin("b", "2", 100))];
+    expect(slot.next(both, 3n)).toBeUndefined();
+    slot.loaded(digest);
+    settle(slot, both, 3n);
+    expect(hashes(slot)).toEqual(["a 2", "b 2"]);
   });
 
   test("is refused for good by a second refusal", () => {

@@ -43,6 +43,8 @@ export interface AdsClient extends Disposable {
 export interface AdsOptions {
   readonly nodeId?: string;
   readonly metadata?: Readonly<Record<string, unknown>>;
+  /** Other parts of its node than those of a present Envoy. */
+  readonly node?: object;
   readonly token?: string;
   readonly credentials?: ChannelCredentials;
   /** Why a resource is refused; undefined for one that is accepted. */
@@ -95,6 +97,7 @@ export function openAdsClient(
   {
     nodeId = "test",
     metadata = {},
+    node: parts = {},
     token,
     credentials = grpcCredentials.createInsecure(),
     refuse = () => undefined,
@@ -114,7 +117,7 @@ export function openAdsClient(
   const ended = Promise.withResolvers<ServiceError | undefined>();
   let hasShownNode = false;
   const write = (request: object): void => {
-    const node = { id: nodeId, cluster: "test", ...nodeOf(metadata) };
+    const node = { id: nodeId, cluster: "test", ...nodeOf(metadata), ...parts };
     stream.write({ type_url: extensionType, ...(hasShownNode ? {} : { node }), ...request });
     hasShownNode = true;
   };

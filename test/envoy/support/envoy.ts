@@ -196,8 +196,10 @@ export async function startEnvoy(
 
 function collectLines(stream: NodeJS.ReadableStream, log: string[]): void {
   let rest = "";
-  stream.on("data", (chunk: Buffer) => {
-    const lines = (rest + chunk.toString()).split("\n");
+  // A chunk may end inside of a character.
+  stream.setEncoding("utf8");
+  stream.on("data", (chunk: string) => {
+    const lines = (rest + chunk).split("\n");
     rest = lines.pop() ?? "";
     for (const line of lines) {
       log.push(line);
