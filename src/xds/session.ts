@@ -295,9 +295,9 @@ export class ProxySession {
   }
 
   async #answerFor(open: OwnSlot): Promise<SlotAnswer | undefined> {
-    const { links, revision } = open.wanted;
+    const { links, revision, isSettling } = open.wanted;
     const content =
-      links === undefined || this.#node?.problem !== undefined
+      links === undefined || isSettling || this.#node?.problem !== undefined
         ? undefined
         : open.slot.next(links, revision);
     this.#context.changed(this);
@@ -420,7 +420,12 @@ export class ProxySession {
   }
 }
 
-const nothing: WantedChain = { revision: 0n, links: undefined, problem: undefined };
+const nothing: WantedChain = {
+  revision: 0n,
+  links: undefined,
+  isSettling: false,
+  problem: undefined,
+};
 
 /** The path at which a session finds a module. */
 export function modulePath(secret: string, digest: string): string {

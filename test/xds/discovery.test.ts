@@ -149,6 +149,34 @@ describe.each(["delta", "world"] as const)("over %s", (protocol) => {
     await proxy.runs(authn, ["deny", ext("d")]);
   });
 
+  test("a change waits for its modules for a moment, and a proxy that runs goes on without them", async () => {
+    await catalog.put("a", { phase: Phase.AUTHN });
+    await catalog.put("b", { phase: Phase.AUTHN });
+    await catalog.put("c", { phase: Phase.AUTHN, url: "oci://x/slow:1" });
+    await catalog.attach(redIngress, [{ fqn: ext("a") }, { fqn: ext("b") }]);
+    const proxy = connect([authn]);
+    await proxy.runs(authn, [ext("a"), ext("b")]);
+
+    modules.set("oci://x/slow:1", { kind: "fetching" });
+    await catalog.attach(redIngress, [{ fqn: ext("a"), config: { n: 1 } }, { fqn: ext("c") }]);
+    await catalog.attach(redIngress, [{ fqn: ext("a"), config: { n: 2 } }, { fqn: ext("c") }]);
+    const configs = (): unknown[] => proxy.filters(authn).map(({ config }) => config);
+    await until(() => configs()[0] === '{"n":2}', "its neighbour changes");
+    // What it replaces goes on.
+    expect(proxy.run(authn)).toEqual([ext("a"), ext("b")]);
+    modules.set("oci://x/slow:1", Buffer.from("a module"));
+    await proxy.runs(authn, [ext("a"), ext("c")]);
+
+    modules.set("oci://x/quick:1", { kind: "fetching" });
+    await catalog.put("d", { phase: Phase.AUTHN, url: "oci://x/quick:1" });
+    const count = proxy.answers.length;
+    await catalog.attach(redIngress, [{ fqn: ext("a"), config: { n: 3 } }, { fqn: ext("d") }]);
+    modules.set("oci://x/quick:1", Buffer.from("another module"));
+    await proxy.runs(authn, [ext("a"), ext("d")]);
+    expect(configs()).toEqual(['{"n":3}', undefined]);
+    expect(proxy.answers.slice(count)).toEqual([[authn, "accepted"]]);
+  });
+
   test("a proxy that comes back after a refusal does not take the refused for good", async () => {
     await catalog.put("a", { phase: Phase.AUTHN });
     await catalog.attach(redIngress, [{ fqn: ext("a") }]);
