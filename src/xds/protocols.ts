@@ -62,7 +62,10 @@ export function takeWorld(session: ProxySession, request: DiscoveryRequest): voi
   }
   for (const name of names.difference(asked)) {
     // A version before the first answer is of an earlier connection, and of any of its slots.
-    session.subscribe(name, responseNonce === "" && versionInfo !== "" ? earlier : undefined);
+    session.subscribe(
+      name,
+      responseNonce === "" && versionInfo !== "" ? earlier(versionInfo) : undefined,
+    );
   }
 }
 
@@ -75,8 +78,10 @@ export function worldAnswer({
   return { versionInfo: version, resources: [resource], typeUrl: resourceType, nonce };
 }
 
-/** The version of something that is not known, which is that of no answer. */
-const earlier = "";
+/** A version of the same catalog whose content is that of no answer, since it is not known. */
+function earlier(version: string): string {
+  return version.slice(0, version.lastIndexOf(".") + 1);
+}
 
 function isOurs(typeUrl: string): boolean {
   // A service for one type may leave it out.

@@ -5,6 +5,7 @@ import { WasmExtension_PluginPhase as Phase } from "../../gen/tetrateio/api/tsb/
 import type { Principal } from "../catalog/access/principal.ts";
 import { excerpt } from "../catalog/names/excerpt.ts";
 import { compareText } from "../catalog/state/order.ts";
+import { findAttachments } from "../catalog/state/state.ts";
 import type { Reader } from "../catalog/store.ts";
 import type { Modules } from "../modules/modules.ts";
 import type { Filter, OnFailure } from "./filter.ts";
@@ -22,7 +23,7 @@ export interface ProxyNotices {
 
 /** What proxies are served from. */
 export interface ProxiesOptions {
-  readonly reader: Pick<Reader, "state" | "latestChain" | "chainNotifier">;
+  readonly reader: Pick<Reader, "state" | "incarnation" | "latestChain" | "chainNotifier">;
   readonly modules: Modules;
   /** What becomes of requests where a plugin cannot run, by its phase. Default: `defaultOnFailure`. */
   readonly onModuleFailure?: ReadonlyMap<Phase, OnFailure> | undefined;
@@ -105,6 +106,10 @@ export function createProxies(options: ProxiesOptions): Proxies {
   };
   const context: SessionContext = {
     chains: createWantedChains({ reader, modules, onModuleFailure }),
+    get catalog() {
+      return reader.incarnation;
+    },
+    hasAttachments: (target) => findAttachments(reader.state, target) !== undefined,
     onFailure: (phases) =>
       phases?.every((phase) => onModuleFailure.get(phase) === "skip") === true ? "skip" : "deny",
     maxInlineBytes: options.maxInlineBytes ?? defaultMaxInlineBytes,

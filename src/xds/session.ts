@@ -24,6 +24,10 @@ import {
 /** What sessions share. */
 export interface SessionContext {
   readonly chains: WantedChains;
+  /** Identifies the catalog; see Reader. It is part of the versions that proxies get. */
+  readonly catalog: string;
+  /** Whether the catalog has attachments of a target, even if they are none. */
+  hasAttachments(target: string): boolean;
   /** What becomes of requests in a slot that cannot be filled, by its phases; undefined if they are not known. */
   onFailure(phases: SlotPlace["phases"] | undefined): OnFailure;
   /** The greatest module that is sent in a resource, in bytes. */
@@ -82,6 +86,8 @@ const maxReason = 400;
 
 interface OwnSlot extends OpenSlot {
   readonly chain: FollowedChain | undefined;
+  /** Whether the proxy runs what it got from another catalog, such as that of a memory store before a restart. */
+  isOfOther: boolean;
   nonce: string | undefined;
   problem: string | undefined;
 }
@@ -154,11 +160,7 @@ export class ProxySession {
     if (this.#slots.size >= maxSlots) {
       throw tooManySlots(maxSlots);
     }
-    const running: Running | undefined =
-      version === undefined
-        ? undefined
-        : { version, revision: 0n, filters: this.#context.filtersOf(version) };
-    const open = this.#open(name, running);
+    const open = this.#open(name, version);
     this.#slots.set(name, open);
     if (open.place !== undefined) {
       this.#context.serves(this, open.place.target, true);
@@ -196,6 +198,7 @@ export class ProxySession {
     open.nonce = undefined;
     if (error === undefined) {
       open.slot.accept(this.#context.accepted(content));
+      open.isOfOther = false;
     } else {
       const reason = shortened(error);
       const fetched = fetchedModules(content.filters, this.#context);
@@ -296,10 +299,14 @@ export class ProxySession {
 
   async #answerFor(open: OwnSlot): Promise<SlotAnswer | undefined> {
     const { links, revision, isSettling } = open.wanted;
+    const isKept = this.#isKept(open);
     const content =
-      links === undefined || isSettling || this.#node?.problem !== undefined
+      links === undefined || isSettling || isKept || this.#node?.problem !== undefined
         ? undefined
         : open.slot.next(links, revision);
+    if (isKept) {
+      open.problem = keptProblem(open.place?.target ?? "");
+    }
     this.#context.changed(this);
     if (content === undefined) {
       return undefined;
@@ -318,7 +325,8 @@ export class ProxySession {
       const nonce = String(++this.#nonces);
       open.nonce = nonce;
       const { name } = open;
-      return { name, version: content.version, nonce, resource: resourceOf(name, config) };
+      const version = `${this.#context.catalog}.${content.version}`;
+      return { name, version, nonce, resource: resourceOf(name, config) };
     } catch (error) {
       // What the proxy runs stays, until something changes.
       open.problem = messageOf(error);
@@ -333,6 +341,14 @@ export class ProxySession {
       .reduce((sum, { slot }) => sum + (slot.running?.filters?.length ?? 0), 0);
   }
 
+  /**
+   * Whether a slot stays as it is, although nothing is attached: that says nothing if the catalog is not the one
+   * that the proxy got its chain from.
+   */
+  #isKept({ isOfOther, place }: OwnSlot): boolean {
+    return isOfOther && place !== undefined && !this.#context.hasAttachments(place.target);
+  }
+
   #delivery(): ModuleDelivery {
     const { maxInlineBytes } = this.#context;
     const cluster = this.#node?.serverCluster ?? "";
@@ -345,11 +361,19 @@ export class ProxySession {
     };
   }
 
-  #open(name: string, running: Running | undefined): OwnSlot {
-    const { chains } = this.#context;
+  #open(name: string, before: string | undefined): OwnSlot {
+    const { chains, catalog, filtersOf } = this.#context;
     const hasLua = this.#node?.hasLua ?? true;
+    const [catalogBefore, version] = readVersion(before ?? "");
+    const running: Running | undefined =
+      before === undefined ? undefined : { version, revision: 0n, filters: filtersOf(version) };
     const slot = createSlot({ running, deny: (key) => denyFilter(key, hasLua) });
-    const common = { name, slot, nonce: undefined, problem: undefined };
+    const isOfOther = before !== undefined && catalogBefore !== catalog;
+    if (isOfOther) {
+      // So that what runs has a version of this catalog.
+      slot.resend();
+    }
+    const common = { name, slot, nonce: undefined, isOfOther, problem: undefined };
     try {
       const place = this.#placeOf(name);
       const open: OwnSlot = {
@@ -426,6 +450,16 @@ const nothing: WantedChain = {
   isSettling: false,
   problem: undefined,
 };
+
+/** The catalog and the content of a version. */
+function readVersion(version: string): [catalog: string, content: string] {
+  const end = version.lastIndexOf(".");
+  return [version.slice(0, Math.max(end, 0)), version.slice(end + 1)];
+}
+
+function keptProblem(target: string): string {
+  return `the proxy goes on with what it got from another catalog, since this one has no attachments of ${target}; set them, even to none`;
+}
 
 /** The path at which a session finds a module. */
 export function modulePath(secret: string, digest: string): string {

@@ -172,6 +172,10 @@ export function createSlot({ running: before, deny }: SlotOptions): Slot {
         filters.push(filter);
       }
     }
+    if (waiting.size === 0) {
+      undecided.clear();
+      return filters;
+    }
     return withRetained(filters, running?.filters ?? [], retained(links, waiting));
   };
 
@@ -183,7 +187,7 @@ export function createSlot({ running: before, deny }: SlotOptions): Slot {
       undecided.delete(key);
     }
     for (const key of waiting) {
-      if (!good.has(key)) {
+      if (lastGood(key) === undefined) {
         // What is there again, and is removed later, is removed by another change.
         undecided.set(key, undecided.get(key)?.intersection(removed) ?? removed);
       }

@@ -68,8 +68,8 @@ test.each([
   });
   await change(0, namesOf(0));
   await expect.poll(async () => changesIn(await send(envoy.listenPort))).toEqual(["0"]);
-  await using first = startTraffic(envoy.listenPort, { clients: 3, pauseMs: 2 });
-  await using second = startTraffic(envoy.listenPort, { clients: 3, pauseMs: 2, version: "2" });
+  await using first = startTraffic(envoy.listenPort, { clients: 2, pauseMs: 3 });
+  await using second = startTraffic(envoy.listenPort, { clients: 2, pauseMs: 3, version: "2" });
   const isSeen = (number: number) => (answer: Answer) => changesIn(answer).join() === `${number}`;
   for (let number = 1; number <= changes; number++) {
     await change(number, namesOf(number));

@@ -201,6 +201,37 @@ describe.each(["delta", "world"] as const)("over %s", (protocol) => {
     await until(() => proxy.filters(authn)[0]?.config === '{"good":true}', "it is mended");
   });
 
+  test("a proxy keeps what it has from another catalog until its target has attachments here", async () => {
+    await catalog.put("a", { phase: Phase.AUTHN });
+    await catalog.attach(redIngress, [{ fqn: ext("a") }]);
+    const proxy = connect([authn]);
+    await proxy.runs(authn, [ext("a")]);
+    await proxy.disconnect();
+
+    // A memory store after a restart.
+    catalog = createAcme();
+    const { reader, journal } = catalog;
+    transport = createInMemoryTransport({ catalog: { reader, journal }, modules });
+    proxy.connect(transport);
+    const list = () => createClient(ProxyService, transport).listProxies({ parent: acme });
+    let problem = "";
+    await until(() => {
+      void list().then(({ proxies: [one] }) => (problem = one?.slots[0]?.problem ?? ""));
+      return problem !== "";
+    }, "it is connected");
+    expect(problem).toContain(redIngress);
+    await catalog.put("a", { phase: Phase.AUTHN });
+    expect(proxy.run(authn)).toEqual([ext("a")]);
+    const count = proxy.answers.length;
+    await catalog.attach(redIngress, [{ fqn: ext("a") }]);
+    await until(() => proxy.answers.length > count, "it has a version of this catalog");
+    await proxy.disconnect();
+
+    await catalog.attachments.deleteAttachments({ fqn: redIngress });
+    proxy.connect(transport);
+    await proxy.runs(authn, []);
+  });
+
   test("names that are none, or of nobody the proxy may read, are answered with a denial", async () => {
     const proxy = connect([
       "x",

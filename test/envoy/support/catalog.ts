@@ -27,8 +27,8 @@ export interface CatalogProcess extends Clients, AsyncDisposable {
   put(name: string, body: Extension): Promise<void>;
   /** Replaces the attachments of a target, whatever they are, in one commit. */
   attach(target: string, attachments: Attachments): Promise<void>;
-  /** Ends it by SIGKILL. */
-  kill(): Promise<void>;
+  /** Ends it by a signal. Default: SIGKILL. */
+  kill(signal?: NodeJS.Signals): Promise<void>;
   /** Starts it again on the same port. */
   start(): Promise<void>;
 }
@@ -63,12 +63,12 @@ export async function startCatalog({
       throw new Error(`the server does not start: ${stderr}`, { cause: error });
     }
   };
-  const kill = async (): Promise<void> => {
+  const kill = async (signal: NodeJS.Signals = "SIGKILL"): Promise<void> => {
     const { child } = running ?? {};
     running = undefined;
     if (child?.exitCode === null && child.signalCode === null) {
       const ended = once(child, "exit");
-      child.kill("SIGKILL");
+      child.kill(signal);
       await ended;
     }
   };

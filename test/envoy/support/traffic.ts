@@ -58,7 +58,7 @@ function sendOver(session: ClientHttp2Session, port: number): Promise<Answer> {
   });
   stream.on("data", (chunk: string) => (body += chunk));
   stream.setTimeout(patienceMs, () => stream.destroy(new Error(noAnswer)));
-  stream.on("error", (error) => {
+  stream.on("error", (error: Error) => {
     end(0, {}, error.message);
   });
   stream.on("close", () => {
