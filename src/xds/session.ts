@@ -362,11 +362,13 @@ export class ProxySession {
   }
 
   #open(name: string, before: string | undefined): OwnSlot {
-    const { chains, catalog, filtersOf } = this.#context;
+    const { chains, catalog } = this.#context;
     const hasLua = this.#node?.hasLua ?? true;
     const [catalogBefore, version] = readVersion(before ?? "");
     const running: Running | undefined =
-      before === undefined ? undefined : { version, revision: 0n, filters: filtersOf(version) };
+      before === undefined
+        ? undefined
+        : { version, revision: 0n, filters: this.#context.filtersOf(version) };
     const slot = createSlot({ running, deny: (key) => denyFilter(key, hasLua) });
     const isOfOther = before !== undefined && catalogBefore !== catalog;
     if (isOfOther) {
