@@ -3,11 +3,8 @@
  * little. It has a connection of its own, as proxies have.
  */
 import { type ClientHttp2Session, type ClientHttp2Stream, connect } from "node:http2";
-import { create, toBinary } from "@bufbuild/protobuf";
-import {
-  type DeltaDiscoveryRequest,
-  DeltaDiscoveryRequestSchema,
-} from "../../gen/envoy/service/discovery/v3/discovery_pb.ts";
+import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
+import { DeltaDiscoveryRequestSchema } from "../../gen/envoy/service/discovery/v3/discovery_pb.ts";
 import { AggregatedDiscoveryService } from "../../gen/envoy/service/discovery/v3/ads_pb.ts";
 import { resourceType } from "../../src/xds/resource.ts";
 
@@ -47,14 +44,20 @@ export function openLightProxy(
     { endStream: false },
   );
   stream.on("error", () => undefined);
-  const send = (request: Partial<DeltaDiscoveryRequest>): void => {
-    const message = create(DeltaDiscoveryRequestSchema, { typeUrl: resourceType, ...request });
+  const send = (request: MessageInitShape<typeof DeltaDiscoveryRequestSchema>): void => {
+    const message = create(DeltaDiscoveryRequestSchema, {
+      typeUrl: resourceType,
+      ...request,
+    });
     const bytes = toBinary(DeltaDiscoveryRequestSchema, message);
     const head = Buffer.alloc(envelopeBytes);
     head.writeUInt32BE(bytes.byteLength, 1);
     stream.write(Buffer.concat([head, bytes]));
   };
-  const proxy = { answers: 0, latest: Buffer.alloc(0), close: () => session.destroy() };
+  const close = (): void => {
+    session.destroy();
+  };
+  const proxy = { answers: 0, latest: Buffer.alloc(0), close };
   let head: Buffer = Buffer.alloc(0);
   let left = 0;
   /** The end of a message, which has the nonce; or all of it. */
@@ -89,7 +92,7 @@ export function openLightProxy(
   };
   stream.on("data", take);
   send({
-    node: { id, cluster: "light" } as DeltaDiscoveryRequest["node"] & object,
+    node: { id, cluster: "light" },
     resourceNamesSubscribe: [slot],
   });
   return proxy;

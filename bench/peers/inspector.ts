@@ -20,7 +20,7 @@ export async function createInspected(): Promise<Inspected> {
     const socket = new WebSocket(target?.webSocketDebuggerUrl ?? "");
     await once(socket, "open");
     socket.send(JSON.stringify({ id: 1, method, params }));
-    const [{ data }] = (await once(socket, "message")) as [MessageEvent<string>];
+    const [{ data }] = (await once(socket, "message")) as [{ readonly data: string }];
     socket.close();
     await once(socket, "close");
     return data;

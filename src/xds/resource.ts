@@ -1,6 +1,6 @@
 /* What goes on the wire for a slot: one resource, with all that runs in it. */
 import { create } from "@bufbuild/protobuf";
-import { type Any, anyPack } from "@bufbuild/protobuf/wkt";
+import { type Any, anyPack, AnySchema } from "@bufbuild/protobuf/wkt";
 import {
   type AsyncDataSource,
   AsyncDataSourceSchema,
@@ -8,6 +8,7 @@ import {
 import { TypedExtensionConfigSchema } from "../../gen/envoy/config/core/v3/extension_pb.ts";
 import { FilterChainConfigSchema } from "../../gen/envoy/extensions/filters/http/filter_chain/v3/filter_chain_pb.ts";
 import type { Module, Modules } from "../modules/modules.ts";
+import { field, type Pieces, textField } from "../wire/pieces.ts";
 import type { Filter } from "./filter.ts";
 import type { SlotContent } from "./slot.ts";
 
@@ -83,11 +84,17 @@ export async function chainConfig(
   );
 }
 
-/** The resource of a slot. */
-export function resourceOf(name: string, typedConfig: Any): Any {
-  const config = create(TypedExtensionConfigSchema, { name, typedConfig });
-  return { ...anyPack(TypedExtensionConfigSchema, config), typeUrl: resourceType };
+/** The resource of a slot, encoded as an Any around the configuration, which is not copied. */
+export function resourceOf(name: string, { typeUrl, value }: Any): Pieces {
+  const config = [...textField(anyType, typeUrl), ...field(anyValue, [value])];
+  const { name: itsName, typedConfig } = TypedExtensionConfigSchema.field;
+  const resource = [...textField(itsName.number, name), ...field(typedConfig.number, config)];
+  return [...textField(anyType, resourceType), ...field(anyValue, resource)];
 }
+
+/** The fields of an Any. */
+const anyType = AnySchema.field.typeUrl.number;
+const anyValue = AnySchema.field.value.number;
 
 function inlineCode(bytes: Uint8Array): AsyncDataSource {
   const value = { specifier: { case: "inlineBytes", value: bytes } } as const;

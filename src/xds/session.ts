@@ -9,6 +9,7 @@ import { may, type Principal } from "../catalog/access/principal.ts";
 import { tooManySlots } from "../catalog/errors.ts";
 import { messageOf } from "../catalog/message-of.ts";
 import { isSelected } from "../catalog/reads/traffic.ts";
+import type { Pieces } from "../wire/pieces.ts";
 import { denyFilter, type Filter, type OnFailure } from "./filter.ts";
 import { type ProxyNode, readNode } from "./node.ts";
 import { fetchedModules, type ModuleDelivery, resourceOf } from "./resource.ts";
@@ -65,7 +66,8 @@ export interface SlotAnswer {
   readonly name: string;
   readonly version: string;
   readonly nonce: string;
-  readonly resource: Any;
+  /** An Any, encoded. */
+  readonly resource: Pieces;
 }
 
 /** How many slots a proxy may ask for. */
