@@ -27,7 +27,7 @@ export interface Filter {
   readonly hash: string;
   /** The module that has to be sent with it; undefined if there is none, or the proxy has it. */
   readonly module: Module | undefined;
-  /** What the proxy gets, with the code of the module if there is one. */
+  /** What the proxy gets, with the code of the module if it is sent by its address. */
   encode(code: AsyncDataSource | undefined): Any;
 }
 
@@ -117,8 +117,7 @@ function withCode(wasm: Wasm, code: AsyncDataSource): Wasm {
     return wasm;
   }
   // Without nackOnCodeCacheMiss, a module that the proxy has yet to fetch is left out without a word.
-  const nackOnCodeCacheMiss = code.specifier.case === "remote";
-  const value = { ...config.vm.value, code, nackOnCodeCacheMiss };
+  const value = { ...config.vm.value, code, nackOnCodeCacheMiss: true };
   return { ...wasm, config: { ...config, vm: { case: "vmConfig", value } } };
 }
 

@@ -3,7 +3,6 @@
  * protocol are thin over it; see protocols.ts.
  */
 import { randomBytes } from "node:crypto";
-import type { Any } from "@bufbuild/protobuf/wkt";
 import type { Node } from "../../gen/envoy/config/core/v3/base_pb.ts";
 import { may, type Principal } from "../catalog/access/principal.ts";
 import { tooManySlots } from "../catalog/errors.ts";
@@ -34,7 +33,7 @@ export interface SessionContext {
   /** The greatest module that is sent in a resource, in bytes. */
   readonly maxInlineBytes: number;
   /** The configuration of a slot; see chainConfig. */
-  configOf(content: SlotContent, delivery: ModuleDelivery): Promise<Any>;
+  configOf(content: SlotContent, delivery: ModuleDelivery): Promise<Pieces>;
   /** What was sent under a version, by this server; undefined if it is not known. */
   filtersOf(version: string): readonly Filter[] | undefined;
   /** Is told what a proxy has accepted. Returns the same filters as other proxies that have it hold them. */
@@ -66,7 +65,7 @@ export interface SlotAnswer {
   readonly name: string;
   readonly version: string;
   readonly nonce: string;
-  /** An Any, encoded. */
+  /** Encoded, as an Any. */
   readonly resource: Pieces;
 }
 
