@@ -19,6 +19,7 @@ import { type Gateway, startGateway } from "../test/envoy/support/gateway.ts";
 import { startModuleServer } from "../test/envoy/support/module-server.ts";
 import { send } from "../test/envoy/support/traffic.ts";
 import { acme, ext, redIngress } from "../test/support/acme.ts";
+import { figures } from "./envoy/figures.ts";
 import { type LightProxy, openLightProxy } from "./envoy/light-proxy.ts";
 import { median, print } from "./measure.ts";
 import { createInspected } from "./peers/inspector.ts";
@@ -102,6 +103,9 @@ function percentile(of: readonly number[], part: number): number {
   return of.toSorted((a, b) => a - b)[Math.min(of.length - 1, Math.floor(of.length * part))] ?? NaN;
 }
 
+/** How many changes come before those that are measured. */
+const warmUp = 50;
+
 /** The time from a change to its effect, to that of a bare push, in turn. */
 async function measureEffect(title: string, padding: number, changes: number): Promise<void> {
   const server = await startServer();
@@ -127,8 +131,8 @@ async function measureEffect(title: string, padding: number, changes: number): P
   await load();
   const other = await startEnvoy(bareUrl);
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
-  const figures: { sent: number; answered: number; bare: number }[] = [];
-  for (let index = 1; index <= changes + 5; index++) {
+  const measured: { sent: number; answered: number; bare: number }[] = [];
+  for (let index = 1; index <= changes + warmUp; index++) {
     const name = String(index);
     const seen = recorder.answers;
     const sentAt = performance.now();
@@ -144,35 +148,35 @@ async function measureEffect(title: string, padding: number, changes: number): P
     const bareEffect = effectOf(other, agent, name);
     bare.send("push");
     const bareEffectAt = await bareEffect;
-    if (index > 5) {
-      figures.push({
+    if (index > warmUp) {
+      measured.push({
         sent: effectAt - sentAt,
         answered: Math.max(0, effectAt - answeredAt),
         bare: bareEffectAt - pushedAt,
       });
     }
   }
-  const show = (name: string, of: (figure: (typeof figures)[number]) => number): void => {
-    const all = figures.map(of);
+  const show = (name: string, of: (one: (typeof measured)[number]) => number): void => {
+    const all = measured.map(of);
     const [p50, p99] = [percentile(all, 0.5), percentile(all, 0.99)];
-    print(`  ${name}, ms p50 and p99`, `${p50.toFixed(1)} ${p99.toFixed(1)}`);
+    print(`  ${name}`, `${p50.toFixed(1)} ${p99.toFixed(1)}`);
   };
   print(`${title}: ${changes} changes`, "");
-  show("from the sending of a change to its effect", ({ sent }) => sent);
-  show("from its answer", ({ answered }) => answered);
-  show("from a bare push of the same bytes", (figure) => figure.bare);
+  show(figures.sent, ({ sent }) => sent);
+  show(figures.answered, ({ answered }) => answered);
+  show(figures.bare, (one) => one.bare);
   const ratio = (part: number): string =>
     (
       percentile(
-        figures.map(({ sent }) => sent),
+        measured.map(({ sent }) => sent),
         part,
       ) /
       percentile(
-        figures.map((figure) => figure.bare),
+        measured.map((one) => one.bare),
         part,
       )
     ).toFixed(2);
-  print("  ratio p50 and p99", `${ratio(0.5)} ${ratio(0.99)}`);
+  print(`  ${figures.ratio}`, `${ratio(0.5)} ${ratio(0.99)}`);
   agent.destroy();
   recorder.close();
   bare.disconnect();
@@ -238,22 +242,17 @@ async function measureMany(title: string, padding: number, commits: number): Pro
   const pushes = commits * (proxies.length + envoys.length);
   const cpuMs = ((server.server.cpuSeconds() - cpuBefore) / pushes) * 1000;
   const peak = server.server.peakMegabytes();
-  const after = await heldBy(server);
   const each = (of: "resident" | "heap"): string =>
     ((heldThen[of] - held[of]) / counts.proxies / 1024).toFixed(0);
   print(`${title}: ${proxies.length} light proxies, ${envoys.length} Envoys`, "");
-  print("  KiB a proxy, resident", each("resident"));
-  print("  KiB a proxy, heap and buffers", each("heap"));
-  print("  ms until all have their first chain", connectMs.toFixed(0));
-  print(`  ms from a commit to all ACKs, median of ${commits}`, median(times).toFixed(0));
-  print("  ms from a commit to its effect in the Envoys, median", median(envoyTimes).toFixed(0));
-  print("  pushes a second", ((proxies.length / median(times)) * 1000).toFixed(0));
-  print("  ms of the server's processor a push", cpuMs.toFixed(2));
-  print("  MB resident before and at most, and held after", "");
-  print(
-    "  ",
-    `${(heldThen.resident / 2 ** 20).toFixed(0)} ${peak.toFixed(0)} ${(after.heap / 2 ** 20).toFixed(0)}`,
-  );
+  print(`  ${figures.resident}`, each("resident"));
+  print(`  ${figures.held}`, each("heap"));
+  print(`  ${figures.connected}`, connectMs.toFixed(0));
+  print(`  ${figures.acknowledged}`, median(times).toFixed(0));
+  print(`  ${figures.envoys}`, median(envoyTimes).toFixed(0));
+  print(`  ${figures.pushes}`, ((proxies.length / median(times)) * 1000).toFixed(0));
+  print(`  ${figures.processor}`, cpuMs.toFixed(2));
+  print(`  ${figures.peak}`, peak.toFixed(0));
   agent.destroy();
   proxies.forEach((proxy) => {
     proxy.close();
