@@ -7,22 +7,35 @@ export interface Inspected {
   readonly environment: Readonly<Record<string, string>>;
   /** Collects all garbage of the process. */
   collectGarbage(): Promise<void>;
+  /** What the process holds, in bytes: its heap, and buffers outside of it. */
+  heldBytes(): Promise<number>;
 }
 
 /** Prepares the inspector of a process, on a free port of loopback. */
 export async function createInspected(): Promise<Inspected> {
   const port = await freePort();
+  const ask = async (method: string, params: object = {}): Promise<string> => {
+    const list = await fetch(`http://127.0.0.1:${port}/json/list`);
+    const [target] = (await list.json()) as { webSocketDebuggerUrl: string }[];
+    const socket = new WebSocket(target?.webSocketDebuggerUrl ?? "");
+    await once(socket, "open");
+    socket.send(JSON.stringify({ id: 1, method, params }));
+    const [{ data }] = (await once(socket, "message")) as [{ readonly data: string }];
+    socket.close();
+    await once(socket, "close");
+    return data;
+  };
   return {
     environment: { NODE_OPTIONS: `--inspect=127.0.0.1:${port}` },
     async collectGarbage() {
-      const list = await fetch(`http://127.0.0.1:${port}/json/list`);
-      const [target] = (await list.json()) as { webSocketDebuggerUrl: string }[];
-      const socket = new WebSocket(target?.webSocketDebuggerUrl ?? "");
-      await once(socket, "open");
-      socket.send(JSON.stringify({ id: 1, method: "HeapProfiler.collectGarbage" }));
-      await once(socket, "message");
-      socket.close();
-      await once(socket, "close");
+      await ask("HeapProfiler.collectGarbage");
+    },
+    async heldBytes() {
+      await ask("HeapProfiler.collectGarbage");
+      const expression =
+        "(({heapUsed, arrayBuffers}) => heapUsed + arrayBuffers)(process.memoryUsage())";
+      const answer = await ask("Runtime.evaluate", { expression, returnByValue: true });
+      return (JSON.parse(answer) as { result: { result: { value: number } } }).result.result.value;
     },
   };
 }

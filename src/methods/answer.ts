@@ -2,6 +2,7 @@ import {
   create,
   type DescField,
   type DescMessage,
+  fromBinary,
   type Message,
   type MessageInitShape,
   type MessageShape,
@@ -9,6 +10,7 @@ import {
 } from "@bufbuild/protobuf";
 import type { Stored } from "../catalog/state/stored.ts";
 import { encodeFields } from "../wire/delimited.ts";
+import type { Pieces } from "../wire/pieces.ts";
 
 /** A message to answer with, in the form that a front end asks for. */
 export interface Answer<Response> {
@@ -16,6 +18,8 @@ export interface Answer<Response> {
   message(): Response;
   /** The message in binary. */
   bytes(): Uint8Array;
+  /** The same as pieces that others may share, for a message that is not needed after it. Default: one piece. */
+  pieces?(): Pieces;
 }
 
 /** Answers with a message that is made for it. */
@@ -25,6 +29,22 @@ export function messageAnswer<Desc extends DescMessage>(
 ): Answer<MessageShape<Desc>> {
   const message = create(schema, init);
   return { message: () => message, bytes: () => toBinary(schema, message) };
+}
+
+/** Answers with a message that is encoded in pieces, once. */
+export function piecesAnswer<Desc extends DescMessage>(
+  schema: Desc,
+  encoded: Pieces,
+): Answer<MessageShape<Desc>> {
+  let held = encoded;
+  // What is held of it would stay in memory as long as the stream waits for the next one.
+  const pieces = (): Pieces => {
+    const taken = held;
+    held = [];
+    return taken;
+  };
+  const bytes = (): Uint8Array => Buffer.concat([...pieces()]);
+  return { pieces, bytes, message: () => fromBinary(schema, bytes()) };
 }
 
 /** Answers with an object, in binary as the bytes that are stored. */

@@ -1,4 +1,4 @@
-import type { DescMessage, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
+import type { DescMessage, MessageShape } from "@bufbuild/protobuf";
 import type { AggregatedDiscoveryService } from "../../gen/envoy/service/discovery/v3/ads_pb.ts";
 import {
   DeltaDiscoveryResponseSchema,
@@ -8,7 +8,9 @@ import type { ExtensionConfigDiscoveryService } from "../../gen/envoy/service/ex
 import { deltaAnswer, takeDelta, takeWorld, worldAnswer } from "../xds/protocols.ts";
 import type { Proxies } from "../xds/proxies.ts";
 import type { ProxySession, SlotAnswer } from "../xds/session.ts";
-import { messageAnswer } from "./answer.ts";
+import { type Pieces, sizeOf } from "../wire/pieces.ts";
+import { type Answer, piecesAnswer } from "./answer.ts";
+import { createGate } from "./gate.ts";
 import type { ConversationMethod, ServiceMethods } from "./method.ts";
 
 /** The greatest request of a proxy, in bytes: the first one lists all that the proxy is made of. */
@@ -47,8 +49,17 @@ function conversation<Request, Response extends DescMessage>(
   proxies: Proxies,
   take: (session: ProxySession, request: Request) => void,
   schema: Response,
-  write: (answer: SlotAnswer) => MessageInitShape<Response>,
+  write: (answer: SlotAnswer) => Pieces,
 ): ConversationMethod<Request, MessageShape<Response>> {
+  const gate = createGate(maxUnreadBytes);
+  const nextAnswer = async (session: ProxySession): Promise<Weighed<Response> | undefined> => {
+    const next = await session.next();
+    if (next === undefined) {
+      return undefined;
+    }
+    const pieces = write(next);
+    return { bytes: sizeOf(pieces), answer: piecesAnswer(schema, pieces) };
+  };
   return {
     access: "api",
     maxRequestBytes: maxDiscoveryBytes,
@@ -71,11 +82,16 @@ function conversation<Request, Response extends DescMessage>(
           if (reader.turns.begin()()) {
             await reader.turns.next();
           }
-          const answer = await session.next();
-          if (answer === undefined) {
+          const next = await nextAnswer(session);
+          if (next === undefined) {
             break;
           }
-          yield messageAnswer(schema, write(answer));
+          const leave = await gate.enter(next.bytes);
+          try {
+            yield next.answer;
+          } finally {
+            leave();
+          }
         }
       } finally {
         disconnect();
@@ -87,6 +103,18 @@ function conversation<Request, Response extends DescMessage>(
     },
   };
 }
+
+/** An answer, and how long it is. */
+interface Weighed<Response extends DescMessage> {
+  readonly bytes: number;
+  readonly answer: Answer<MessageShape<Response>>;
+}
+
+/**
+ * How much all proxies together are sent at once, in bytes: much less than may wait to be read, beyond which
+ * streams are given up.
+ */
+const maxUnreadBytes = 64 * 1024 * 1024;
 
 async function takeAll<Request>(
   requests: AsyncIterable<Request>,

@@ -29,7 +29,7 @@ export interface Filter {
   readonly module: Module | undefined;
   /** The path of its module in the file system of the proxy, if it is there. */
   readonly file?: string | undefined;
-  /** What the proxy gets, with the code of the module if there is one. */
+  /** What the proxy gets, with the code of the module if it is sent by its address. */
   encode(code: AsyncDataSource | undefined): Any;
 }
 
@@ -120,8 +120,7 @@ function withCode(wasm: Wasm, code: AsyncDataSource): Wasm {
     return wasm;
   }
   // Without nackOnCodeCacheMiss, a module that the proxy has yet to fetch is left out without a word.
-  const nackOnCodeCacheMiss = code.specifier.case === "remote";
-  const value = { ...config.vm.value, code, nackOnCodeCacheMiss };
+  const value = { ...config.vm.value, code, nackOnCodeCacheMiss: true };
   return { ...wasm, config: { ...config, vm: { case: "vmConfig", value } } };
 }
 

@@ -3,13 +3,14 @@
  * the world, in which it names all. Each answer has one resource, so that a refusal tells which one it is of.
  * https://www.envoyproxy.io/docs/envoy/latest/api-docs/xds_protocol
  */
-import type { MessageInitShape } from "@bufbuild/protobuf";
-import type {
-  DeltaDiscoveryRequest,
+import {
+  type DeltaDiscoveryRequest,
   DeltaDiscoveryResponseSchema,
-  DiscoveryRequest,
+  type DiscoveryRequest,
   DiscoveryResponseSchema,
+  ResourceSchema,
 } from "../../gen/envoy/service/discovery/v3/discovery_pb.ts";
+import { field, type Pieces, textField } from "../wire/pieces.ts";
 import { resourceType } from "./resource.ts";
 import type { ProxySession, SlotAnswer } from "./session.ts";
 
@@ -31,18 +32,20 @@ export function takeDelta(session: ProxySession, request: DeltaDiscoveryRequest)
 }
 
 /** Writes a delta answer. */
-export function deltaAnswer({
-  name,
-  version,
-  nonce,
-  resource,
-}: SlotAnswer): MessageInitShape<typeof DeltaDiscoveryResponseSchema> {
-  return {
-    systemVersionInfo: version,
-    resources: [{ name, version, resource }],
-    typeUrl: resourceType,
-    nonce,
-  };
+export function deltaAnswer({ name, version, nonce, resource }: SlotAnswer): Pieces {
+  const fields = DeltaDiscoveryResponseSchema.field;
+  const { name: itsName, version: itsVersion, resource: itsValue } = ResourceSchema.field;
+  const one = [
+    ...textField(itsVersion.number, version),
+    ...field(itsValue.number, resource),
+    ...textField(itsName.number, name),
+  ];
+  return [
+    ...textField(fields.systemVersionInfo.number, version),
+    ...field(fields.resources.number, one),
+    ...textField(fields.typeUrl.number, resourceType),
+    ...textField(fields.nonce.number, nonce),
+  ];
 }
 
 /** Takes a request of the state of the world. */
@@ -62,21 +65,28 @@ export function takeWorld(session: ProxySession, request: DiscoveryRequest): voi
   }
   for (const name of names.difference(asked)) {
     // A version before the first answer is of an earlier connection, and of any of its slots.
-    session.subscribe(name, responseNonce === "" && versionInfo !== "" ? earlier : undefined);
+    session.subscribe(
+      name,
+      responseNonce === "" && versionInfo !== "" ? earlier(versionInfo) : undefined,
+    );
   }
 }
 
 /** Writes an answer of the state of the world. */
-export function worldAnswer({
-  version,
-  nonce,
-  resource,
-}: SlotAnswer): MessageInitShape<typeof DiscoveryResponseSchema> {
-  return { versionInfo: version, resources: [resource], typeUrl: resourceType, nonce };
+export function worldAnswer({ version, nonce, resource }: SlotAnswer): Pieces {
+  const fields = DiscoveryResponseSchema.field;
+  return [
+    ...textField(fields.versionInfo.number, version),
+    ...field(fields.resources.number, resource),
+    ...textField(fields.typeUrl.number, resourceType),
+    ...textField(fields.nonce.number, nonce),
+  ];
 }
 
-/** The version of something that is not known, which is that of no answer. */
-const earlier = "";
+/** A version of the same catalog whose content is that of no answer, since it is not known. */
+function earlier(version: string): string {
+  return version.slice(0, version.lastIndexOf(".") + 1);
+}
 
 function isOurs(typeUrl: string): boolean {
   // A service for one type may leave it out.

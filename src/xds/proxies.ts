@@ -1,12 +1,13 @@
 /* All proxies that are connected, and what they share. */
 import { randomBytes } from "node:crypto";
-import type { Any } from "@bufbuild/protobuf/wkt";
 import { WasmExtension_PluginPhase as Phase } from "../../gen/tetrateio/api/tsb/extension/v2/wasm_extension_pb.ts";
 import type { Principal } from "../catalog/access/principal.ts";
 import { excerpt } from "../catalog/names/excerpt.ts";
 import { compareText } from "../catalog/state/order.ts";
+import { findAttachments } from "../catalog/state/state.ts";
 import type { Reader } from "../catalog/store.ts";
 import type { Modules } from "../modules/modules.ts";
+import type { Pieces } from "../wire/pieces.ts";
 import type { Filter, OnFailure } from "./filter.ts";
 import { chainConfig, fetchedModules, type ModuleDelivery } from "./resource.ts";
 import { type ProxyOrigin, ProxySession, type SessionContext } from "./session.ts";
@@ -22,7 +23,7 @@ export interface ProxyNotices {
 
 /** What proxies are served from. */
 export interface ProxiesOptions {
-  readonly reader: Pick<Reader, "state" | "latestChain" | "chainNotifier">;
+  readonly reader: Pick<Reader, "state" | "incarnation" | "latestChain" | "chainNotifier">;
   readonly modules: Modules;
   /** What becomes of requests where a plugin cannot run, by its phase. Default: `defaultOnFailure`. */
   readonly onModuleFailure?: ReadonlyMap<Phase, OnFailure> | undefined;
@@ -102,6 +103,10 @@ export function createProxies(options: ProxiesOptions): Proxies {
   const context: SessionContext = {
     chains: createWantedChains({ reader, modules, onModuleFailure }),
     places: new Map(),
+    get catalog() {
+      return reader.incarnation;
+    },
+    hasAttachments: (target) => findAttachments(reader.state, target) !== undefined,
     onFailure: (phases) =>
       phases?.every((phase) => onModuleFailure.get(phase) === "skip") === true ? "skip" : "deny",
     maxInlineBytes: options.maxInlineBytes ?? defaultMaxInlineBytes,
@@ -176,32 +181,32 @@ export function nameOf({ node }: ProxySession): string {
   return node === undefined || node.id === "" ? "without an id" : excerpt(node.id);
 }
 
-/** The configurations of slots. The one that was made last is kept, since all proxies of a target ask for it. */
+/** The configurations of slots. Those that were made last are kept, since all proxies of a target ask for them. */
 function createConfigs(modules: Modules, refusalsOf: (version: string) => number) {
   // Bytes of an earlier process may have been refused, too.
   const epoch = randomBytes(4).toString("hex");
-  let latest: { readonly question: string; readonly config: Promise<Any> } | undefined;
-  return (content: SlotContent, delivery: ModuleDelivery): Promise<Any> => {
+  const kept = new Map<string, Promise<Pieces>>();
+  return (content: SlotContent, delivery: ModuleDelivery): Promise<Pieces> => {
     const { version, filters } = content;
     const generation = `${epoch}.${refusalsOf(version)}`;
     const hasOwnAddress = fetchedModules(filters, delivery).size > 0;
     const question = `${version} ${generation}`;
-    if (hasOwnAddress) {
-      return chainConfig(content, generation, modules, delivery);
+    const known = kept.get(question);
+    if (known !== undefined && !hasOwnAddress) {
+      return known;
     }
-    if (latest?.question !== question) {
-      const config = chainConfig(content, generation, modules, delivery);
-      const made = { question, config };
-      latest = made;
-      config.catch(() => {
-        latest = latest === made ? undefined : latest;
-      });
+    const config = chainConfig(content, generation, modules, delivery);
+    if (!hasOwnAddress) {
+      kept.set(question, config);
       // A large configuration is not kept for long.
-      setTimeout(() => {
-        latest = latest === made ? undefined : latest;
-      }, keptMs).unref();
+      const forget = (): void => {
+        clearTimeout(timer);
+        kept.delete(question);
+      };
+      const timer = setTimeout(forget, keptMs).unref();
+      config.catch(forget);
     }
-    return latest.config;
+    return config;
   };
 }
 

@@ -1,13 +1,20 @@
 /* What goes on the wire for a slot: one resource, with all that runs in it. */
 import { create } from "@bufbuild/protobuf";
-import { type Any, anyPack } from "@bufbuild/protobuf/wkt";
+import { AnySchema } from "@bufbuild/protobuf/wkt";
 import {
   type AsyncDataSource,
   AsyncDataSourceSchema,
+  DataSourceSchema,
 } from "../../gen/envoy/config/core/v3/base_pb.ts";
 import { TypedExtensionConfigSchema } from "../../gen/envoy/config/core/v3/extension_pb.ts";
-import { FilterChainConfigSchema } from "../../gen/envoy/extensions/filters/http/filter_chain/v3/filter_chain_pb.ts";
+import {
+  FilterChainConfigSchema,
+  FilterChainSchema,
+} from "../../gen/envoy/extensions/filters/http/filter_chain/v3/filter_chain_pb.ts";
+import { WasmSchema } from "../../gen/envoy/extensions/filters/http/wasm/v3/wasm_pb.ts";
+import { PluginConfigSchema, VmConfigSchema } from "../../gen/envoy/extensions/wasm/v3/wasm_pb.ts";
 import type { Module, Modules } from "../modules/modules.ts";
+import { field, type Pieces, textField } from "../wire/pieces.ts";
 import type { Filter } from "./filter.ts";
 import type { SlotContent } from "./slot.ts";
 
@@ -48,7 +55,7 @@ export function fetchedModules(
 }
 
 /**
- * The configuration of a slot.
+ * The configuration of a slot, encoded.
  *
  * Rejects if the bytes of a module are no longer to be had.
  *
@@ -60,38 +67,52 @@ export async function chainConfig(
   generation: string,
   modules: Pick<Modules, "bytes">,
   delivery: ModuleDelivery,
-): Promise<Any> {
+): Promise<Pieces> {
   const fetched = fetchedModules(filters, delivery);
-  const configs = [];
+  const configs: Uint8Array[] = [];
   for (const filter of filters) {
     const { key, module } = filter;
-    let code: AsyncDataSource | undefined;
-    if (module !== undefined) {
-      code = fetched.has(module.digest)
-        ? remoteCode(module, delivery)
-        : inlineCode(await modules.bytes(module.digest));
-    }
-    configs.push({ name: `${key}@${generation}`, typedConfig: filter.encode(code) });
+    const isRemote = module !== undefined && fetched.has(module.digest);
+    const { typeUrl, value } = filter.encode(isRemote ? remoteCode(module, delivery) : undefined);
+    const code =
+      module === undefined || isRemote ? [] : inlineCode(await modules.bytes(module.digest));
+    const config = extension(`${key}@${generation}`, typeUrl, [value, ...code]);
+    configs.push(...field(FilterChainSchema.field.filters.number, config));
   }
   // A chain without filters is refused; no chain is not.
-  return anyPack(
-    FilterChainConfigSchema,
-    create(
-      FilterChainConfigSchema,
-      configs.length === 0 ? {} : { defaultFilterChain: { filters: configs } },
-    ),
-  );
+  return configs.length === 0
+    ? []
+    : field(FilterChainConfigSchema.field.defaultFilterChain.number, configs);
 }
 
-/** The resource of a slot. */
-export function resourceOf(name: string, typedConfig: Any): Any {
-  const config = create(TypedExtensionConfigSchema, { name, typedConfig });
-  return { ...anyPack(TypedExtensionConfigSchema, config), typeUrl: resourceType };
+/** The resource of a slot, an Any, around its configuration. */
+export function resourceOf(name: string, config: Pieces): Pieces {
+  return any(resourceType, extension(name, chainType, config));
 }
 
-function inlineCode(bytes: Uint8Array): AsyncDataSource {
-  const value = { specifier: { case: "inlineBytes", value: bytes } } as const;
-  return create(AsyncDataSourceSchema, { specifier: { case: "local", value } });
+const chainType = `type.googleapis.com/${FilterChainConfigSchema.typeName}`;
+
+/** A TypedExtensionConfig. */
+function extension(name: string, typeUrl: string, value: Pieces): Pieces {
+  const { name: itsName, typedConfig } = TypedExtensionConfigSchema.field;
+  return [...textField(itsName.number, name), ...field(typedConfig.number, any(typeUrl, value))];
+}
+
+function any(type: string, content: Pieces): Pieces {
+  const { typeUrl, value } = AnySchema.field;
+  return [...textField(typeUrl.number, type), ...field(value.number, content)];
+}
+
+/**
+ * The code of a Wasm filter, as a part of the filter that is encoded after the rest of it: parsers merge parts
+ * of a message. The bytes of the module, of which there may be megabytes, are not copied.
+ */
+function inlineCode(bytes: Uint8Array): Pieces {
+  const source = field(DataSourceSchema.field.inlineBytes.number, [bytes]);
+  const code = field(AsyncDataSourceSchema.field.local.number, source);
+  const vm = field(VmConfigSchema.field.code.number, code);
+  const config = field(PluginConfigSchema.field.vmConfig.number, vm);
+  return field(WasmSchema.field.config.number, config);
 }
 
 function remoteCode(module: Module, { location }: ModuleDelivery): AsyncDataSource {

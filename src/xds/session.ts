@@ -3,12 +3,12 @@
  * protocol are thin over it; see protocols.ts.
  */
 import { randomBytes } from "node:crypto";
-import type { Any } from "@bufbuild/protobuf/wkt";
 import type { Node } from "../../gen/envoy/config/core/v3/base_pb.ts";
 import { may, type Principal } from "../catalog/access/principal.ts";
 import { tooManySlots } from "../catalog/errors.ts";
 import { messageOf } from "../catalog/message-of.ts";
 import { isSelected } from "../catalog/reads/traffic.ts";
+import type { Pieces } from "../wire/pieces.ts";
 import { denyFilter, type Filter, type OnFailure } from "./filter.ts";
 import { type ProxyNode, readNode } from "./node.ts";
 import { fetchedModules, type ModuleDelivery, resourceOf } from "./resource.ts";
@@ -27,12 +27,16 @@ export interface SessionContext {
   readonly chains: WantedChains;
   /** The slots of all proxies, by proxy, target and traffic. */
   readonly places: Map<string, Place>;
+  /** Identifies the catalog; see Reader. It is part of the versions that proxies get. */
+  readonly catalog: string;
+  /** Whether the catalog has attachments of a target, even if they are none. */
+  hasAttachments(target: string): boolean;
   /** What becomes of requests in a slot that cannot be filled, by its phases; undefined if they are not known. */
   onFailure(phases: SlotPlace["phases"] | undefined): OnFailure;
   /** The greatest module that is sent in a resource, in bytes. */
   readonly maxInlineBytes: number;
   /** The configuration of a slot; see chainConfig. */
-  configOf(content: SlotContent, delivery: ModuleDelivery): Promise<Any>;
+  configOf(content: SlotContent, delivery: ModuleDelivery): Promise<Pieces>;
   /** What was sent under a version, by this server; undefined if it is not known. */
   filtersOf(version: string): readonly Filter[] | undefined;
   /** Is told what a proxy has accepted. Returns the same filters as other proxies that have it hold them. */
@@ -68,7 +72,8 @@ export interface SlotAnswer {
   readonly name: string;
   readonly version: string;
   readonly nonce: string;
-  readonly resource: Any;
+  /** Encoded, as an Any. */
+  readonly resource: Pieces;
 }
 
 /** How many slots a proxy may ask for. */
@@ -91,6 +96,8 @@ interface OwnSlot extends OpenSlot {
   readonly chain: FollowedChain | undefined;
   /** The slots for the same traffic. */
   readonly beside: Place;
+  /** Whether the proxy runs what it got from another catalog, such as that of a memory store before a restart. */
+  isOfOther: boolean;
   nonce: string | undefined;
   problem: string | undefined;
 }
@@ -183,11 +190,7 @@ export class ProxySession {
     if (this.#slots.size >= maxSlots) {
       throw tooManySlots(maxSlots);
     }
-    const running: Running | undefined =
-      version === undefined
-        ? undefined
-        : { version, revision: 0n, filters: this.#context.filtersOf(version) };
-    const open = this.#open(name, running);
+    const open = this.#open(name, version);
     this.#slots.set(name, open);
     if (open.place !== undefined) {
       this.#context.serves(this, open.place.target, true);
@@ -225,6 +228,7 @@ export class ProxySession {
     open.nonce = undefined;
     if (error === undefined) {
       open.slot.accept(this.#context.accepted(content));
+      open.isOfOther = false;
     } else {
       const reason = shortened(error);
       const remote = fetchedModules(content.filters, this.#context);
@@ -335,12 +339,16 @@ export class ProxySession {
   }
 
   async #answerFor(open: OwnSlot): Promise<SlotAnswer | undefined> {
-    const { links, revision } = open.wanted;
+    const { links, revision, isSettling } = open.wanted;
     open.beside.forgetOthers(() => open.whole.links ?? []);
+    const isKept = this.#isKept(open);
     const content =
-      links === undefined || this.#node?.problem !== undefined
+      links === undefined || isSettling || isKept || this.#node?.problem !== undefined
         ? undefined
         : open.slot.next(links, revision);
+    if (isKept) {
+      open.problem = keptProblem(open.place?.target ?? "");
+    }
     this.#context.changed(this);
     if (content === undefined) {
       return undefined;
@@ -359,7 +367,8 @@ export class ProxySession {
       const nonce = String(++this.#nonces);
       open.nonce = nonce;
       const { name } = open;
-      return { name, version: content.version, nonce, resource: resourceOf(name, config) };
+      const version = `${this.#context.catalog}.${content.version}`;
+      return { name, version, nonce, resource: resourceOf(name, config) };
     } catch (error) {
       // What the proxy runs stays, until something changes.
       open.problem = messageOf(error);
@@ -374,6 +383,14 @@ export class ProxySession {
       .reduce((sum, { slot }) => sum + (slot.running?.filters?.length ?? 0), 0);
   }
 
+  /**
+   * Whether a slot stays as it is, although nothing is attached: that says nothing if the catalog is not the one
+   * that the proxy got its chain from.
+   */
+  #isKept({ isOfOther, place }: OwnSlot): boolean {
+    return isOfOther && place !== undefined && !this.#context.hasAttachments(place.target);
+  }
+
   #delivery(): ModuleDelivery {
     const { maxInlineBytes } = this.#context;
     const cluster = this.#node?.serverCluster ?? "";
@@ -386,14 +403,24 @@ export class ProxySession {
     };
   }
 
-  #open(name: string, running: Running | undefined): OwnSlot {
-    const { chains } = this.#context;
+  #open(name: string, before: string | undefined): OwnSlot {
+    const { chains, catalog } = this.#context;
     const hasLua = this.#node?.hasLua ?? true;
+    const [catalogBefore, version] = readVersion(before ?? "");
+    const running: Running | undefined =
+      before === undefined
+        ? undefined
+        : { version, revision: 0n, filters: this.#context.filtersOf(version) };
+    const isOfOther = before !== undefined && catalogBefore !== catalog;
     const openIn = (beside: Place) => {
       const deny = (key: string): Filter => denyFilter(key, hasLua);
       const slot = createSlot({ running, deny, place: beside });
+      if (isOfOther) {
+        // So that what runs has a version of this catalog.
+        slot.resend();
+      }
       beside.slots.add(slot);
-      return { name, slot, beside, nonce: undefined, problem: undefined };
+      return { name, slot, beside, nonce: undefined, isOfOther, problem: undefined };
     };
     try {
       const place = this.#placeOf(name);
@@ -480,7 +507,22 @@ export class ProxySession {
   }
 }
 
-const nothing: WantedChain = { revision: 0n, links: undefined, problem: undefined };
+const nothing: WantedChain = {
+  revision: 0n,
+  links: undefined,
+  isSettling: false,
+  problem: undefined,
+};
+
+/** The catalog and the content of a version. */
+function readVersion(version: string): [catalog: string, content: string] {
+  const end = version.lastIndexOf(".");
+  return [version.slice(0, Math.max(end, 0)), version.slice(end + 1)];
+}
+
+function keptProblem(target: string): string {
+  return `the proxy goes on with what it got from another catalog, since this one has no attachments of ${target}; set them, even to none`;
+}
 
 /** The path at which a session finds a module. */
 export function modulePath(secret: string, digest: string): string {

@@ -6,6 +6,8 @@
  * 2. A plugin that never was good on the proxy is denied or left out, as its phase says.
  * 3. No plugin holds up another: the changes of its neighbours go on without its own.
  * 4. One answer at a time is under way, so that what the proxy says of it can be told apart.
+ * 5. What a change removes runs until what the change adds is known to be good or bad: no request passes without
+ *    the one and the other.
  */
 import { createHash } from "node:crypto";
 import type { Filter } from "./filter.ts";
@@ -102,6 +104,8 @@ export function createSlot({ running: before, deny, place }: SlotOptions): Slot 
   const refused = new Map<string, Refusal>();
   /** The filters whose modules the proxy is fetching, by the digests of the modules: their hashes, and what it said. */
   const loading = new Map<string, Map<string, string>>();
+  /** The keys of plugins that are not known to be good or bad yet, and what ran when each of them was added. */
+  const undecided = new Map<string, ReadonlySet<string>>();
   /** The hashes of filters whose modules the proxy has fetched, until it has accepted them. */
   const loadedFilters = new Set<string>();
 
@@ -160,6 +164,7 @@ export function createSlot({ running: before, deny, place }: SlotOptions): Slot 
   /** The filters for links; undefined if the slot has to stay as it is. */
   const filtersFor = (links: readonly WantedLink[]): Filter[] | undefined => {
     const filters: Filter[] = [];
+    const waiting = new Set<string>();
     let hasChange = false;
     for (const link of links) {
       const plugin = filterOf(link);
@@ -171,6 +176,9 @@ export function createSlot({ running: before, deny, place }: SlotOptions): Slot 
       const isChange = plugin !== undefined && !runs(plugin);
       const isLater = isUsable && isChange && isSearching && hasChange;
       hasChange ||= isUsable && isChange;
+      if (isWaiting || isLater) {
+        waiting.add(link.key);
+      }
       const filter = isUsable && !isLater ? plugin : standIn(link, isWaiting || isLater);
       if (filter === "hold") {
         return undefined;
@@ -179,7 +187,27 @@ export function createSlot({ running: before, deny, place }: SlotOptions): Slot 
         filters.push(filter);
       }
     }
-    return filters;
+    if (waiting.size === 0) {
+      undecided.clear();
+      return filters;
+    }
+    return withRetained(filters, running?.filters ?? [], retained(links, waiting));
+  };
+
+  /** The keys of what was removed while plugins that have not been decided on were added. */
+  const retained = (links: readonly WantedLink[], waiting: ReadonlySet<string>): Set<string> => {
+    const wanted = new Set(links.map(({ key }) => key));
+    const removed = new Set(running?.filters?.map(({ key }) => key)).difference(wanted);
+    for (const key of new Set(undecided.keys()).difference(waiting)) {
+      undecided.delete(key);
+    }
+    for (const key of waiting) {
+      if (lastGood(key) === undefined) {
+        // What is there again, and is removed later, is removed by another change.
+        undecided.set(key, undecided.get(key)?.intersection(removed) ?? removed);
+      }
+    }
+    return new Set([...undecided.values()].flatMap((keys) => [...keys]));
   };
 
   /** Forgets what is known of attachments that are no longer there. */
@@ -326,6 +354,23 @@ function placesOf(filters: readonly Filter[]): ReadonlyMap<string, number> {
 export function versionOf(filters: readonly Filter[]): string {
   const text = JSON.stringify(filters.map(({ key, hash }) => [key, hash]));
   return createHash("sha256").update(text).digest("base64url").slice(0, 22);
+}
+
+/** Filters, and among them some of those that run, each before what runs after it. */
+function withRetained(
+  filters: Filter[],
+  running: readonly Filter[],
+  keys: ReadonlySet<string>,
+): Filter[] {
+  let next: string | undefined;
+  for (const filter of running.toReversed()) {
+    if (keys.has(filter.key)) {
+      const index = filters.findIndex(({ key }) => key === next);
+      filters.splice(index === -1 ? filters.length : index, 0, filter);
+    }
+    next = filters.some(({ key }) => key === filter.key) ? filter.key : next;
+  }
+  return filters;
 }
 
 /** The plugin that a proxy's refusal names, or that has the file which it names. */

@@ -41,6 +41,11 @@ export interface WantedChain {
   readonly revision: bigint;
   /** Those of any traffic, in execution order; undefined if no chain could be resolved yet. */
   readonly links: readonly WantedLink[] | undefined;
+  /**
+   * Whether the modules of a change may be there in a moment: it is worth waiting for them, so that no proxy
+   * runs half of the change.
+   */
+  readonly isSettling: boolean;
   /** Why the chain is not the latest; undefined if it is. */
   readonly problem: string | undefined;
 }
@@ -56,7 +61,7 @@ export function unfilled(message: string, onFailure: OnFailure): WantedChain {
     onFailure,
     plugin: { reason: "NO_SUCH_SLOT", message },
   };
-  return { revision: 0n, links: [link], problem: message };
+  return { revision: 0n, links: [link], isSettling: false, problem: message };
 }
 
 /** A chain that somebody follows. */
@@ -106,6 +111,16 @@ export function createWantedChains(options: WantedChainsOptions): WantedChains {
 /** All traffic. */
 const anyTraffic = { mode: Mode.UNDEFINED, port: 0 };
 
+/** For how long a change waits for a module, in ms; most are there sooner, and those of the cache at once. */
+const settleMs = 300;
+
+/** A module of a chain. */
+interface ChainModule {
+  readonly followed: FollowedModule;
+  /** Since when it is followed, in ms of `performance.now()`. */
+  readonly sinceMs: number;
+}
+
 /** A link with what was made of it, as long as neither changes. */
 interface MadeLink {
   readonly link: ChainLink;
@@ -118,12 +133,18 @@ class SharedChain {
   readonly subscriptions: Subscriptions = new Set();
   readonly #target: string;
   readonly #options: WantedChainsOptions;
-  readonly #modules = new Map<string, FollowedModule>();
+  readonly #modules = new Map<string, ChainModule>();
   readonly #leave: () => void;
   /** What was made of the links of the latest chain, by their keys. */
   #made = new Map<string, MadeLink>();
   #chain: Chain | undefined;
-  #latest: WantedChain = { revision: 0n, links: undefined, problem: undefined };
+  #latest: WantedChain = {
+    revision: 0n,
+    links: undefined,
+    isSettling: false,
+    problem: undefined,
+  };
+  #timer: NodeJS.Timeout | undefined;
   #isChainStale = true;
   #isStale = true;
 
@@ -146,8 +167,9 @@ class SharedChain {
 
   close(): void {
     this.#leave();
-    for (const module of this.#modules.values()) {
-      module.stop();
+    clearTimeout(this.#timer);
+    for (const { followed } of this.#modules.values()) {
+      followed.stop();
     }
   }
 
@@ -166,9 +188,26 @@ class SharedChain {
         return { ...this.#latest, problem: messageOf(error) };
       }
     }
-    return this.#chain === undefined
-      ? this.#latest
-      : { revision: this.#chain.revision, links: this.#wanted(this.#chain), problem: undefined };
+    if (this.#chain === undefined) {
+      return this.#latest;
+    }
+    const links = this.#wanted(this.#chain);
+    const isSettling = this.#isSettling();
+    return { revision: this.#chain.revision, links, isSettling, problem: undefined };
+  }
+
+  /** Whether a module may be there in a moment; the chain changes when the moment is over. */
+  #isSettling(): boolean {
+    clearTimeout(this.#timer);
+    const now = performance.now();
+    const left = [...this.#modules.values()]
+      .filter(({ followed }) => followed.state.kind === "fetching")
+      .map(({ sinceMs }) => sinceMs + settleMs - now)
+      .filter((ms) => ms > 0);
+    if (left.length > 0) {
+      this.#timer = setTimeout(this.#change, Math.ceil(Math.max(...left)));
+    }
+    return left.length > 0;
   }
 
   #wanted(chain: Chain): WantedLink[] {
@@ -190,7 +229,7 @@ class SharedChain {
     for (const [key, module] of this.#modules) {
       if (!needed.has(key)) {
         this.#modules.delete(key);
-        module.stop();
+        module.followed.stop();
       }
     }
     return wanted;
@@ -208,9 +247,12 @@ class SharedChain {
     };
     const key = JSON.stringify(source);
     needed.add(key);
-    const module = this.#modules.get(key) ?? this.#options.modules.follow(source, this.#change);
+    const module = this.#modules.get(key) ?? {
+      followed: this.#options.modules.follow(source, this.#change),
+      sinceMs: performance.now(),
+    };
     this.#modules.set(key, module);
-    return module.state;
+    return module.followed.state;
   }
 
   #make(

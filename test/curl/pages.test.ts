@@ -21,7 +21,9 @@ const elsewhere: ReadonlyMap<string, string> = new Map([
   ["docs/access.md", "test/curl/access.test.ts"],
   ["docs/clients.md", "test/clients-generated/clients.test.ts"],
   ["docs/develop.md", "test/docs/develop.test.ts"],
+  ["docs/envoy.md", "test/envoy/page.test.ts"],
   ["docs/limits.md", "test/docs/limits.test.ts"],
+  ["docs/modules.md", "test/docs/tables.test.ts"],
   ["docs/performance.md", "test/docs/performance.test.ts"],
   ["docs/stores-etcd.md", "test/etcd/page.test.ts"],
 ]);

@@ -153,6 +153,34 @@ describe.each(["delta", "world"] as const)("over %s", (protocol) => {
     await proxy.runs(authn, ["deny", ext("d")]);
   });
 
+  test("a change waits for its modules for a moment, and a proxy that runs goes on without them", async () => {
+    await catalog.put("a", { phase: Phase.AUTHN });
+    await catalog.put("b", { phase: Phase.AUTHN });
+    await catalog.put("c", { phase: Phase.AUTHN, url: "oci://x/slow:1" });
+    await catalog.attach(redIngress, [{ fqn: ext("a") }, { fqn: ext("b") }]);
+    const proxy = connect([authn]);
+    await proxy.runs(authn, [ext("a"), ext("b")]);
+
+    modules.set("oci://x/slow:1", { kind: "fetching" });
+    await catalog.attach(redIngress, [{ fqn: ext("a"), config: { n: 1 } }, { fqn: ext("c") }]);
+    await catalog.attach(redIngress, [{ fqn: ext("a"), config: { n: 2 } }, { fqn: ext("c") }]);
+    const configs = (): unknown[] => proxy.filters(authn).map(({ config }) => config);
+    await until(() => configs()[0] === '{"n":2}', "its neighbour changes");
+    // What it replaces goes on.
+    expect(proxy.run(authn)).toEqual([ext("a"), ext("b")]);
+    modules.set("oci://x/slow:1", Buffer.from("a module"));
+    await proxy.runs(authn, [ext("a"), ext("c")]);
+
+    modules.set("oci://x/quick:1", { kind: "fetching" });
+    await catalog.put("d", { phase: Phase.AUTHN, url: "oci://x/quick:1" });
+    const count = proxy.answers.length;
+    await catalog.attach(redIngress, [{ fqn: ext("a"), config: { n: 3 } }, { fqn: ext("d") }]);
+    modules.set("oci://x/quick:1", Buffer.from("another module"));
+    await proxy.runs(authn, [ext("a"), ext("d")]);
+    expect(configs()).toEqual(['{"n":3}', undefined]);
+    expect(proxy.answers.slice(count)).toEqual([[authn, "accepted"]]);
+  });
+
   test("a proxy that comes back after a refusal does not take the refused for good", async () => {
     await catalog.put("a", { phase: Phase.AUTHN });
     await catalog.attach(redIngress, [{ fqn: ext("a") }]);
@@ -177,6 +205,37 @@ describe.each(["delta", "world"] as const)("over %s", (protocol) => {
     expect(await status(ext("a"))).toMatchObject({ running: 0 });
     await catalog.put("a", { phase: Phase.AUTHN, config: { good: true } });
     await until(() => proxy.filters(authn)[0]?.config === '{"good":true}', "it is mended");
+  });
+
+  test("a proxy keeps what it has from another catalog until its target has attachments here", async () => {
+    await catalog.put("a", { phase: Phase.AUTHN });
+    await catalog.attach(redIngress, [{ fqn: ext("a") }]);
+    const proxy = connect([authn]);
+    await proxy.runs(authn, [ext("a")]);
+    await proxy.disconnect();
+
+    // A memory store after a restart.
+    catalog = createAcme();
+    const { reader, journal } = catalog;
+    transport = createInMemoryTransport({ catalog: { reader, journal }, modules });
+    proxy.connect(transport);
+    const list = () => createClient(ProxyService, transport).listProxies({ parent: acme });
+    let problem = "";
+    await until(() => {
+      void list().then(({ proxies: [one] }) => (problem = one?.slots[0]?.problem ?? ""));
+      return problem !== "";
+    }, "it is connected");
+    expect(problem).toContain(redIngress);
+    await catalog.put("a", { phase: Phase.AUTHN });
+    expect(proxy.run(authn)).toEqual([ext("a")]);
+    const count = proxy.answers.length;
+    await catalog.attach(redIngress, [{ fqn: ext("a") }]);
+    await until(() => proxy.answers.length > count, "it has a version of this catalog");
+    await proxy.disconnect();
+
+    await catalog.attachments.deleteAttachments({ fqn: redIngress });
+    proxy.connect(transport);
+    await proxy.runs(authn, []);
   });
 
   test("names that are none, or of nobody the proxy may read, are answered with a denial", async () => {
@@ -281,7 +340,7 @@ test("a module that has arrived before the refusal for its lack is not taken for
   session.greet(create(NodeSchema, { id: "web-1" }));
   session.subscribe(authn);
   const first = await session.next();
-  const text = Buffer.from(first?.resource.value ?? []).toString("latin1");
+  const text = Buffer.concat(first?.resource ?? []).toString("latin1");
   const [, secret = "", digest = ""] = /\/modules\/([\w-]+)\/([0-9a-f]{64})/.exec(text) ?? [];
   const fetched = await proxies.module(secret, digest);
   fetched?.done();

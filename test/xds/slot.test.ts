@@ -131,6 +131,34 @@ describe("a slot", () => {
     expect(hashes(slot)).toEqual(["a 2", "deny b"]);
   });
 
+  test("keeps what a change removes until the modules are there that it adds", () => {
+    const slot = opened();
+    const [a, b, c] = ["a", "b", "c"].map((key) => link(key, plugin(key, "1")));
+    settle(
+      slot,
+      [a, b, c].filter((each) => each !== undefined),
+    );
+    const fetching = [link("a", plugin("a", "2")), link("new", "fetching")];
+    settle(slot, fetching, 2n);
+    expect(hashes(slot)).toEqual(["a 2", "b 1", "c 1"]);
+    settle(slot, [...fetching, link("c", plugin("c", "2"))], 3n);
+    expect(hashes(slot)).toEqual(["a 2", "b 1", "c 2"]);
+    settle(slot, fetching, 4n);
+    // It is removed later than the other was added.
+    expect(hashes(slot)).toEqual(["a 2", "b 1"]);
+    settle(slot, [link("a", plugin("a", "2")), link("new", plugin("new", "1"))], 5n);
+    expect(hashes(slot)).toEqual(["a 2", "new 1"]);
+  });
+
+  test("gives up what a change removes when the module is not to be had that it adds", () => {
+    const slot = opened();
+    settle(slot, [link("old", plugin("old", "1"))]);
+    settle(slot, [link("new", "fetching")], 2n);
+    expect(hashes(slot)).toEqual(["old 1"]);
+    settle(slot, [link("new", missing)], 3n);
+    expect(hashes(slot)).toEqual(["deny new"]);
+  });
+
   test("stays as it is where the proxy runs what this server has not sent", () => {
     const slot = opened({ version: "earlier", revision: 0n, filters: undefined });
     settle(slot, [link("a", missing)]);

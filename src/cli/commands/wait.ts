@@ -37,8 +37,12 @@ export function waitCommand(shell: Shell): Command {
     .action(async (fqn: string, { timeout, ...options }: WaitOptions) => {
       await withSession(options, async (clients) => {
         const late = AbortSignal.timeout(timeout * 1000);
-        const signal = AbortSignal.any([shell.closed, late]);
-        const status = await waitForRunning(clients, fqn, signal);
+        const ending = new AbortController();
+        const signal = AbortSignal.any([shell.closed, late, ending.signal]);
+        const status = await waitForRunning(clients, fqn, signal).finally(() => {
+          // A stream that is not read to its end would keep the process alive.
+          ending.abort();
+        });
         if (status !== undefined && isRunning(status)) {
           await shell.print(`${fqn} ${printable(status.summary)}\n`);
         } else if (late.aborted) {

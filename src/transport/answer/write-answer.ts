@@ -76,6 +76,9 @@ function isUnfinished({ response }: Exchange): boolean {
 /** How much is handed to a connection at once, in bytes: a frame of HTTP/2. */
 export const sliceBytes = 16 * 1024;
 
+/** The same for messages of streams, of which a connection has fewer: modules for proxies are megabytes. */
+const streamSliceBytes = 128 * 1024;
+
 /**
  * Writes a small message of a stream, if the stream has room for it and more; returns whether it has. Such
  * a message does not count as unread.
@@ -126,7 +129,7 @@ export async function writeChunk(
     if (!exchange.hasBegun) {
       writeHead();
     }
-    await writeSlices(chunk, exchange, hold);
+    await writeSlices(chunk, exchange, hold, isWhole ? sliceBytes : streamSliceBytes);
     if (exchange.isGone) {
       throw new AnswerCut();
     }
@@ -135,13 +138,18 @@ export async function writeChunk(
   }
 }
 
-async function writeSlices(chunk: Uint8Array, exchange: Exchange, hold: Hold): Promise<void> {
+async function writeSlices(
+  chunk: Uint8Array,
+  exchange: Exchange,
+  hold: Hold,
+  bytes: number,
+): Promise<void> {
   const { sink } = exchange;
-  for (let start = 0; start < chunk.byteLength; start += sliceBytes) {
+  for (let start = 0; start < chunk.byteLength; start += bytes) {
     if (exchange.isGone) {
       return;
     }
-    if (!sink.write(chunk.subarray(start, start + sliceBytes))) {
+    if (!sink.write(chunk.subarray(start, start + bytes))) {
       await drained(sink);
       hold.progress();
     }

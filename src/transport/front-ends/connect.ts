@@ -11,10 +11,13 @@ import type {
   UniversalServerResponse,
 } from "@connectrpc/connect/protocol";
 import type { Principal } from "../../catalog/access/principal.ts";
+import type { MethodRow } from "../../methods/table.ts";
 import { type CallReport, callReportKey } from "../../rpc/call-report.ts";
+import { createConversationHandler, isPlainGrpc } from "../../rpc/conversation-handler.ts";
 import { errorInterceptor } from "../../rpc/error-interceptor.ts";
 import { originKey } from "../../rpc/origin.ts";
 import { principalKey } from "../../rpc/principal.ts";
+import type { Environment } from "../../rpc/routes.ts";
 import { unaryErrorKey } from "../../rpc/unary-error.ts";
 import { binaryOptions, jsonOptions } from "../../wire/options.ts";
 import { endUnfinishedRequest } from "../answer/unfinished-request.ts";
@@ -33,6 +36,9 @@ import type { FrontEndOptions } from "./front-end.ts";
 export interface ConnectOptions extends FrontEndOptions {
   /** The services. */
   readonly routes: (router: ConnectRouter) => void;
+  /** The methods whose conversations do not need Connect. Default: none. */
+  readonly direct?:
+    { readonly table: readonly MethodRow[]; readonly environment: Environment } | undefined;
   /** The interceptors of every service. Default: the one that gives all errors their details. */
   readonly interceptors?: Interceptor[] | undefined;
 }
@@ -67,7 +73,20 @@ function handlersByPath(options: ConnectOptions): ReadonlyMap<string, UniversalH
     binaryOptions,
   });
   options.routes(router);
-  return new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
+  const handlers = new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
+  const { table, environment } = options.direct ?? { table: [], environment: undefined };
+  for (const row of table) {
+    const path = `/${row.desc.parent.typeName}/${row.desc.name}`;
+    const handler = handlers.get(path);
+    if (row.kind === "conversation" && handler !== undefined && environment !== undefined) {
+      const maxBytes = options.maxStreamRequestBytes(row.desc);
+      const plain = createConversationHandler(row, environment, maxBytes);
+      const chosen = (request: UniversalServerRequest): Promise<UniversalServerResponse> =>
+        isPlainGrpc(request) ? Promise.resolve(plain(request)) : handler(request);
+      handlers.set(path, Object.assign(chosen, { ...handler }));
+    }
+  }
+  return handlers;
 }
 
 async function serve(

