@@ -44,6 +44,8 @@ export interface Waiting {
 
 /** The record of something that waits to be read. */
 export interface Hold {
+  /** How much else of its connection waits to be read: the number of answers and messages. */
+  readonly others: number;
   /** Says that the client has read some of it. */
   progress(): void;
   /** Says that it does not wait any more. */
@@ -183,6 +185,9 @@ export function createUnreadAnswers(limits: UnreadLimits, now: () => number): Un
       const entry: Entry = { ...waiting, connection, since: at, readAt: at };
       add(entry);
       return {
+        get others() {
+          return (piles.get(connection)?.entries.size ?? 1) - 1;
+        },
         progress: () => {
           entry.readAt = now();
         },

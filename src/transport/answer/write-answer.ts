@@ -76,8 +76,9 @@ function isUnfinished({ response }: Exchange): boolean {
 /** How much is handed to a connection at once, in bytes: a frame of HTTP/2. */
 export const sliceBytes = 16 * 1024;
 
-/** The same for messages of streams, of which a connection has fewer: modules for proxies are megabytes. */
-const streamSliceBytes = 128 * 1024;
+/** The same where few others of the connection wait, as on those of proxies, whose modules are megabytes. */
+const largeSliceBytes = 128 * 1024;
+const few = 4;
 
 /**
  * Writes a small message of a stream, if the stream has room for it and more; returns whether it has. Such
@@ -129,7 +130,7 @@ export async function writeChunk(
     if (!exchange.hasBegun) {
       writeHead();
     }
-    await writeSlices(chunk, exchange, hold, isWhole ? sliceBytes : streamSliceBytes);
+    await writeSlices(chunk, exchange, hold);
     if (exchange.isGone) {
       throw new AnswerCut();
     }
@@ -138,18 +139,15 @@ export async function writeChunk(
   }
 }
 
-async function writeSlices(
-  chunk: Uint8Array,
-  exchange: Exchange,
-  hold: Hold,
-  bytes: number,
-): Promise<void> {
+async function writeSlices(chunk: Uint8Array, exchange: Exchange, hold: Hold): Promise<void> {
   const { sink } = exchange;
-  for (let start = 0; start < chunk.byteLength; start += bytes) {
+  for (let start = 0; start < chunk.byteLength;) {
     if (exchange.isGone) {
       return;
     }
-    if (!sink.write(chunk.subarray(start, start + bytes))) {
+    const slice = chunk.subarray(start, start + (hold.others < few ? largeSliceBytes : sliceBytes));
+    start += slice.byteLength;
+    if (!sink.write(slice)) {
       await drained(sink);
       hold.progress();
     }
