@@ -383,7 +383,7 @@ describe("modules", () => {
     await proxy.runs("n0", "n1", "n2");
   });
 
-  test.each([4, 12])("a chain of 5 modules of %i MiB each", async (size) => {
+  test.each([4, 8])("a chain of 5 modules of %i MiB each", async (size) => {
     await using serving = await startServing("--max-inline-module-bytes", String(20 * 2 ** 20));
     const names = ["a", "b", "c", "d", "e"];
     for (const name of names) {
