@@ -24,7 +24,7 @@ import { isExtension, organizationOf } from "../catalog/names/fqn.ts";
 import { maxPageSize, tokenOf } from "../catalog/reads/pages.ts";
 import { validated } from "../catalog/rules/validate.ts";
 import { mappedSource, type Source } from "../catalog/watch/source.ts";
-import type { Proxies } from "../xds/proxies.ts";
+import { inOrder, type Proxies } from "../xds/proxies.ts";
 import { statusOf } from "../xds/rollup.ts";
 import type { ProxySession } from "../xds/session.ts";
 import { proxyOf } from "../xds/status.ts";
@@ -65,6 +65,9 @@ export function proxyStatus(proxies: Proxies): ServiceMethods<typeof ProxyServic
   };
 }
 
+/** How many plugins the proxies of a page may have together; a page has one proxy at least. */
+const maxPagePlugins = 50_000;
+
 type ProxyEvent = NonNullable<MessageInitShape<typeof WatchProxiesResponseSchema>["event"]>;
 
 function page(
@@ -77,16 +80,19 @@ function page(
   const after = pageToken === "" ? "" : tokenOf(reader, list, name, pageToken).after;
   const limit = pageSize === 0 ? Infinity : Math.min(pageSize, maxPageSize);
   const shown: Proxy[] = [];
-  for (const session of proxies.sessions) {
+  let plugins = 0;
+  for (const session of inOrder(proxies.sessions)) {
     const proxy = session.uid > after ? proxyOf(session, parent) : undefined;
+    if (proxy === undefined) {
+      continue;
+    }
     const last = shown.at(-1);
-    if (proxy !== undefined && shown.length === limit && last !== undefined) {
+    plugins += proxy.slots.reduce((sum, { links }) => sum + links.length, 0);
+    if (last !== undefined && (shown.length === limit || plugins > maxPagePlugins)) {
       const next = { list, revision: 0n, after: last.uid };
       return { proxies: shown, nextPageToken: reader.pageTokens.format(name, next) };
     }
-    if (proxy !== undefined) {
-      shown.push(proxy);
-    }
+    shown.push(proxy);
   }
   return { proxies: shown, nextPageToken: "" };
 }

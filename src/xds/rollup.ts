@@ -1,5 +1,5 @@
 /* Where extensions and attachments run, over all proxies. */
-import { create } from "@bufbuild/protobuf";
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import {
   type AttachmentProblem,
   AttachmentProblemSchema,
@@ -15,7 +15,7 @@ import { isExtension } from "../catalog/names/fqn.ts";
 import { findAttachments, type State, targetsOf } from "../catalog/state/state.ts";
 import type { Proxies } from "./proxies.ts";
 import type { ProxySession } from "./session.ts";
-import { proxyLink } from "./status.ts";
+import { isApplied, proxyLink } from "./status.ts";
 
 /** How many problems of an attachment are told. */
 const maxProblems = 10;
@@ -39,11 +39,13 @@ export function statusOf(
   const fails = new Set<ProxySession>();
   const attachments = statusTargets(state, principal, fqn).flatMap((target) => {
     const set = findAttachments(state, target)?.message.extension ?? [];
-    return set.flatMap(({ fqn: extension }, position) =>
-      ofExtension && extension !== fqn
-        ? []
-        : [attachmentStatus(proxies.of(target), { target, extension, position }, should, fails)],
+    const meant = set.flatMap(({ fqn: extension }, position) =>
+      ofExtension && extension !== fqn ? [] : [{ target, extension, position }],
     );
+    const found = proxies
+      .of(target)
+      .map((session) => [session, findOn(session, target, meant)] as const);
+    return meant.map((attachment) => attachmentStatus(found, attachment, should, fails));
   });
   const running = should.size - fails.size;
   const [problem] = attachments.flatMap(({ problems }) => problems);
@@ -60,27 +62,34 @@ export function statusOf(
   });
 }
 
+/** An attachment of a target. */
+interface Attachment {
+  readonly target: string;
+  readonly extension: string;
+  readonly position: number;
+}
+
 function attachmentStatus(
-  sessions: readonly ProxySession[],
-  { target, extension, position }: { target: string; extension: string; position: number },
+  sessions: readonly (readonly [ProxySession, ReadonlyMap<number, Found>])[],
+  { target, extension, position }: Attachment,
   should: Set<ProxySession>,
   fails: Set<ProxySession>,
 ): AttachmentStatus {
   let proxies = 0;
   let running = 0;
   const problems: AttachmentProblem[] = [];
-  for (const session of sessions) {
-    const found = problemsOn(session, target, extension, position);
+  for (const [session, byPosition] of sessions) {
+    const found = byPosition.get(position);
     if (found === undefined) {
       continue;
     }
     proxies++;
     should.add(session);
-    if (found.length === 0) {
+    if (found.runs) {
       running++;
     } else {
       fails.add(session);
-      problems.push(...found);
+      problems.push(...found.problems.slice(0, maxProblems - problems.length));
     }
   }
   return create(AttachmentStatusSchema, {
@@ -93,55 +102,89 @@ function attachmentStatus(
       proxies > 0 || sessions.length === 0
         ? summaryOf(proxies, running, problems[0])
         : "runs nowhere: no listener of the connected proxies takes its traffic",
-    problems: problems.slice(0, maxProblems),
+    problems,
   });
 }
 
-/** Why an attachment does not run on a proxy; undefined if it does not have to. */
-function problemsOn(
+/** What is found of an attachment that should run on a proxy. */
+interface Found {
+  /** Whether it runs wherever it should. */
+  runs: boolean;
+  hasSlot: boolean;
+  readonly problems: AttachmentProblem[];
+}
+
+/**
+ * What is found of attachments on a proxy, by their positions; nothing of those that need not run there. Each
+ * slot and each of its links is looked at once, since there may be thousands of them.
+ */
+function findOn(
   session: ProxySession,
   target: string,
-  extension: string,
-  position: number,
-): AttachmentProblem[] | undefined {
+  meant: readonly Attachment[],
+): ReadonlyMap<number, Found> {
   const nodeId = session.node?.id ?? "";
-  let isWanted = false;
-  let hasSlot = false;
-  const problems: AttachmentProblem[] = [];
-  for (const open of session.slots) {
-    const isThis = (link: { fqn: string; position: number }): boolean =>
-      link.fqn === extension && link.position === position;
-    if (open.place?.target !== target || open.whole.links?.some(isThis) === false) {
+  const all = new Map<number, Found>();
+  /** Of slots of which it is not known what should run in them. */
+  const unfilled: AttachmentProblem[] = [];
+  const positions = new Set(meant.map(({ position }) => position));
+  const at = (position: number): Found => {
+    const found = all.get(position) ?? { runs: true, hasSlot: false, problems: [] };
+    all.set(position, found);
+    return found;
+  };
+  for (const open of session.slotsOf(target)) {
+    const { links, problem } = open.wanted;
+    for (const link of links ?? []) {
+      if (positions.has(link.position)) {
+        const found = at(link.position);
+        found.hasSlot = true;
+        if (!isApplied(open, link)) {
+          found.runs = false;
+          if (found.problems.length < maxProblems) {
+            const { state, effect, reason, message } = proxyLink(session, open, link);
+            found.problems.push(
+              problemOf({ nodeId, slot: open.name, state, effect, reason, message }),
+            );
+          }
+        }
+      }
+    }
+    if (links === undefined && unfilled.length < maxProblems) {
+      const [state, effect, reason] = [LinkState.REJECTED, Effect.WAITING, "SLOT_REFUSED"];
+      const message = session.node?.problem ?? problem ?? "";
+      unfilled.push(problemOf({ nodeId, slot: open.name, state, effect, reason, message }));
+    }
+    if (links === undefined) {
       continue;
     }
-    isWanted = true;
-    const link = open.wanted.links?.find(isThis);
-    if (link === undefined) {
-      continue;
-    }
-    hasSlot = true;
-    const { state, effect, reason, message } = proxyLink(session, open, link);
-    if (state !== LinkState.APPLIED) {
-      problems.push(
-        create(AttachmentProblemSchema, {
-          nodeId,
-          slot: open.name,
-          state,
-          effect,
-          reason,
-          message,
-        }),
-      );
+    // What no slot takes has to be told, too.
+    for (const { position } of open.whole.links ?? []) {
+      if (positions.has(position)) {
+        at(position);
+      }
     }
   }
-  if (isWanted && !hasSlot) {
-    const message = "the listener of the proxy has no slot for its phase; add one";
-    const reason = "NO_SLOT";
-    const [state, effect] = [LinkState.REJECTED, Effect.LEFT_OUT];
-    return [create(AttachmentProblemSchema, { nodeId, state, effect, reason, message })];
+  for (const position of unfilled.length === 0 ? [] : positions) {
+    const found = at(position);
+    found.hasSlot = true;
+    found.runs = false;
+    found.problems.push(...unfilled.slice(0, maxProblems - found.problems.length));
   }
-  return isWanted ? problems : undefined;
+  for (const found of all.values()) {
+    if (!found.hasSlot) {
+      const message = "the listener of the proxy has no slot for its phase; add one";
+      const reason = "NO_SLOT";
+      const [state, effect] = [LinkState.REJECTED, Effect.LEFT_OUT];
+      found.runs = false;
+      found.problems.push(problemOf({ nodeId, state, effect, reason, message }));
+    }
+  }
+  return all;
 }
+
+const problemOf = (init: MessageInitShape<typeof AttachmentProblemSchema>): AttachmentProblem =>
+  create(AttachmentProblemSchema, init);
 
 function summaryOf(
   proxies: number,

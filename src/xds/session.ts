@@ -19,6 +19,7 @@ import {
   unfilled,
   type WantedChain,
   type WantedChains,
+  type WantedLink,
 } from "./wanted-chains.ts";
 
 /** What sessions share. */
@@ -70,6 +71,11 @@ export const maxSlots = 1_000;
 /** How many plugins all slots of a proxy may run. */
 const maxPlugins = 20_000;
 
+/** How many it may run or have been sent: while it changes all of them, twice as many. */
+const maxHeldPlugins = 2 * maxPlugins;
+
+const tooManyPlugins = `the slots of the proxy would run more than ${maxPlugins} plugins on one connection; attach fewer, or use several connections`;
+
 /** Longest name that a proxy may ask for, in characters. */
 const maxName = 1_024;
 
@@ -84,6 +90,17 @@ interface OwnSlot extends OpenSlot {
   readonly chain: FollowedChain | undefined;
   nonce: string | undefined;
   problem: string | undefined;
+  /** What should run in it by the chain as it was last; undefined before that is asked for. */
+  share: Share | undefined;
+}
+
+/** What should run in a slot, as far as all slots of its proxy leave room for it. */
+interface Share {
+  readonly of: WantedChain;
+  readonly wanted: WantedChain;
+  /** How many plugins it asks for, and how many it has got. */
+  readonly needed: number;
+  readonly taken: number;
 }
 
 /** How a proxy is connected. */
@@ -105,6 +122,11 @@ export class ProxySession {
   readonly #host: string | undefined;
   readonly #context: SessionContext;
   readonly #slots = new Map<string, OwnSlot>();
+  readonly #byTarget = new Map<string, Set<OwnSlot>>();
+  /** How many plugins should run in all slots. */
+  #plugins = 0;
+  /** The slots that have to wait until others take fewer plugins. */
+  readonly #waiting = new Set<OwnSlot>();
   readonly #due = new Set<OwnSlot>();
   /** The digests of modules that the proxy has fetched, and may still have. */
   readonly #modules = new Set<string>();
@@ -130,6 +152,11 @@ export class ProxySession {
 
   get slots(): Iterable<OpenSlot> {
     return this.#slots.values();
+  }
+
+  /** The slots of a target. */
+  slotsOf(target: string): Iterable<OpenSlot> {
+    return this.#byTarget.get(target) ?? [];
   }
 
   /** Takes the node of a request: the first one counts. */
@@ -161,7 +188,10 @@ export class ProxySession {
     const open = this.#open(name, running);
     this.#slots.set(name, open);
     if (open.place !== undefined) {
-      this.#context.serves(this, open.place.target, true);
+      const { target } = open.place;
+      const ofTarget = this.#byTarget.get(target) ?? new Set();
+      this.#byTarget.set(target, ofTarget.add(open));
+      this.#context.serves(this, target, true);
     }
     this.#push(open);
   }
@@ -172,6 +202,7 @@ export class ProxySession {
     if (open !== undefined) {
       this.#slots.delete(name);
       this.#due.delete(open);
+      this.#waiting.delete(open);
       this.#close(open);
       this.#context.changed(this);
     }
@@ -213,6 +244,7 @@ export class ProxySession {
     }
     this.#context.changed(this);
     this.#push(open);
+    this.#pushWaiting();
   }
 
   /** The proxy has begun to fetch a module. */
@@ -278,6 +310,7 @@ export class ProxySession {
       this.#close(open);
     });
     this.#due.clear();
+    this.#waiting.clear();
     for (const timer of this.#timers.values()) {
       clearTimeout(timer);
     }
@@ -285,12 +318,15 @@ export class ProxySession {
     this.#wake();
   }
 
-  #close({ chain, place }: OwnSlot): void {
-    chain?.stop();
-    const isOf = (target: string): boolean =>
-      [...this.#slots.values()].some((open) => open.place?.target === target);
-    if (place !== undefined && !isOf(place.target)) {
-      this.#context.serves(this, place.target, false);
+  #close(open: OwnSlot): void {
+    open.chain?.stop();
+    this.#plugins -= open.share?.taken ?? 0;
+    this.#pushWaiting();
+    const { target = "" } = open.place ?? {};
+    const ofTarget = this.#byTarget.get(target);
+    if (ofTarget?.delete(open) === true && ofTarget.size === 0) {
+      this.#byTarget.delete(target);
+      this.#context.serves(this, target, false);
     }
   }
 
@@ -301,11 +337,15 @@ export class ProxySession {
         ? undefined
         : open.slot.next(links, revision);
     this.#context.changed(this);
+    if (open.share !== undefined && open.share.taken < open.share.needed) {
+      this.#waiting.add(open);
+    }
     if (content === undefined) {
       return undefined;
     }
-    if (this.#pluginsBeside(open) + content.filters.length > maxPlugins) {
-      open.problem = `the slots of the proxy would run more than ${maxPlugins} plugins on one connection; attach fewer`;
+    if (this.#pluginsBeside(open) + content.filters.length > maxHeldPlugins) {
+      open.problem = tooManyPlugins;
+      this.#waiting.add(open);
       return undefined;
     }
     try {
@@ -326,11 +366,40 @@ export class ProxySession {
     }
   }
 
-  /** How many plugins the other slots run. */
+  /** How many plugins the other slots run, and have been sent. */
   #pluginsBeside(open: OwnSlot): number {
-    return [...this.#slots.values()]
-      .filter((other) => other !== open)
-      .reduce((sum, { slot }) => sum + (slot.running?.filters?.length ?? 0), 0);
+    let count = 0;
+    for (const other of this.#slots.values()) {
+      const { running, pending } = other.slot;
+      const held = (running?.filters?.length ?? 0) + (pending?.filters.length ?? 0);
+      count += other === open ? 0 : held;
+    }
+    return count;
+  }
+
+  /** What should run in a slot: nothing new if the slots of the proxy, together, ask for too much. */
+  #wantedIn(open: OwnSlot, place: SlotPlace, chain: WantedChain): WantedChain {
+    const before = open.share;
+    const others = this.#plugins - (before?.taken ?? 0);
+    const isSame = before?.of === chain;
+    if (isSame && (before.taken === before.needed || others + before.needed > maxPlugins)) {
+      return before.wanted;
+    }
+    const wanted = linksFor(chain, place);
+    const needed = wanted.links?.length ?? 0;
+    const taken = others + needed <= maxPlugins ? needed : 0;
+    this.#plugins = others + taken;
+    if (taken < (before?.taken ?? 0)) {
+      this.#pushWaiting();
+    }
+    const share = {
+      of: chain,
+      wanted: taken === needed ? wanted : { ...wanted, links: undefined, problem: tooManyPlugins },
+      needed,
+      taken,
+    };
+    open.share = share;
+    return share.wanted;
   }
 
   #delivery(): ModuleDelivery {
@@ -349,26 +418,22 @@ export class ProxySession {
     const { chains } = this.#context;
     const hasLua = this.#node?.hasLua ?? true;
     const slot = createSlot({ running, deny: (key) => denyFilter(key, hasLua) });
-    const common = { name, slot, nonce: undefined, problem: undefined };
+    const common = { name, slot, nonce: undefined, problem: undefined, share: undefined };
     try {
       const place = this.#placeOf(name);
+      const chain = chains.follow(place.target, () => {
+        this.#push(open);
+      });
+      const wantedIn = (): WantedChain => this.#wantedIn(open, place, chain.current);
       const open: OwnSlot = {
         ...common,
         place,
-        chain: chains.follow(place.target, () => {
-          this.#push(open);
-        }),
+        chain,
         get whole() {
-          const { links, ...chain } = this.chain?.current ?? nothing;
-          return {
-            ...chain,
-            links: links?.filter(({ match }) => isSelected(match, place.traffic)),
-          };
+          return linksFor(chain.current, { traffic: place.traffic });
         },
         get wanted() {
-          const { whole } = this;
-          const links = whole.links?.filter(({ phase }) => place.phases.includes(phase));
-          return { ...whole, links };
+          return wantedIn();
         },
       };
       return open;
@@ -418,9 +483,24 @@ export class ProxySession {
     this.#due.add(open);
     this.#wake();
   }
+
+  #pushWaiting(): void {
+    for (const open of this.#waiting) {
+      this.#waiting.delete(open);
+      this.#push(open);
+    }
+  }
 }
 
-const nothing: WantedChain = { revision: 0n, links: undefined, problem: undefined };
+/** The links of a chain that get some traffic. */
+function linksFor(
+  { links, ...rest }: WantedChain,
+  { traffic, phases }: Pick<SlotPlace, "traffic"> & { phases?: SlotPlace["phases"] },
+): WantedChain {
+  const isMeant = ({ match, phase }: WantedLink): boolean =>
+    phases?.includes(phase) !== false && isSelected(match, traffic);
+  return { ...rest, links: links?.filter(isMeant) };
+}
 
 /** The path at which a session finds a module. */
 export function modulePath(secret: string, digest: string): string {

@@ -21,7 +21,7 @@ export interface SlotContent {
   readonly filters: readonly Filter[];
 }
 
-/** A plugin as it runs since a revision. */
+/** A filter as it runs since a revision. */
 interface Good {
   readonly filter: Filter;
   readonly since: bigint;
@@ -47,6 +47,8 @@ export interface Slot {
   refusalOf(filter: Filter): string | undefined;
   /** Whether the proxy is fetching the module of a filter. */
   isLoading(filter: Filter): boolean;
+  /** The filter of an attachment that runs, and since when; undefined if there is none. */
+  runningAt(key: string): Good | undefined;
   /** The plugin of an attachment that ran last, and since when; undefined if there was none. */
   lastGood(key: string): Good | undefined;
   /** What to send now; undefined if the proxy has it, or something has to be waited for. */
@@ -194,6 +196,7 @@ export function createSlot({ running: before, deny }: SlotOptions): Slot {
     },
     refusalOf: ({ hash }) => refused.get(hash)?.reason,
     isLoading,
+    runningAt,
     lastGood,
     next(links, revision) {
       if (pending !== undefined) {

@@ -12,11 +12,11 @@ const encode = () => create(AnySchema);
 /** A plugin that a proxy accepts or refuses. */
 function plugin(key: string, version: string, size = 0): Filter {
   const module = { digest: `module of ${version}`, size };
-  return { key, kind: "plugin", hash: `${key} ${version}`, module, encode };
+  return { key, kind: "plugin", hash: `${key} ${version}`, size: 1, module, encode };
 }
 
 function deny(key: string): Filter {
-  return { key, kind: "deny", hash: `deny ${key}`, module: undefined, encode };
+  return { key, kind: "deny", hash: `deny ${key}`, size: 1, module: undefined, encode };
 }
 
 function link(

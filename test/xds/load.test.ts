@@ -1,0 +1,123 @@
+import { expect, test } from "vitest";
+import { WasmExtension_PluginPhase as Phase } from "../../gen/tetrateio/api/tsb/extension/v2/wasm_extension_pb.ts";
+import { LinkState } from "../../gen/wasmext/v1/proxy_pb.ts";
+import { anyone } from "../../src/catalog/access/principal.ts";
+import { statusOf } from "../../src/xds/rollup.ts";
+import { createSentVersions } from "../../src/xds/sent-versions.ts";
+import type { ProxySession } from "../../src/xds/session.ts";
+import { proxyOf } from "../../src/xds/status.ts";
+import { acme, createAcme, ext, redIngress } from "../support/acme.ts";
+import { createFakeModules } from "../support/fake-modules.ts";
+import { proxiesOf } from "../support/proxies.ts";
+
+const slotAt = (port: number): string => `wasmext/all/gateway:${port}/${redIngress}`;
+
+/** A target with a thousand attachments. */
+async function createLargeTarget() {
+  const catalog = createAcme();
+  await catalog.put("a", { phase: Phase.AUTHN });
+  const attachments = Array.from({ length: 1_000 }, () => ({ fqn: ext("a") }));
+  await catalog.attach(redIngress, attachments);
+  return { ...catalog, proxies: proxiesOf(catalog.reader, createFakeModules()) };
+}
+
+/** Takes and accepts what a proxy is due, until that many answers have come. */
+async function accept(session: ProxySession, answers: number): Promise<void> {
+  for (let count = 0; count < answers; count++) {
+    const answer = await session.next();
+    session.settle(answer?.nonce ?? "");
+  }
+}
+
+test("the status of a proxy with a thousand slots of a target with a thousand attachments takes no long", async () => {
+  const { proxies, reader } = await createLargeTarget();
+  const session = proxies.connect(anyone);
+  session.greet(undefined);
+  for (let port = 1; port <= 1_000; port++) {
+    session.subscribe(slotAt(port));
+  }
+  const status = statusOf(proxies, reader.state, anyone, redIngress);
+  expect(status).toMatchObject({ proxies: 1, running: 0 });
+  expect(status.attachments).toHaveLength(1_000);
+  expect(status.attachments[0]?.problems).toHaveLength(10);
+});
+
+test("the slots of a proxy have so many plugins together, whether it accepts them or not", async () => {
+  const { proxies, reader } = await createLargeTarget();
+  const session = proxies.connect(anyone);
+  session.greet(undefined);
+  for (let port = 1; port <= 22; port++) {
+    session.subscribe(slotAt(port));
+  }
+  const answers = new Set<string | undefined>();
+  for (let count = 0; count < 20; count++) {
+    answers.add((await session.next())?.name);
+  }
+  session.finish();
+  expect(await session.next()).toBeUndefined();
+  const slots = proxyOf(session, acme)?.slots ?? [];
+  expect(slots.filter(({ links }) => links.length > 0).map(({ name }) => name)).toEqual([
+    ...answers,
+  ]);
+  expect(slots.at(-1)).toMatchObject({ name: slotAt(22), links: [] });
+  expect(slots.at(-1)?.problem).toMatch(/more than 20000 plugins .* several connections/);
+  const [first] = statusOf(proxies, reader.state, anyone, redIngress).attachments;
+  expect(first?.problems.at(-1)?.state).toBe(LinkState.PENDING);
+});
+
+test("a slot gets what it asks for when others leave room for it", async () => {
+  const { proxies } = await createLargeTarget();
+  const session = proxies.connect(anyone);
+  session.greet(undefined);
+  for (let port = 1; port <= 21; port++) {
+    session.subscribe(slotAt(port));
+  }
+  await accept(session, 20);
+  const next = session.next();
+  // The slots that are left have been looked at by then.
+  await new Promise(setImmediate);
+  session.unsubscribe(slotAt(1));
+  expect((await next)?.name).toBe(slotAt(21));
+});
+
+test("all plugins of a proxy can be changed at once", async () => {
+  const catalog = await createLargeTarget();
+  const session = catalog.proxies.connect(anyone);
+  session.greet(undefined);
+  for (let port = 1; port <= 20; port++) {
+    session.subscribe(slotAt(port));
+  }
+  await accept(session, 20);
+  await catalog.put("a", { phase: Phase.AUTHN, config: { changed: true } });
+  const answers = [];
+  for (let count = 0; count < 20; count++) {
+    answers.push(await session.next());
+  }
+  for (const answer of answers) {
+    session.settle(answer?.nonce ?? "");
+  }
+  const status = statusOf(catalog.proxies, catalog.reader.state, anyone, redIngress);
+  expect(status).toMatchObject({ proxies: 1, running: 1 });
+});
+
+test("versions are remembered by what their filters take together", () => {
+  const filterOf = (key: string) => {
+    const rest = { module: undefined, encode: () => ({}) as never };
+    return { key, kind: "plugin" as const, hash: key, size: 100, ...rest };
+  };
+  const sent = createSentVersions({ versions: 10, filters: 10, bytes: 350 });
+  const common = filterOf("common");
+  ["1", "2", "3"].forEach((version) => {
+    sent.set(version, [common, filterOf(version)]);
+  });
+  expect(sent.get("1")).toBeUndefined();
+  expect(sent.get("2")).toHaveLength(2);
+  expect(sent.get("3")).toHaveLength(2);
+});
+
+test("connections are named so that they do not tell how many others there are", () => {
+  const proxies = proxiesOf();
+  const [one, two] = [proxies.connect(anyone), proxies.connect(anyone)];
+  expect(one.uid.slice(-12)).not.toBe(two.uid.slice(-12));
+  expect(one.uid).toMatch(/^[0-9a-f]{24}$/);
+});
