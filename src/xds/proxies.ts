@@ -116,16 +116,16 @@ export function createProxies(options: ProxiesOptions): Proxies {
       sent.set(version, shared);
       return shared;
     },
-    refused(session, slot, version, reason) {
+    refused(version) {
       const count = (refusals.get(version) ?? 0) + 1;
       refusals.delete(version);
       refusals.set(version, count);
       if (refusals.size > maxRefusals) {
         refusals.delete(refusals.keys().next().value ?? "");
       }
-      if (slot !== "") {
-        notices.warn(`proxy ${nameOf(session)} refuses what it got for ${slot}: ${reason}`);
-      }
+    },
+    complains(session, slot, reason) {
+      notices.warn(`proxy ${nameOf(session)} refuses what it got for ${slot}: ${reason}`);
     },
     changed,
     serves(session, target, isServing) {

@@ -8,11 +8,12 @@ import type { Node } from "../../gen/envoy/config/core/v3/base_pb.ts";
 import { may, type Principal } from "../catalog/access/principal.ts";
 import { tooManySlots } from "../catalog/errors.ts";
 import { messageOf } from "../catalog/message-of.ts";
+import { excerpt } from "../catalog/names/excerpt.ts";
 import { isSelected } from "../catalog/reads/traffic.ts";
 import { denyFilter, type Filter, type OnFailure } from "./filter.ts";
 import { type ProxyNode, readNode } from "./node.ts";
 import { fetchedModules, type ModuleDelivery, resourceOf } from "./resource.ts";
-import { createSlot, type Running, type Slot, type SlotContent } from "./slot.ts";
+import { createSlot, filterOf, type Running, type Slot, type SlotContent } from "./slot.ts";
 import { readSlotName, type SlotPlace, SlotProblem } from "./slot-name.ts";
 import {
   type FollowedChain,
@@ -35,8 +36,10 @@ export interface SessionContext {
   filtersOf(version: string): readonly Filter[] | undefined;
   /** Is told what a proxy has accepted. Returns the same filters as other proxies that have it hold them. */
   accepted(content: SlotContent): readonly Filter[];
-  /** Is told what a proxy has refused. */
-  refused(session: ProxySession, slot: string, version: string, reason: string): void;
+  /** Is told of a version that a proxy has refused, or may have refused before its connection was lost. */
+  refused(version: string): void;
+  /** Is told why a proxy refuses what it has got for a slot. */
+  complains(session: ProxySession, slot: string, reason: string): void;
   /** Is told that what the proxy runs, or should run, has changed. */
   changed(session: ProxySession): void;
   /** Is told that the proxy begins to serve a target, or ceases to. */
@@ -78,6 +81,9 @@ const tooManyPlugins = `the slots of the proxy would run more than ${maxPlugins}
 
 /** Longest name that a proxy may ask for, in characters. */
 const maxName = 1_024;
+
+/** Length of all names that a proxy may ask for together, in characters: longer ones are kept to be answered. */
+const maxNames = maxSlots * maxName;
 
 /** Within what time a proxy begins to fetch a module that it lacks, and has fetched it, in ms. */
 const fetchStartMs = 1_000;
@@ -122,6 +128,8 @@ export class ProxySession {
   readonly #host: string | undefined;
   readonly #context: SessionContext;
   readonly #slots = new Map<string, OwnSlot>();
+  /** Of the names of all slots together, in characters. */
+  #nameLength = 0;
   readonly #byTarget = new Map<string, Set<OwnSlot>>();
   /** How many plugins should run in all slots. */
   #plugins = 0;
@@ -178,9 +186,10 @@ export class ProxySession {
       this.#push(known);
       return;
     }
-    if (this.#slots.size >= maxSlots) {
+    if (this.#slots.size >= maxSlots || this.#nameLength + name.length > maxNames) {
       throw tooManySlots(maxSlots);
     }
+    this.#nameLength += name.length;
     const running: Running | undefined =
       version === undefined
         ? undefined
@@ -201,6 +210,7 @@ export class ProxySession {
     const open = this.#slots.get(name);
     if (open !== undefined) {
       this.#slots.delete(name);
+      this.#nameLength -= name.length;
       this.#due.delete(open);
       this.#waiting.delete(open);
       this.#close(open);
@@ -239,8 +249,12 @@ export class ProxySession {
       for (const { module } of loading) {
         this.#await(module?.digest ?? "", fetchStartMs);
       }
+      this.#context.refused(content.version);
       // A proxy that has yet to fetch a module says so by a refusal.
-      this.#context.refused(this, loading.length > 0 ? "" : open.name, content.version, reason);
+      if (loading.length === 0) {
+        const { name, place } = open;
+        this.#context.complains(this, place === undefined ? excerpt(name) : name, reason);
+      }
     }
     this.#context.changed(this);
     this.#push(open);
@@ -262,14 +276,17 @@ export class ProxySession {
     });
   }
 
-  /** Whether the proxy has been told to fetch a module. */
+  /** Whether the proxy has been told to fetch a module, or should run it: it may come late, or have lost it. */
   mayFetch(digest: string): boolean {
-    const has = (filters: readonly Filter[] | undefined): boolean =>
-      filters?.some(({ module }) => module?.digest === digest) === true;
+    const has = (filter: Filter | undefined): boolean => filter?.module?.digest === digest;
     return (
+      this.#timers.has(digest) ||
       [...this.#slots.values()].some(
-        ({ slot }) => has(slot.pending?.filters) || has(slot.running?.filters),
-      ) || this.#timers.has(digest)
+        ({ slot, wanted }) =>
+          slot.pending?.filters.some(has) === true ||
+          slot.running?.filters?.some(has) === true ||
+          wanted.links?.some((link) => has(filterOf(link))) === true,
+      )
     );
   }
 
@@ -320,6 +337,10 @@ export class ProxySession {
 
   #close(open: OwnSlot): void {
     open.chain?.stop();
+    if (open.slot.pending !== undefined) {
+      // It may have been refused, and would be taken for good when the proxy gets the same bytes again.
+      this.#context.refused(open.slot.pending.version);
+    }
     this.#plugins -= open.share?.taken ?? 0;
     this.#pushWaiting();
     const { target = "" } = open.place ?? {};

@@ -137,7 +137,7 @@ export function createSlot({ running: before, deny }: SlotOptions): Slot {
       // What the proxy runs may well be good.
       return "hold";
     }
-    if (isUndecided && running !== undefined && runningAt(link.key)?.filter.kind !== "deny") {
+    if (isUndecided && running !== undefined && runningAt(link.key) === undefined) {
       // The attachment is new, and requests pass as they did before.
       return undefined;
     }
@@ -169,12 +169,14 @@ export function createSlot({ running: before, deny }: SlotOptions): Slot {
     return filters;
   };
 
-  /** Forgets what is known of attachments that are no longer there. */
+  /** Forgets what is known of filters that are neither wanted nor run, and could not be sent again. */
   const forgetOthers = (links: readonly WantedLink[]): void => {
     if (refused.size === 0 && loadedFilters.size === 0) {
       return;
     }
-    const hashes = new Set(links.map((link) => filterOf(link)?.hash));
+    const hashes = new Set(
+      [...links.map(filterOf), ...(running?.filters ?? [])].map((filter) => filter?.hash),
+    );
     for (const known of [refused, loadedFilters]) {
       for (const hash of known.keys()) {
         if (!hashes.has(hash)) {
@@ -253,10 +255,6 @@ export function createSlot({ running: before, deny }: SlotOptions): Slot {
         return;
       }
       refused.set(hash, { reason, digest: module?.digest });
-      if (culprit.kind === "deny") {
-        problem = reason;
-        refusedVersion = content.version;
-      }
     },
     loaded(digest) {
       for (const hash of loading.get(digest)?.keys() ?? []) {

@@ -1,15 +1,18 @@
+import { createHash } from "node:crypto";
 import { expect, test } from "vitest";
 import { WasmExtension_PluginPhase as Phase } from "../../gen/tetrateio/api/tsb/extension/v2/wasm_extension_pb.ts";
 import { LinkState } from "../../gen/wasmext/v1/proxy_pb.ts";
 import { anyone } from "../../src/catalog/access/principal.ts";
+import { createProxies } from "../../src/xds/proxies.ts";
 import { statusOf } from "../../src/xds/rollup.ts";
 import { createSentVersions } from "../../src/xds/sent-versions.ts";
 import type { ProxySession } from "../../src/xds/session.ts";
 import { proxyOf } from "../../src/xds/status.ts";
-import { acme, createAcme, ext, redIngress } from "../support/acme.ts";
+import { acme, createAcme, ext, redIngress, url } from "../support/acme.ts";
 import { createFakeModules } from "../support/fake-modules.ts";
 import { proxiesOf } from "../support/proxies.ts";
 
+const notices = { info: () => undefined, warn: () => undefined };
 const slotAt = (port: number): string => `wasmext/all/gateway:${port}/${redIngress}`;
 
 /** A target with a thousand attachments. */
@@ -120,4 +123,47 @@ test("connections are named so that they do not tell how many others there are",
   const [one, two] = [proxies.connect(anyone), proxies.connect(anyone)];
   expect(one.uid.slice(-12)).not.toBe(two.uid.slice(-12));
   expect(one.uid).toMatch(/^[0-9a-f]{24}$/);
+});
+
+test("the names that a proxy asks for take so much memory", () => {
+  const session = proxiesOf().connect(anyone);
+  session.subscribe("x".repeat(1_000_000));
+  expect(() => {
+    session.subscribe("y".repeat(100_000));
+  }).toThrow(/more than 1000 slots/);
+  session.unsubscribe("x".repeat(1_000_000));
+  session.subscribe("y".repeat(100_000));
+  expect(session.names).toHaveLength(1);
+});
+
+test("a proxy that has lost a module, or fetches it late, may fetch it again", async () => {
+  const catalog = createAcme();
+  const modules = createFakeModules();
+  const bytes = Buffer.from("a module");
+  modules.set(url, bytes);
+  await catalog.put("a");
+  await catalog.attach(redIngress, [{ fqn: ext("a") }]);
+  const reader = catalog.reader;
+  const proxies = createProxies({ reader, modules, maxInlineBytes: 1, notices });
+  const session = proxies.connect(anyone);
+  session.greet(undefined);
+  session.subscribe(slotAt(1));
+  const refuse = async (): Promise<void> => {
+    session.settle((await session.next())?.nonce ?? "", `Unable to create Wasm plugin ${ext("a")}`);
+  };
+  const fetch = async (): Promise<void> => {
+    const digest = createHash("sha256").update(bytes).digest("hex");
+    const module = await proxies.module(session.secret, digest);
+    expect(module?.bytes).toEqual(bytes);
+    module?.done();
+  };
+  await refuse();
+  await fetch();
+  // As it is refused again, the proxy has it by now, and something else is wrong; or it has lost it.
+  await refuse();
+  await accept(session, 1);
+  expect(statusOf(proxies, reader.state, anyone, ext("a"))).toMatchObject({ running: 0 });
+  await fetch();
+  await accept(session, 1);
+  expect(statusOf(proxies, reader.state, anyone, ext("a"))).toMatchObject({ running: 1 });
 });
