@@ -104,6 +104,14 @@ export function createProxies(options: ProxiesOptions): Proxies {
       notify(session);
     }
   };
+  const refused = (version: string): void => {
+    const count = (refusals.get(version) ?? 0) + 1;
+    refusals.delete(version);
+    refusals.set(version, count);
+    if (refusals.size > maxRefusals) {
+      refusals.delete(refusals.keys().next().value ?? "");
+    }
+  };
   const context: SessionContext = {
     chains: createWantedChains({ reader, modules, onModuleFailure }),
     onFailure: (phases) =>
@@ -116,13 +124,11 @@ export function createProxies(options: ProxiesOptions): Proxies {
       sent.set(version, shared);
       return shared;
     },
-    refused(version) {
-      const count = (refusals.get(version) ?? 0) + 1;
-      refusals.delete(version);
-      refusals.set(version, count);
-      if (refusals.size > maxRefusals) {
-        refusals.delete(refusals.keys().next().value ?? "");
-      }
+    refused,
+    unanswered({ version, filters }) {
+      // If it was refused, the same bytes would now be taken for good; if not, the proxy comes back with it.
+      refused(version);
+      sent.set(version, sent.get(version) ?? filters);
     },
     complains(session, slot, reason) {
       notices.warn(`proxy ${nameOf(session)} refuses what it got for ${slot}: ${reason}`);

@@ -36,8 +36,10 @@ export interface SessionContext {
   filtersOf(version: string): readonly Filter[] | undefined;
   /** Is told what a proxy has accepted. Returns the same filters as other proxies that have it hold them. */
   accepted(content: SlotContent): readonly Filter[];
-  /** Is told of a version that a proxy has refused, or may have refused before its connection was lost. */
+  /** Is told of a version that a proxy has refused. */
   refused(version: string): void;
+  /** Is told of what a proxy has not answered before it went, and may have accepted or refused. */
+  unanswered(content: SlotContent): void;
   /** Is told why a proxy refuses what it has got for a slot. */
   complains(session: ProxySession, slot: string, reason: string): void;
   /** Is told that what the proxy runs, or should run, has changed. */
@@ -338,8 +340,7 @@ export class ProxySession {
   #close(open: OwnSlot): void {
     open.chain?.stop();
     if (open.slot.pending !== undefined) {
-      // It may have been refused, and would be taken for good when the proxy gets the same bytes again.
-      this.#context.refused(open.slot.pending.version);
+      this.#context.unanswered(open.slot.pending);
     }
     this.#plugins -= open.share?.taken ?? 0;
     this.#pushWaiting();
