@@ -159,7 +159,7 @@ function findOn(
       continue;
     }
     // What no slot takes has to be told, too.
-    for (const { position } of open.whole.links ?? []) {
+    for (const { position } of all.size < positions.size ? (open.whole.links ?? []) : []) {
       if (positions.has(position)) {
         at(position);
       }

@@ -1,9 +1,12 @@
 import { createHash } from "node:crypto";
+import { create } from "@bufbuild/protobuf";
 import { expect, test } from "vitest";
 import { WasmExtension_PluginPhase as Phase } from "../../gen/tetrateio/api/tsb/extension/v2/wasm_extension_pb.ts";
 import { LinkState } from "../../gen/wasmext/v1/proxy_pb.ts";
+import { WatchStatusRequestSchema } from "../../gen/wasmext/v1/proxy_service_pb.ts";
 import { anyone } from "../../src/catalog/access/principal.ts";
-import { createProxies } from "../../src/xds/proxies.ts";
+import { proxyStatus } from "../../src/methods/proxies.ts";
+import { createProxies, type Proxies } from "../../src/xds/proxies.ts";
 import { statusOf } from "../../src/xds/rollup.ts";
 import { createSentVersions } from "../../src/xds/sent-versions.ts";
 import type { ProxySession } from "../../src/xds/session.ts";
@@ -166,4 +169,42 @@ test("a proxy that has lost a module, or fetches it late, may fetch it again", a
   await fetch();
   await accept(session, 1);
   expect(statusOf(proxies, reader.state, anyone, ext("a"))).toMatchObject({ running: 1 });
+});
+
+test("a thousand watchers of a status cost little more than one", async () => {
+  const catalog = createAcme();
+  await catalog.put("a");
+  await catalog.attach(redIngress, [{ fqn: ext("a") }]);
+  let asked = 0;
+  const all = proxiesOf(catalog.reader, createFakeModules());
+  const proxies: Proxies = {
+    ...all,
+    of(target) {
+      asked++;
+      return all.of(target);
+    },
+  };
+  const { watchStatus } = proxyStatus(proxies);
+  const call = {
+    ...catalog,
+    watches: undefined,
+    principal: anyone,
+    method: "",
+    bookmarkIntervalMs: 1,
+  };
+  const request = create(WatchStatusRequestSchema, { fqn: redIngress });
+  const watches = Array.from({ length: 1_000 }, () => watchStatus.handle(request, call));
+  const statuses = (): unknown[] =>
+    watches.map((watch) => {
+      const read = watch.read(() => false);
+      return typeof read === "string" ? read : read.message().status?.proxies;
+    });
+  expect(new Set(statuses())).toEqual(new Set([0]));
+  expect(asked).toBe(1);
+  const session = all.connect(anyone);
+  session.greet(undefined);
+  session.subscribe(slotAt(1));
+  await session.next();
+  expect(new Set(statuses())).toEqual(new Set([1]));
+  expect(asked).toBe(2);
 });
