@@ -81,6 +81,11 @@ const maxHeldPlugins = 2 * maxPlugins;
 
 const tooManyPlugins = `the slots of the proxy would run more than ${maxPlugins} plugins on one connection; attach fewer, or use several connections`;
 
+/** How much their configurations may take together, in bytes. */
+const maxHeldBytes = 64 * 1024 * 1024;
+const tooLarge =
+  "the configurations in the slots of the proxy are too large for one connection; make them smaller, or use several connections";
+
 /** Longest name that a proxy may ask for, in characters. */
 const maxName = 1_024;
 
@@ -365,8 +370,9 @@ export class ProxySession {
     if (content === undefined) {
       return undefined;
     }
-    if (this.#pluginsBeside(open) + content.filters.length > maxHeldPlugins) {
-      open.problem = tooManyPlugins;
+    const problem = this.#problemWith(open, content.filters);
+    if (problem !== undefined) {
+      open.problem = problem;
       this.#waiting.add(open);
       return undefined;
     }
@@ -388,15 +394,20 @@ export class ProxySession {
     }
   }
 
-  /** How many plugins the other slots run, and have been sent. */
-  #pluginsBeside(open: OwnSlot): number {
-    let count = 0;
+  /** Why a slot cannot have filters beside those of other slots; undefined if it can. */
+  #problemWith(open: OwnSlot, added: readonly Filter[]): string | undefined {
+    let count = added.length;
+    // Those of earlier revisions are held by the slots alone.
+    const filters = new Set(added);
     for (const other of this.#slots.values()) {
       const { running, pending } = other.slot;
-      const held = (running?.filters?.length ?? 0) + (pending?.filters.length ?? 0);
-      count += other === open ? 0 : held;
+      for (const held of other === open ? [] : [running?.filters, pending?.filters]) {
+        count += held?.length ?? 0;
+        held?.forEach((filter) => filters.add(filter));
+      }
     }
-    return count;
+    const bytes = [...filters].reduce((sum, { size }) => sum + size, 0);
+    return count > maxHeldPlugins ? tooManyPlugins : bytes > maxHeldBytes ? tooLarge : undefined;
   }
 
   /** What should run in a slot: nothing new if the slots of the proxy, together, ask for too much. */

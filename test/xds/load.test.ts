@@ -208,3 +208,25 @@ test("a thousand watchers of a status cost little more than one", async () => {
   expect(new Set(statuses())).toEqual(new Set([1]));
   expect(asked).toBe(2);
 });
+
+test("what the slots of a proxy hold of earlier revisions is bounded", async () => {
+  const catalog = createAcme();
+  await catalog.put("a");
+  await catalog.attach(redIngress, [{ fqn: ext("a") }]);
+  const proxies = proxiesOf(catalog.reader, createFakeModules());
+  const session = proxies.connect(anyone);
+  session.greet(undefined);
+  const nonces: string[] = [];
+  let port = 0;
+  for (; port < 30 && nonces.length === port; port++) {
+    await catalog.put("a", { config: { text: `${port} ${"x".repeat(4_000_000)}` } });
+    session.subscribe(slotAt(port + 1));
+    const idle = new Promise<undefined>((resolve) => setImmediate(resolve, undefined));
+    const answer = await Promise.race([session.next(), idle]);
+    if (answer !== undefined) {
+      nonces.push(answer.nonce);
+    }
+  }
+  expect(nonces).toHaveLength(16);
+  expect(proxyOf(session, acme)?.slots.at(-1)?.problem).toMatch(/too large for one connection/);
+});
