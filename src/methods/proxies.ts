@@ -68,7 +68,7 @@ export function proxyStatus(proxies: Proxies): ServiceMethods<typeof ProxyServic
 }
 
 /** How many plugins the proxies of a page may have together; a page has one proxy at least. */
-const maxPagePlugins = 50_000;
+export const maxPagePlugins = 50_000;
 
 type ProxyEvent = NonNullable<MessageInitShape<typeof WatchProxiesResponseSchema>["event"]>;
 

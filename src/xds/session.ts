@@ -74,7 +74,7 @@ export interface SlotAnswer {
 export const maxSlots = 1_000;
 
 /** How many plugins all slots of a proxy may run. */
-const maxPlugins = 20_000;
+export const maxPlugins = 20_000;
 
 /** How many it may run or have been sent: while it changes all of them, twice as many. */
 const maxHeldPlugins = 2 * maxPlugins;
@@ -82,7 +82,7 @@ const maxHeldPlugins = 2 * maxPlugins;
 const tooManyPlugins = `the slots of the proxy would run more than ${maxPlugins} plugins on one connection; attach fewer, or use several connections`;
 
 /** How much their configurations may take together, in bytes. */
-const maxHeldBytes = 64 * 1024 * 1024;
+export const maxHeldBytes = 64 * 1024 * 1024;
 const tooLarge =
   "the configurations in the slots of the proxy are too large for one connection; make them smaller, or use several connections";
 
