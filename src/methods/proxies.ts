@@ -22,9 +22,10 @@ import { findVisible } from "../catalog/access/viewer.ts";
 import { notFound } from "../catalog/errors.ts";
 import { isExtension, organizationOf } from "../catalog/names/fqn.ts";
 import { maxPageSize, tokenOf } from "../catalog/reads/pages.ts";
+import type { State } from "../catalog/state/state.ts";
 import { validated } from "../catalog/rules/validate.ts";
 import { mappedSource, type Source } from "../catalog/watch/source.ts";
-import type { Proxies } from "../xds/proxies.ts";
+import { inOrder, type Proxies } from "../xds/proxies.ts";
 import { statusOf } from "../xds/rollup.ts";
 import type { ProxySession } from "../xds/session.ts";
 import { proxyOf } from "../xds/status.ts";
@@ -33,6 +34,7 @@ import type { Call, ServiceMethods, StreamCall } from "./method.ts";
 
 /** The service `wasmext.v1.ProxyService`. */
 export function proxyStatus(proxies: Proxies): ServiceMethods<typeof ProxyService> {
+  const present = createPresent(proxies);
   return {
     listProxies: {
       accept: (request) => validated(ListProxiesRequestSchema, request),
@@ -52,18 +54,21 @@ export function proxyStatus(proxies: Proxies): ServiceMethods<typeof ProxyServic
       accept: (request) => validated(GetStatusRequestSchema, request),
       access: { permission: "READ", resource: ({ fqn }) => fqn },
       handle: ({ fqn }, call) =>
-        messageAnswer(GetStatusResponseSchema, { status: present(proxies, fqn, call) }),
+        messageAnswer(GetStatusResponseSchema, { status: present(fqn, call).status }),
     },
     watchStatus: {
       accept: (request) => validated(WatchStatusRequestSchema, request),
       access: { permission: "READ", resource: ({ fqn }) => fqn },
       handle: ({ fqn }, call) =>
-        mappedSource(watchStatus(proxies, fqn, call), (status) =>
+        mappedSource(watchStatus(proxies, present, fqn, call), (status) =>
           messageAnswer(WatchStatusResponseSchema, { status }),
         ),
     },
   };
 }
+
+/** How many plugins the proxies of a page may have together; a page has one proxy at least. */
+export const maxPagePlugins = 50_000;
 
 type ProxyEvent = NonNullable<MessageInitShape<typeof WatchProxiesResponseSchema>["event"]>;
 
@@ -77,16 +82,19 @@ function page(
   const after = pageToken === "" ? "" : tokenOf(reader, list, name, pageToken).after;
   const limit = pageSize === 0 ? Infinity : Math.min(pageSize, maxPageSize);
   const shown: Proxy[] = [];
-  for (const session of proxies.sessions) {
+  let plugins = 0;
+  for (const session of inOrder(proxies.sessions)) {
     const proxy = session.uid > after ? proxyOf(session, parent) : undefined;
+    if (proxy === undefined) {
+      continue;
+    }
     const last = shown.at(-1);
-    if (proxy !== undefined && shown.length === limit && last !== undefined) {
+    plugins += proxy.slots.reduce((sum, { links }) => sum + links.length, 0);
+    if (last !== undefined && (shown.length === limit || plugins > maxPagePlugins)) {
       const next = { list, revision: 0n, after: last.uid };
       return { proxies: shown, nextPageToken: reader.pageTokens.format(name, next) };
     }
-    if (proxy !== undefined) {
-      shown.push(proxy);
-    }
+    shown.push(proxy);
   }
   return { proxies: shown, nextPageToken: "" };
 }
@@ -142,20 +150,48 @@ function proxyEvent(
   return { case: "put", value: proxy };
 }
 
-function present(
-  proxies: Proxies,
-  fqn: string,
-  { reader, principal }: Pick<Call, "reader" | "principal">,
-): Status {
-  const { state } = reader;
-  if (isExtension(fqn) && findVisible(state, principal, fqn) === undefined) {
-    throw notFound(fqn);
-  }
-  return statusOf(proxies, state, principal, fqn);
+/** A status as it is at present. */
+interface PresentStatus {
+  readonly status: Status;
+  /** Tells it from others, whatever their revisions. */
+  readonly digest: string;
+}
+
+/** Finds the status of an fqn for a caller; raises a CatalogError of the kind not-found if there is none. */
+type Present = (fqn: string, call: Pick<Call, "reader" | "principal">) => PresentStatus;
+
+/** Watchers of one status ask for it one after the other, so that it is made once for those of a turn. */
+function createPresent(proxies: Proxies): Present {
+  let latest: (PresentStatus & { readonly state: State; readonly grants: unknown }) | undefined;
+  const forget = (): void => {
+    latest = undefined;
+  };
+  proxies.subscribe(forget);
+  return (fqn, { reader, principal }) => {
+    const { state } = reader;
+    // The status of a target is the same for all who may read it.
+    const grants = isExtension(fqn) ? principal.grants : undefined;
+    if (isExtension(fqn) && findVisible(state, principal, fqn) === undefined) {
+      throw notFound(fqn);
+    }
+    if (latest?.status.fqn !== fqn || latest.state !== state || latest.grants !== grants) {
+      const status = statusOf(proxies, state, principal, fqn);
+      // A commit that changes nothing here is no news.
+      const bytes = toBinary(StatusSchema, { ...status, revision: 0n });
+      latest = { status, digest: hash("sha256", bytes, "base64url"), state, grants };
+      setImmediate(forget);
+    }
+    return latest;
+  };
 }
 
 /** The status as it is now, and again whenever it has changed. */
-function watchStatus(proxies: Proxies, fqn: string, call: StreamCall): Source<Status> {
+function watchStatus(
+  proxies: Proxies,
+  present: Present,
+  fqn: string,
+  call: StreamCall,
+): Source<Status> {
   const { reader } = call;
   let sent: string | undefined;
   return {
@@ -164,10 +200,7 @@ function watchStatus(proxies: Proxies, fqn: string, call: StreamCall): Source<St
       if (isOver()) {
         return "more";
       }
-      const status = present(proxies, fqn, call);
-      // A commit that changes nothing here is no news.
-      const bytes = toBinary(StatusSchema, { ...status, revision: 0n });
-      const digest = hash("sha256", bytes, "base64url");
+      const { status, digest } = present(fqn, call);
       if (digest === sent) {
         return "caught-up";
       }

@@ -25,6 +25,8 @@ export interface Filter {
   readonly kind: "plugin" | "deny";
   /** Tells filters apart that do not do the same. */
   readonly hash: string;
+  /** How many bytes it takes, without its module. */
+  readonly size: number;
   /** The module that has to be sent with it; undefined if there is none, or the proxy has it. */
   readonly module: Module | undefined;
   /** The path of its module in the file system of the proxy, if it is there. */
@@ -53,7 +55,7 @@ export function pluginFilter(
   { key, vm, code, onFailure }: { key: string; vm: string; code: PluginCode; onFailure: OnFailure },
 ): Filter {
   // It is made when it is needed, and not kept: a configuration may be large, and be attached at many targets.
-  const make = (): Wasm =>
+  const make = (isWhole: boolean): Wasm =>
     create(WasmSchema, {
       config: {
         name: key,
@@ -63,22 +65,27 @@ export function pluginFilter(
             vmId: vm,
             runtime: "envoy.wasm.runtime.v8",
             ...("file" in code && { code: fileCode(code.file) }),
-            environmentVariables: environmentOf(link.vmConfig),
+            ...(isWhole && { environmentVariables: environmentOf(link.vmConfig) }),
           },
         },
-        ...(link.config && { configuration: configurationOf(link.config) }),
+        ...(isWhole && link.config && { configuration: configurationOf(link.config) }),
         // A closed filter that has trapped is made again, so that one bad request does not close it for good.
         failurePolicy: onFailure === "deny" ? FailurePolicy.FAIL_RELOAD : FailurePolicy.FAIL_OPEN,
       },
     });
   const module = "module" in code ? code.module : undefined;
+  const frame = toBinary(WasmSchema, make(false));
+  const config = textOf(link.config);
+  const env = textOf(link.vmConfig);
   return {
     key,
     kind: "plugin",
-    hash: hashOf(toBinary(WasmSchema, make()), module?.digest ?? ""),
+    hash: hashOf(frame, JSON.stringify([module?.digest, config.hash, env.hash])),
+    size: frame.byteLength + config.size + env.size,
     module,
     file: "file" in code ? code.file : undefined,
-    encode: (sent) => anyPack(WasmSchema, sent === undefined ? make() : withCode(make(), sent)),
+    encode: (sent) =>
+      anyPack(WasmSchema, sent === undefined ? make(true) : withCode(make(true), sent)),
   };
 }
 
@@ -95,6 +102,7 @@ export function denyFilter(key: string, hasLua: boolean): Filter {
     key,
     kind: "deny",
     hash: hashOf(config.value, "deny"),
+    size: config.value.byteLength,
     module: undefined,
     encode: () => config,
   };
@@ -139,6 +147,28 @@ function environmentOf(vmConfig: VmConfig | undefined) {
     // Object.fromEntries has an entry for any name, `__proto__` too.
     keyValues: Object.fromEntries(inline.map(({ name, value }) => [name, value])),
   };
+}
+
+/** What is to be known of the text of a part of a link; it may be large, and be attached at many targets. */
+interface PartText {
+  readonly hash: string;
+  /** In bytes. */
+  readonly size: number;
+}
+
+const texts = new WeakMap<object, PartText>();
+
+function textOf(part: ChainLink["config"] | VmConfig): PartText {
+  if (part === undefined) {
+    return { hash: "", size: 0 };
+  }
+  let known = texts.get(part);
+  if (known === undefined) {
+    const text = Buffer.from(JSON.stringify(part));
+    known = { hash: hashOf(text, ""), size: text.byteLength };
+    texts.set(part, known);
+  }
+  return known;
 }
 
 /** Code that a proxy reads from its own file system. */

@@ -28,7 +28,7 @@ export function createPlace(): Place {
     slots,
     lastOf(key) {
       for (const slot of slots) {
-        const filter = slot.filterAt(key);
+        const filter = slot.runningAt(key)?.filter;
         if (filter !== undefined) {
           return filter;
         }

@@ -8,9 +8,10 @@ import { findAttachments } from "../catalog/state/state.ts";
 import type { Reader } from "../catalog/store.ts";
 import type { Modules } from "../modules/modules.ts";
 import type { Pieces } from "../wire/pieces.ts";
-import type { Filter, OnFailure } from "./filter.ts";
+import type { OnFailure } from "./filter.ts";
 import { chainConfig, fetchedModules, type ModuleDelivery } from "./resource.ts";
 import { type ProxyOrigin, ProxySession, type SessionContext } from "./session.ts";
+import { createSentVersions } from "./sent-versions.ts";
 import type { SlotContent } from "./slot.ts";
 import { slotPhases } from "./slot-name.ts";
 import { createWantedChains } from "./wanted-chains.ts";
@@ -38,7 +39,6 @@ export interface Proxies {
   connect(principal: Principal, origin?: ProxyOrigin): ProxySession;
   /** Ends a session. */
   disconnect(session: ProxySession): void;
-  /** The proxies, in the order in which they came. */
   readonly sessions: Iterable<ProxySession>;
   /** The proxies that serve a target, in the order in which they came. */
   of(target: string): readonly ProxySession[];
@@ -79,9 +79,11 @@ export function onModuleFailureOf(entries: readonly string[]): ReadonlyMap<Phase
 /** The default of the greatest module that is sent with a configuration, in bytes. */
 export const defaultMaxInlineBytes = 4 * 1024 * 1024;
 
-/** How many versions are remembered, and how many filters they may have together. */
-const maxVersions = 10_000;
-const maxRemembered = 50_000;
+/** How many refusals are remembered. */
+const maxRefusals = 10_000;
+
+/** How many versions are remembered, how many filters they may have together, and how many bytes. */
+const remembered = { versions: 10_000, filters: 50_000, bytes: 64 * 1024 * 1024 };
 
 /** Creates the proxies of a server; none is connected. */
 export function createProxies(options: ProxiesOptions): Proxies {
@@ -90,14 +92,21 @@ export function createProxies(options: ProxiesOptions): Proxies {
   const sessions = new Map<string, ProxySession>();
   const bySecret = new Map<string, ProxySession>();
   const subscriptions = new Set<(session: ProxySession) => void>();
-  const sent = createMemory<readonly Filter[]>((filters) => filters.length);
-  const refusals = createMemory<number>(() => 1);
+  const sent = createSentVersions(remembered);
+  const refusals = new Map<string, number>();
   const configOf = createConfigs(modules, (version) => refusals.get(version) ?? 0);
   const byTarget = new Map<string, Set<ProxySession>>();
-  let count = 0;
   const changed = (session: ProxySession): void => {
     for (const notify of subscriptions) {
       notify(session);
+    }
+  };
+  const refused = (version: string): void => {
+    const count = (refusals.get(version) ?? 0) + 1;
+    refusals.delete(version);
+    refusals.set(version, count);
+    if (refusals.size > maxRefusals) {
+      refusals.delete(refusals.keys().next().value ?? "");
     }
   };
   const context: SessionContext = {
@@ -117,11 +126,14 @@ export function createProxies(options: ProxiesOptions): Proxies {
       sent.set(version, shared);
       return shared;
     },
-    refused(session, slot, version, reason) {
-      refusals.set(version, (refusals.get(version) ?? 0) + 1);
-      if (slot !== "") {
-        notices.warn(`proxy ${nameOf(session)} refuses what it got for ${slot}: ${reason}`);
-      }
+    refused,
+    unanswered({ version, filters }) {
+      // If it was refused, the same bytes would now be taken for good; if not, the proxy comes back with it.
+      refused(version);
+      sent.set(version, sent.get(version) ?? filters);
+    },
+    complains(session, slot, reason) {
+      notices.warn(`proxy ${nameOf(session)} refuses what it got for ${slot}: ${reason}`);
     },
     unsupported(session, problem) {
       notices.warn(`proxy ${nameOf(session)} cannot run extensions: ${problem}`);
@@ -141,8 +153,7 @@ export function createProxies(options: ProxiesOptions): Proxies {
   };
   return {
     connect(principal, origin) {
-      const uid = String(++count).padStart(10, "0");
-      const session = new ProxySession({ uid, principal, origin }, context);
+      const session = new ProxySession({ uid: newUid(), principal, origin }, context);
       sessions.set(session.uid, session);
       bySecret.set(session.secret, session);
       return session;
@@ -157,7 +168,7 @@ export function createProxies(options: ProxiesOptions): Proxies {
     get sessions() {
       return sessions.values();
     },
-    of: (target) => [...(byTarget.get(target) ?? [])].sort((a, b) => compareText(a.uid, b.uid)),
+    of: (target) => inOrder(byTarget.get(target) ?? []),
     subscribe(notify) {
       subscriptions.add(notify);
       return () => subscriptions.delete(notify);
@@ -174,6 +185,16 @@ export function createProxies(options: ProxiesOptions): Proxies {
       return modules.bytes(digest).then((bytes) => ({ bytes, done }));
     },
   };
+}
+
+/** Proxies in the order in which they came. */
+export function inOrder(sessions: Iterable<ProxySession>): ProxySession[] {
+  return [...sessions].sort((a, b) => compareText(a.uid, b.uid));
+}
+
+/** Identifies a connection: the time, and what nobody can guess. A number would tell how many others there are. */
+function newUid(): string {
+  return `${Date.now().toString(16).padStart(12, "0")}${randomBytes(6).toString("hex")}`;
 }
 
 /** How a proxy is called in a sentence. */
@@ -212,28 +233,3 @@ function createConfigs(modules: Modules, refusalsOf: (version: string) => number
 
 /** How long a configuration is kept, in ms. */
 const keptMs = 1_000;
-
-/** Values by version, of which the oldest are forgotten. */
-function createMemory<Value>(weightOf: (value: Value) => number) {
-  const values = new Map<string, Value>();
-  let weight = 0;
-  const forget = (version: string): void => {
-    const value = values.get(version);
-    weight -= value === undefined ? 0 : weightOf(value);
-    values.delete(version);
-  };
-  return {
-    get: (version: string): Value | undefined => values.get(version),
-    set(version: string, value: Value): void {
-      forget(version);
-      values.set(version, value);
-      weight += weightOf(value);
-      for (const oldest of values.keys()) {
-        if (values.size <= maxVersions && weight <= maxRemembered) {
-          break;
-        }
-        forget(oldest);
-      }
-    },
-  };
-}

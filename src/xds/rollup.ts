@@ -1,5 +1,5 @@
 /* Where extensions and attachments run, over all proxies. */
-import { create } from "@bufbuild/protobuf";
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import {
   type AttachmentProblem,
   AttachmentProblemSchema,
@@ -15,7 +15,7 @@ import { isExtension } from "../catalog/names/fqn.ts";
 import { findAttachments, type State, targetsOf } from "../catalog/state/state.ts";
 import type { Proxies } from "./proxies.ts";
 import type { OpenSlot, ProxySession } from "./session.ts";
-import { proxyLink } from "./status.ts";
+import { isApplied, proxyLink } from "./status.ts";
 
 /** How many problems of an attachment are told. */
 const maxProblems = 10;
@@ -39,18 +39,15 @@ export function statusOf(
   const fails = new Set<string>();
   const attachments = statusTargets(state, principal, fqn).flatMap((target) => {
     const set = findAttachments(state, target)?.message.extension ?? [];
-    return set.flatMap(({ fqn: extension }, position) =>
-      ofExtension && extension !== fqn
-        ? []
-        : [
-            attachmentStatus(
-              byProxy(proxies.of(target)),
-              { target, extension, position },
-              should,
-              fails,
-            ),
-          ],
+    const meant = set.flatMap(({ fqn: extension }, position) =>
+      ofExtension && extension !== fqn ? [] : [{ target, extension, position }],
     );
+    // A proxy may have a stream for each slot.
+    const byProxy = Map.groupBy(proxies.of(target), ({ proxyKey }) => proxyKey);
+    const found = [...byProxy].map(
+      ([proxy, sessions]) => [proxy, findOn(sessions, target, meant)] as const,
+    );
+    return meant.map((attachment) => attachmentStatus(found, attachment, should, fails));
   });
   const running = should.size - fails.size;
   const [problem] = attachments.flatMap(({ problems }) => problems);
@@ -67,32 +64,37 @@ export function statusOf(
   });
 }
 
-/** Sessions by their proxies. */
-function byProxy(sessions: readonly ProxySession[]): ReadonlyMap<string, ProxySession[]> {
-  return Map.groupBy(sessions, ({ proxyKey }) => proxyKey);
+/** An attachment of a target. */
+interface Attachment {
+  readonly target: string;
+  readonly extension: string;
+  readonly position: number;
 }
 
+/** What is found on each proxy, by its key, of each attachment, by its position. */
+type FoundByProxy = readonly (readonly [proxy: string, ReadonlyMap<number, Found>])[];
+
 function attachmentStatus(
-  byKey: ReadonlyMap<string, readonly ProxySession[]>,
-  { target, extension, position }: { target: string; extension: string; position: number },
+  byProxy: FoundByProxy,
+  { target, extension, position }: Attachment,
   should: Set<string>,
   fails: Set<string>,
 ): AttachmentStatus {
   let proxies = 0;
   let running = 0;
   const problems: AttachmentProblem[] = [];
-  for (const [proxy, sessions] of byKey) {
-    const found = problemsOn(sessions, target, extension, position);
+  for (const [proxy, byPosition] of byProxy) {
+    const found = byPosition.get(position);
     if (found === undefined) {
       continue;
     }
     proxies++;
     should.add(proxy);
-    if (found.length === 0) {
+    if (found.runs) {
       running++;
     } else {
       fails.add(proxy);
-      problems.push(...found);
+      problems.push(...found.problems.slice(0, maxProblems - problems.length));
     }
   }
   return create(AttachmentStatusSchema, {
@@ -102,66 +104,103 @@ function attachmentStatus(
     proxies,
     running,
     summary:
-      proxies > 0 || byKey.size === 0
+      proxies > 0 || byProxy.length === 0
         ? summaryOf(proxies, running, problems[0])
         : "runs nowhere: no listener of the connected proxies takes its traffic",
-    problems: problems.slice(0, maxProblems),
+    problems,
   });
 }
 
-/** Why an attachment does not run on a proxy; undefined if it does not have to. */
-function problemsOn(
-  sessions: readonly ProxySession[],
-  target: string,
-  extension: string,
-  position: number,
-): AttachmentProblem[] | undefined {
-  const nodeId = sessions[0]?.node?.id ?? "";
-  let isWanted = false;
-  let hasSlot = false;
-  const problems: AttachmentProblem[] = [];
-  for (const [session, open] of slotsOf(sessions)) {
-    const isThis = (link: { fqn: string; position: number }): boolean =>
-      link.fqn === extension && link.position === position;
-    if (open.place?.target !== target || open.whole.links?.some(isThis) === false) {
-      continue;
-    }
-    isWanted = true;
-    const link = open.wanted.links?.find(isThis);
-    if (link === undefined) {
-      continue;
-    }
-    hasSlot = true;
-    const { state, effect, reason, message } = proxyLink(session, open, link);
-    if (state !== LinkState.APPLIED) {
-      problems.push(
-        create(AttachmentProblemSchema, {
-          nodeId,
-          slot: open.name,
-          state,
-          effect,
-          reason,
-          message,
-        }),
-      );
-    }
-  }
-  if (isWanted && !hasSlot) {
-    const message = "the listener of the proxy has no slot for its phase; add one";
-    const reason = "NO_SLOT";
-    const [state, effect] = [LinkState.REJECTED, Effect.LEFT_OUT];
-    return [create(AttachmentProblemSchema, { nodeId, state, effect, reason, message })];
-  }
-  return isWanted ? problems : undefined;
+/** What is found of an attachment that should run on a proxy. */
+interface Found {
+  /** Whether it runs wherever it should. */
+  runs: boolean;
+  hasSlot: boolean;
+  readonly problems: AttachmentProblem[];
 }
 
-function* slotsOf(sessions: readonly ProxySession[]): Iterable<[ProxySession, OpenSlot]> {
+/**
+ * What is found of attachments on a proxy, by their positions; nothing of those that need not run there. Each
+ * slot and each of its links is looked at once, since there may be thousands of them.
+ */
+function findOn(
+  sessions: readonly ProxySession[],
+  target: string,
+  meant: readonly Attachment[],
+): ReadonlyMap<number, Found> {
+  const nodeId = sessions[0]?.node?.id ?? "";
+  const all = new Map<number, Found>();
+  /** Of slots of which it is not known what should run in them. */
+  const unfilled: AttachmentProblem[] = [];
+  const positions = new Set(meant.map(({ position }) => position));
+  const at = (position: number): Found => {
+    const found = all.get(position) ?? { runs: true, hasSlot: false, problems: [] };
+    all.set(position, found);
+    return found;
+  };
+  for (const [session, open] of slotsOf(sessions, target)) {
+    const { links, problem } = open.wanted;
+    for (const link of links ?? []) {
+      if (positions.has(link.position)) {
+        const found = at(link.position);
+        found.hasSlot = true;
+        if (!isApplied(open, link)) {
+          found.runs = false;
+          if (found.problems.length < maxProblems) {
+            const { state, effect, reason, message } = proxyLink(session, open, link);
+            found.problems.push(
+              problemOf({ nodeId, slot: open.name, state, effect, reason, message }),
+            );
+          }
+        }
+      }
+    }
+    if (links === undefined && unfilled.length < maxProblems) {
+      const [state, effect, reason] = [LinkState.REJECTED, Effect.WAITING, "SLOT_REFUSED"];
+      const message = session.node?.problem ?? problem ?? "";
+      unfilled.push(problemOf({ nodeId, slot: open.name, state, effect, reason, message }));
+    }
+    if (links === undefined) {
+      continue;
+    }
+    // What no slot takes has to be told, too.
+    for (const { position } of all.size < positions.size ? (open.whole.links ?? []) : []) {
+      if (positions.has(position)) {
+        at(position);
+      }
+    }
+  }
+  for (const position of unfilled.length === 0 ? [] : positions) {
+    const found = at(position);
+    found.hasSlot = true;
+    found.runs = false;
+    found.problems.push(...unfilled.slice(0, maxProblems - found.problems.length));
+  }
+  for (const found of all.values()) {
+    if (!found.hasSlot) {
+      const message = "the listener of the proxy has no slot for its phase; add one";
+      const reason = "NO_SLOT";
+      const [state, effect] = [LinkState.REJECTED, Effect.LEFT_OUT];
+      found.runs = false;
+      found.problems.push(problemOf({ nodeId, state, effect, reason, message }));
+    }
+  }
+  return all;
+}
+
+function* slotsOf(
+  sessions: readonly ProxySession[],
+  target: string,
+): Iterable<[ProxySession, OpenSlot]> {
   for (const session of sessions) {
-    for (const open of session.slots) {
+    for (const open of session.slotsOf(target)) {
       yield [session, open];
     }
   }
 }
+
+const problemOf = (init: MessageInitShape<typeof AttachmentProblemSchema>): AttachmentProblem =>
+  create(AttachmentProblemSchema, init);
 
 function summaryOf(
   proxies: number,

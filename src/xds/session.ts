@@ -7,19 +7,21 @@ import type { Node } from "../../gen/envoy/config/core/v3/base_pb.ts";
 import { may, type Principal } from "../catalog/access/principal.ts";
 import { tooManySlots } from "../catalog/errors.ts";
 import { messageOf } from "../catalog/message-of.ts";
+import { excerpt } from "../catalog/names/excerpt.ts";
 import { isSelected } from "../catalog/reads/traffic.ts";
 import type { Pieces } from "../wire/pieces.ts";
 import { denyFilter, type Filter, type OnFailure } from "./filter.ts";
 import { type ProxyNode, readNode } from "./node.ts";
 import { fetchedModules, type ModuleDelivery, resourceOf } from "./resource.ts";
 import { createPlace, type Place } from "./place.ts";
-import { createSlot, type Running, type Slot, type SlotContent } from "./slot.ts";
+import { createSlot, filterOf, type Running, type Slot, type SlotContent } from "./slot.ts";
 import { readSlotName, type SlotPlace, SlotProblem } from "./slot-name.ts";
 import {
   type FollowedChain,
   unfilled,
   type WantedChain,
   type WantedChains,
+  type WantedLink,
 } from "./wanted-chains.ts";
 
 /** What sessions share. */
@@ -41,8 +43,12 @@ export interface SessionContext {
   filtersOf(version: string): readonly Filter[] | undefined;
   /** Is told what a proxy has accepted. Returns the same filters as other proxies that have it hold them. */
   accepted(content: SlotContent): readonly Filter[];
-  /** Is told what a proxy has refused. */
-  refused(session: ProxySession, slot: string, version: string, reason: string): void;
+  /** Is told of a version that a proxy has refused. */
+  refused(version: string): void;
+  /** Is told of what a proxy has not answered before it went, and may have accepted or refused. */
+  unanswered(content: SlotContent): void;
+  /** Is told why a proxy refuses what it has got for a slot. */
+  complains(session: ProxySession, slot: string, reason: string): void;
   /** Is told that a proxy cannot run extensions. */
   unsupported(session: ProxySession, problem: string): void;
   /** Is told that a proxy has asked for a slot that it cannot have. */
@@ -80,10 +86,23 @@ export interface SlotAnswer {
 export const maxSlots = 1_000;
 
 /** How many plugins all slots of a proxy may run. */
-const maxPlugins = 20_000;
+export const maxPlugins = 20_000;
+
+/** How many it may run or have been sent: while it changes all of them, twice as many. */
+const maxHeldPlugins = 2 * maxPlugins;
+
+const tooManyPlugins = `the slots of the proxy would run more than ${maxPlugins} plugins on one connection; attach fewer, or use several connections`;
+
+/** How much their configurations may take together, in bytes. */
+export const maxHeldBytes = 64 * 1024 * 1024;
+const tooLarge =
+  "the configurations in the slots of the proxy are too large for one connection; make them smaller, or use several connections";
 
 /** Longest name that a proxy may ask for, in characters. */
 const maxName = 1_024;
+
+/** Length of all names that a proxy may ask for together, in characters: longer ones are kept to be answered. */
+const maxNames = maxSlots * maxName;
 
 /** Within what time a proxy begins to fetch a module that it lacks, and has fetched it, in ms. */
 const fetchStartMs = 1_000;
@@ -100,6 +119,17 @@ interface OwnSlot extends OpenSlot {
   isOfOther: boolean;
   nonce: string | undefined;
   problem: string | undefined;
+  /** What should run in it by the chain as it was last; undefined before that is asked for. */
+  share: Share | undefined;
+}
+
+/** What should run in a slot, as far as all slots of its proxy leave room for it. */
+interface Share {
+  readonly of: WantedChain;
+  readonly wanted: WantedChain;
+  /** How many plugins it asks for, and how many it has got. */
+  readonly needed: number;
+  readonly taken: number;
 }
 
 /** How a proxy is connected. */
@@ -128,6 +158,13 @@ export class ProxySession {
   readonly #origin: ProxyOrigin;
   readonly #context: SessionContext;
   readonly #slots = new Map<string, OwnSlot>();
+  /** Of the names of all slots together, in characters. */
+  #nameLength = 0;
+  readonly #byTarget = new Map<string, Set<OwnSlot>>();
+  /** How many plugins should run in all slots. */
+  #plugins = 0;
+  /** The slots that have to wait until others take fewer plugins. */
+  readonly #waiting = new Set<OwnSlot>();
   readonly #due = new Set<OwnSlot>();
   /** The digests of modules that the proxy has fetched, and may still have, with the number of the answer before. */
   readonly #modules = new Map<string, number>();
@@ -161,6 +198,11 @@ export class ProxySession {
     return this.#slots.values();
   }
 
+  /** The slots of a target. */
+  slotsOf(target: string): Iterable<OpenSlot> {
+    return this.#byTarget.get(target) ?? [];
+  }
+
   /** Takes the node of a request: the first one counts. */
   greet(node: Node | undefined): void {
     if (this.#node !== undefined) {
@@ -187,13 +229,17 @@ export class ProxySession {
       this.#push(known);
       return;
     }
-    if (this.#slots.size >= maxSlots) {
+    if (this.#slots.size >= maxSlots || this.#nameLength + name.length > maxNames) {
       throw tooManySlots(maxSlots);
     }
+    this.#nameLength += name.length;
     const open = this.#open(name, version);
     this.#slots.set(name, open);
     if (open.place !== undefined) {
-      this.#context.serves(this, open.place.target, true);
+      const { target } = open.place;
+      const ofTarget = this.#byTarget.get(target) ?? new Set();
+      this.#byTarget.set(target, ofTarget.add(open));
+      this.#context.serves(this, target, true);
     }
     this.#push(open);
   }
@@ -203,7 +249,9 @@ export class ProxySession {
     const open = this.#slots.get(name);
     if (open !== undefined) {
       this.#slots.delete(name);
+      this.#nameLength -= name.length;
       this.#due.delete(open);
+      this.#waiting.delete(open);
       this.#close(open);
       this.#context.changed(this);
     }
@@ -248,11 +296,16 @@ export class ProxySession {
           this.#await(digest, fetchStartMs);
         }
       }
+      this.#context.refused(content.version);
       // A proxy that has yet to fetch a module says so by a refusal.
-      this.#context.refused(this, loading.length > 0 ? "" : open.name, content.version, reason);
+      if (loading.length === 0) {
+        const { name, place } = open;
+        this.#context.complains(this, place === undefined ? excerpt(name) : name, reason);
+      }
     }
     this.#context.changed(this);
     this.#push(open);
+    this.#pushWaiting();
   }
 
   /** The proxy has begun to fetch a module. */
@@ -270,14 +323,17 @@ export class ProxySession {
     });
   }
 
-  /** Whether the proxy has been told to fetch a module. */
+  /** Whether the proxy has been told to fetch a module, or should run it: it may come late, or have lost it. */
   mayFetch(digest: string): boolean {
-    const has = (filters: readonly Filter[] | undefined): boolean =>
-      filters?.some(({ module }) => module?.digest === digest) === true;
+    const has = (filter: Filter | undefined): boolean => filter?.module?.digest === digest;
     return (
+      this.#timers.has(digest) ||
       [...this.#slots.values()].some(
-        ({ slot }) => has(slot.pending?.filters) || has(slot.running?.filters),
-      ) || this.#timers.has(digest)
+        ({ slot, wanted }) =>
+          slot.pending?.filters.some(has) === true ||
+          slot.running?.filters?.some(has) === true ||
+          wanted.links?.some((link) => has(filterOf(link))) === true,
+      )
     );
   }
 
@@ -318,6 +374,7 @@ export class ProxySession {
       this.#close(open);
     });
     this.#due.clear();
+    this.#waiting.clear();
     for (const timer of this.#timers.values()) {
       clearTimeout(timer);
     }
@@ -325,16 +382,23 @@ export class ProxySession {
     this.#wake();
   }
 
-  #close({ chain, place, slot, beside }: OwnSlot): void {
+  #close(open: OwnSlot): void {
+    const { chain, place, slot, beside } = open;
     chain?.stop();
     beside.slots.delete(slot);
     if (place !== undefined && beside.slots.size === 0) {
       this.#context.places.delete(this.#keyOf(place));
     }
-    const isOf = (target: string): boolean =>
-      [...this.#slots.values()].some((open) => open.place?.target === target);
-    if (place !== undefined && !isOf(place.target)) {
-      this.#context.serves(this, place.target, false);
+    if (slot.pending !== undefined) {
+      this.#context.unanswered(slot.pending);
+    }
+    this.#plugins -= open.share?.taken ?? 0;
+    this.#pushWaiting();
+    const { target = "" } = place ?? {};
+    const ofTarget = this.#byTarget.get(target);
+    if (ofTarget?.delete(open) === true && ofTarget.size === 0) {
+      this.#byTarget.delete(target);
+      this.#context.serves(this, target, false);
     }
   }
 
@@ -350,11 +414,16 @@ export class ProxySession {
       open.problem = keptProblem(open.place?.target ?? "");
     }
     this.#context.changed(this);
+    if (open.share !== undefined && open.share.taken < open.share.needed) {
+      this.#waiting.add(open);
+    }
     if (content === undefined) {
       return undefined;
     }
-    if (this.#pluginsBeside(open) + content.filters.length > maxPlugins) {
-      open.problem = `the slots of the proxy would run more than ${maxPlugins} plugins on one connection; attach fewer`;
+    const problem = this.#problemWith(open, content.filters);
+    if (problem !== undefined) {
+      open.problem = problem;
+      this.#waiting.add(open);
       return undefined;
     }
     try {
@@ -376,11 +445,45 @@ export class ProxySession {
     }
   }
 
-  /** How many plugins the other slots run. */
-  #pluginsBeside(open: OwnSlot): number {
-    return [...this.#slots.values()]
-      .filter((other) => other !== open)
-      .reduce((sum, { slot }) => sum + (slot.running?.filters?.length ?? 0), 0);
+  /** Why a slot cannot have filters beside those of other slots; undefined if it can. */
+  #problemWith(open: OwnSlot, added: readonly Filter[]): string | undefined {
+    let count = added.length;
+    // Those of earlier revisions are held by the slots alone.
+    const filters = new Set(added);
+    for (const other of this.#slots.values()) {
+      const { running, pending } = other.slot;
+      for (const held of other === open ? [] : [running?.filters, pending?.filters]) {
+        count += held?.length ?? 0;
+        held?.forEach((filter) => filters.add(filter));
+      }
+    }
+    const bytes = [...filters].reduce((sum, { size }) => sum + size, 0);
+    return count > maxHeldPlugins ? tooManyPlugins : bytes > maxHeldBytes ? tooLarge : undefined;
+  }
+
+  /** What should run in a slot: nothing new if the slots of the proxy, together, ask for too much. */
+  #wantedIn(open: OwnSlot, place: SlotPlace, chain: WantedChain): WantedChain {
+    const before = open.share;
+    const others = this.#plugins - (before?.taken ?? 0);
+    const isSame = before?.of === chain;
+    if (isSame && (before.taken === before.needed || others + before.needed > maxPlugins)) {
+      return before.wanted;
+    }
+    const wanted = linksFor(chain, place);
+    const needed = wanted.links?.length ?? 0;
+    const taken = others + needed <= maxPlugins ? needed : 0;
+    this.#plugins = others + taken;
+    if (taken < (before?.taken ?? 0)) {
+      this.#pushWaiting();
+    }
+    const share = {
+      of: chain,
+      wanted: taken === needed ? wanted : { ...wanted, links: undefined, problem: tooManyPlugins },
+      needed,
+      taken,
+    };
+    open.share = share;
+    return share.wanted;
   }
 
   /**
@@ -420,30 +523,34 @@ export class ProxySession {
         slot.resend();
       }
       beside.slots.add(slot);
-      return { name, slot, beside, nonce: undefined, isOfOther, problem: undefined };
+      return {
+        name,
+        slot,
+        beside,
+        nonce: undefined,
+        isOfOther,
+        problem: undefined,
+        share: undefined,
+      };
     };
     try {
       const place = this.#placeOf(name);
       const placeKey = this.#keyOf(place);
       const beside = this.#context.places.get(placeKey) ?? createPlace();
       this.#context.places.set(placeKey, beside);
+      const chain = chains.follow(place.target, () => {
+        this.#push(open);
+      });
+      const wantedIn = (): WantedChain => this.#wantedIn(open, place, chain.current);
       const open: OwnSlot = {
         ...openIn(beside),
         place,
-        chain: chains.follow(place.target, () => {
-          this.#push(open);
-        }),
+        chain,
         get whole() {
-          const { links, ...chain } = this.chain?.current ?? nothing;
-          return {
-            ...chain,
-            links: links?.filter(({ match }) => isSelected(match, place.traffic)),
-          };
+          return linksFor(chain.current, { traffic: place.traffic });
         },
         get wanted() {
-          const { whole } = this;
-          const links = whole.links?.filter(({ phase }) => place.phases.includes(phase));
-          return { ...whole, links };
+          return wantedIn();
         },
       };
       return open;
@@ -505,14 +612,14 @@ export class ProxySession {
     this.#due.add(open);
     this.#wake();
   }
-}
 
-const nothing: WantedChain = {
-  revision: 0n,
-  links: undefined,
-  isSettling: false,
-  problem: undefined,
-};
+  #pushWaiting(): void {
+    for (const open of this.#waiting) {
+      this.#waiting.delete(open);
+      this.#push(open);
+    }
+  }
+}
 
 /** The catalog and the content of a version. */
 function readVersion(version: string): [catalog: string, content: string] {
@@ -522,6 +629,16 @@ function readVersion(version: string): [catalog: string, content: string] {
 
 function keptProblem(target: string): string {
   return `the proxy goes on with what it got from another catalog, since this one has no attachments of ${target}; set them, even to none`;
+}
+
+/** The links of a chain that get some traffic. */
+function linksFor(
+  { links, ...rest }: WantedChain,
+  { traffic, phases }: Pick<SlotPlace, "traffic"> & { phases?: SlotPlace["phases"] },
+): WantedChain {
+  const isMeant = ({ match, phase }: WantedLink): boolean =>
+    phases?.includes(phase) !== false && isSelected(match, traffic);
+  return { ...rest, links: links?.filter(isMeant) };
 }
 
 /** The path at which a session finds a module. */

@@ -24,7 +24,7 @@ export interface SlotContent {
   readonly filters: readonly Filter[];
 }
 
-/** A plugin as it runs since a revision. */
+/** A filter as it runs since a revision. */
 interface Good {
   readonly filter: Filter;
   readonly since: bigint;
@@ -50,8 +50,8 @@ export interface Slot {
   refusalOf(filter: Filter): string | undefined;
   /** Whether the proxy is fetching the module of a filter. */
   isLoading(filter: Filter): boolean;
-  /** The filter that runs for an attachment; undefined if none does. */
-  filterAt(key: string): Filter | undefined;
+  /** The filter of an attachment that runs, and since when; undefined if there is none. */
+  runningAt(key: string): Good | undefined;
   /** The plugin of an attachment that ran last, and since when; undefined if there was none. */
   lastGood(key: string): Good | undefined;
   /** What to send now; undefined if the proxy has it, or something has to be waited for. */
@@ -154,7 +154,7 @@ export function createSlot({ running: before, deny, place }: SlotOptions): Slot 
       // What the proxy runs may well be good.
       return "hold";
     }
-    if (isUndecided && running !== undefined && last?.kind !== "deny") {
+    if (isUndecided && running !== undefined && last === undefined) {
       // The attachment is new, and requests pass as they did before.
       return undefined;
     }
@@ -210,12 +210,14 @@ export function createSlot({ running: before, deny, place }: SlotOptions): Slot 
     return new Set([...undecided.values()].flatMap((keys) => [...keys]));
   };
 
-  /** Forgets what is known of attachments that are no longer there. */
+  /** Forgets what is known of filters that are neither wanted nor run, and could not be sent again. */
   const forgetOthers = (links: readonly WantedLink[]): void => {
     if (refused.size === 0 && loadedFilters.size === 0) {
       return;
     }
-    const hashes = new Set(links.map((link) => filterOf(link)?.hash));
+    const hashes = new Set(
+      [...links.map(filterOf), ...(running?.filters ?? [])].map((filter) => filter?.hash),
+    );
     for (const known of [refused, loadedFilters]) {
       for (const hash of known.keys()) {
         if (!hashes.has(hash)) {
@@ -237,7 +239,7 @@ export function createSlot({ running: before, deny, place }: SlotOptions): Slot 
     },
     refusalOf: ({ hash }) => refused.get(hash)?.reason,
     isLoading,
-    filterAt: (key) => runningAt(key)?.filter,
+    runningAt,
     lastGood,
     next(links, revision) {
       if (pending !== undefined) {
@@ -296,10 +298,6 @@ export function createSlot({ running: before, deny, place }: SlotOptions): Slot 
       refused.set(hash, { reason, digest: module?.digest });
       // A listener that the proxy adds later begins with what the proxy got last, even if it has refused it.
       isAskedAgain = true;
-      if (culprit.kind === "deny") {
-        problem = reason;
-        refusedVersion = content.version;
-      }
     },
     loaded(digest) {
       for (const hash of loading.get(digest)?.keys() ?? []) {

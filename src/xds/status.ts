@@ -49,15 +49,23 @@ export function proxyOf(session: ProxySession, parent: string): Proxy | undefine
       });
 }
 
+/** Whether a link runs in a slot as the catalog has it. */
+export function isApplied({ slot, wanted }: OpenSlot, link: WantedLink): boolean {
+  const filter = filterOf(link);
+  return (
+    filter !== undefined &&
+    wanted.problem === undefined &&
+    slot.runningAt(link.key)?.filter.hash === filter.hash
+  );
+}
+
 /** How far a link has got in a slot. */
 export function proxyLink(session: ProxySession, open: OpenSlot, link: WantedLink): ProxyLink {
   const { key, fqn, position } = link;
   const { slot } = open;
-  const last = slot.lastGood(key);
-  const runs = slot.running?.filters?.find((filter) => filter.key === key);
-  const wanted = filterOf(link);
-  const sinceRevision = runs?.kind === "plugin" ? (last?.since ?? 0n) : 0n;
-  if (wanted !== undefined && wanted.hash === runs?.hash) {
+  const sinceRevision =
+    slot.runningAt(key)?.filter.kind === "plugin" ? (slot.lastGood(key)?.since ?? 0n) : 0n;
+  if (isApplied(open, link)) {
     const effect = Effect.RUNNING;
     const state = LinkState.APPLIED;
     const { reason = "", message = "" } = link.warning ?? {};
@@ -77,11 +85,11 @@ export function proxyLink(session: ProxySession, open: OpenSlot, link: WantedLin
   return create(ProxyLinkSchema, { fqn, position, ...progress, message, effect, sinceRevision });
 }
 
-function effectOf({ slot: { running } }: OpenSlot, key: string): Effect {
-  if (running?.filters === undefined) {
+function effectOf({ slot }: OpenSlot, key: string): Effect {
+  if (slot.running?.filters === undefined) {
     return Effect.WAITING;
   }
-  switch (running.filters.find((filter) => filter.key === key)?.kind) {
+  switch (slot.runningAt(key)?.filter.kind) {
     case "plugin":
       return Effect.LAST_GOOD;
     case "deny":
@@ -110,7 +118,7 @@ interface Progress {
 
 function progressOf(
   { node }: ProxySession,
-  { slot, problem }: OpenSlot,
+  { slot, problem, wanted }: OpenSlot,
   link: WantedLink,
 ): Progress {
   const { plugin } = link;
@@ -131,7 +139,7 @@ function progressOf(
   if (slot.isLoading(filter)) {
     return { state: LinkState.FETCHING, reason: "", message: "" };
   }
-  const whole = problem ?? slot.problem;
+  const whole = problem ?? slot.problem ?? wanted.problem;
   return whole === undefined
     ? { state: LinkState.PENDING, reason: "", message: "" }
     : { state: LinkState.REJECTED, reason: "SLOT_REFUSED", message: whole };

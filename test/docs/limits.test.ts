@@ -34,8 +34,9 @@ import { maxAliasedValues } from "../../src/yaml/to-json.ts";
 import { maxExportBytes } from "../../src/export/istio/export-istio.ts";
 import { defaultBookmarkIntervalMs } from "../../src/catalog/watch/watch.ts";
 import { defaultMaxWatches } from "../../src/methods/open-watches.ts";
+import { maxPagePlugins } from "../../src/methods/proxies.ts";
 import { maxDiscoveryBytes } from "../../src/methods/discovery.ts";
-import { maxSlots } from "../../src/xds/session.ts";
+import { maxHeldBytes, maxPlugins, maxSlots } from "../../src/xds/session.ts";
 import { defaultRequestTimeoutMs, maxStreamRequestBytes } from "../../src/server.ts";
 import { maxCompressedBytes } from "../../src/transport/answer/compressions.ts";
 import { defaultUploadLimits } from "../../src/transport/request/uploads.ts";
@@ -76,6 +77,8 @@ const limits: readonly (readonly [what: string, limit: string])[] = [
   ["a message that asks for a stream, or is sent in one", `${maxStreamRequestBytes / 1024} KiB`],
   ["a message of a proxy", mebibytes(maxDiscoveryBytes)],
   ["slots of a proxy on one connection", count(maxSlots)],
+  ["plugins in all slots of a proxy on one connection", count(maxPlugins)],
+  ["configurations in all slots of a proxy on one connection", mebibytes(maxHeldBytes)],
   ["items in all lists of a request together", count(maxItems)],
   ["values in all configurations of a request together", count(maxStructValues)],
   ["values of any kind in a request in JSON", count(maxValues)],
@@ -94,6 +97,7 @@ const limits: readonly (readonly [what: string, limit: string])[] = [
   ],
   ["requests that arrive at once on all connections", mebibytes(defaultUploadLimits.totalBytes)],
   ["a page", `${count(maxPageSize)} objects`],
+  ["plugins of the proxies in a page", count(maxPagePlugins)],
   ["a chain", mebibytes(maxChainBytes)],
   ["an export to Istio", mebibytes(maxExportBytes)],
   [

@@ -33,7 +33,7 @@ describe.each(["delta", "world"] as const)("over %s", (protocol) => {
   let modules: FakeModules;
   let transport: Transport;
   const proxies: AdsProxy[] = [];
-  const refusal: AdsProxyOptions["refusal"] = (plugin, config) =>
+  const refusal: NonNullable<AdsProxyOptions["refusal"]> = (plugin, config) =>
     config.includes("refuse") ? `Unable to create Wasm plugin ${plugin.name}` : undefined;
 
   const connect = (names: readonly string[], options: AdsProxyOptions = {}): AdsProxy => {
@@ -236,6 +236,31 @@ describe.each(["delta", "world"] as const)("over %s", (protocol) => {
     await catalog.attachments.deleteAttachments({ fqn: redIngress });
     proxy.connect(transport);
     await proxy.runs(authn, []);
+  });
+
+  test("a proxy whose refusal is lost with its connection does not take the refused for good", async () => {
+    await catalog.put("a", { phase: Phase.AUTHN });
+    await catalog.attach(redIngress, [{ fqn: ext("a") }]);
+    let isLost = false;
+    const proxy = connect([authn], {
+      refusal: (plugin, config) => {
+        if (config.includes("refuse") && !isLost) {
+          isLost = true;
+          void proxy.disconnect();
+        }
+        return refusal(plugin, config);
+      },
+    });
+    await proxy.runs(authn, [ext("a")]);
+    await catalog.put("a", { phase: Phase.AUTHN, config: { refuse: true } });
+    await until(() => isLost, "it is refused");
+    await proxy.ended;
+
+    proxy.connect(transport);
+    await until(() => proxy.answers.filter(([, how]) => how === "refused").length === 2, "again");
+    const now = await status(ext("a"));
+    expect(now).toMatchObject({ proxies: 1, running: 0 });
+    expect(now?.attachments[0]?.problems[0]).toMatchObject({ reason: "PROXY_REFUSED" });
   });
 
   test("names that are none, or of nobody the proxy may read, are answered with a denial", async () => {

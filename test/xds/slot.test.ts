@@ -13,11 +13,11 @@ const encode = () => create(AnySchema);
 /** A plugin that a proxy accepts or refuses. */
 function plugin(key: string, version: string, size = 0): Filter {
   const module = { digest: `module of ${version}`, size };
-  return { key, kind: "plugin", hash: `${key} ${version}`, module, encode };
+  return { key, kind: "plugin", hash: `${key} ${version}`, size: 1, module, encode };
 }
 
 function deny(key: string): Filter {
-  return { key, kind: "deny", hash: `deny ${key}`, module: undefined, encode };
+  return { key, kind: "deny", hash: `deny ${key}`, size: 1, module: undefined, encode };
 }
 
 function link(
@@ -157,6 +157,37 @@ describe("a slot", () => {
     expect(hashes(slot)).toEqual(["old 1"]);
     settle(slot, [link("new", missing)], 3n);
     expect(hashes(slot)).toEqual(["deny new"]);
+  });
+
+  test("denies a plugin that ran and is refused now, while its next module is fetched", () => {
+    const slot = opened();
+    settle(slot, [link("a", plugin("a", "1")), link("b", plugin("b", "1"))]);
+    const links = [link("a", plugin("a", "1")), link("b", plugin("b", "2"))];
+    slot.sent(slot.next(links, 2n) ?? { version: "", revision: 0n, filters: [] });
+    // The proxy has lost its module.
+    slot.refuse(refusalOf("a"), never);
+    settle(slot, [link("a", "fetching"), link("b", plugin("b", "2"))], 3n);
+    expect(hashes(slot)).toEqual(["deny a", "b 2"]);
+  });
+
+  test("denies a plugin that ran and is refused now, where its next version is refused, too", () => {
+    const slot = opened();
+    settle(slot, [link("a", plugin("a", "1")), link("b", plugin("b", "1"))]);
+    settle(slot, [link("a", plugin("a", "bad")), link("b", plugin("b", "1"))], 2n);
+    expect(hashes(slot)).toEqual(["a 1", "b 1"]);
+    const links = [link("a", plugin("a", "bad")), link("b", plugin("b", "2"))];
+    for (let round = 0; round < 5; round++) {
+      const content = slot.next(links, 3n);
+      if (content !== undefined) {
+        slot.sent(content);
+        if (content.filters.some(({ hash }) => hash === "a 1")) {
+          slot.refuse(refusalOf("a"), never);
+        } else {
+          slot.accept();
+        }
+      }
+    }
+    expect(hashes(slot)).toEqual(["deny a", "b 2"]);
   });
 
   test("stays as it is where the proxy runs what this server has not sent", () => {

@@ -34,7 +34,8 @@ export type ListProxiesRequest = Message<"wasmext.v1.ListProxiesRequest"> & {
 
   /**
    * The greatest number of proxies to return. 0 returns all of them; more than
-   * 1000 counts as 1000.
+   * 1000 counts as 1000. A page of proxies with tens of thousands of plugins may
+   * have fewer.
    *
    * @generated from field: int32 page_size = 2;
    */

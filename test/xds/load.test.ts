@@ -1,0 +1,232 @@
+import { createHash } from "node:crypto";
+import { create } from "@bufbuild/protobuf";
+import { expect, test } from "vitest";
+import { WasmExtension_PluginPhase as Phase } from "../../gen/tetrateio/api/tsb/extension/v2/wasm_extension_pb.ts";
+import { LinkState } from "../../gen/wasmext/v1/proxy_pb.ts";
+import { WatchStatusRequestSchema } from "../../gen/wasmext/v1/proxy_service_pb.ts";
+import { anyone } from "../../src/catalog/access/principal.ts";
+import { proxyStatus } from "../../src/methods/proxies.ts";
+import { createProxies, type Proxies } from "../../src/xds/proxies.ts";
+import { statusOf } from "../../src/xds/rollup.ts";
+import { createSentVersions } from "../../src/xds/sent-versions.ts";
+import type { ProxySession } from "../../src/xds/session.ts";
+import { proxyOf } from "../../src/xds/status.ts";
+import { acme, createAcme, ext, redIngress, url } from "../support/acme.ts";
+import { createFakeModules } from "../support/fake-modules.ts";
+import { proxiesOf } from "../support/proxies.ts";
+
+const notices = { info: () => undefined, warn: () => undefined };
+const slotAt = (port: number): string => `wasmext/all/gateway:${port}/${redIngress}`;
+
+/** A target with a thousand attachments. */
+async function createLargeTarget() {
+  const catalog = createAcme();
+  await catalog.put("a", { phase: Phase.AUTHN });
+  const attachments = Array.from({ length: 1_000 }, () => ({ fqn: ext("a") }));
+  await catalog.attach(redIngress, attachments);
+  return { ...catalog, proxies: proxiesOf(catalog.reader, createFakeModules()) };
+}
+
+/** Takes and accepts what a proxy is due, until that many answers have come. */
+async function accept(session: ProxySession, answers: number): Promise<void> {
+  for (let count = 0; count < answers; count++) {
+    const answer = await session.next();
+    session.settle(answer?.nonce ?? "");
+  }
+}
+
+test("the status of a proxy with a thousand slots of a target with a thousand attachments takes no long", async () => {
+  const { proxies, reader } = await createLargeTarget();
+  const session = proxies.connect(anyone);
+  session.greet(undefined);
+  for (let port = 1; port <= 1_000; port++) {
+    session.subscribe(slotAt(port));
+  }
+  const status = statusOf(proxies, reader.state, anyone, redIngress);
+  expect(status).toMatchObject({ proxies: 1, running: 0 });
+  expect(status.attachments).toHaveLength(1_000);
+  expect(status.attachments[0]?.problems).toHaveLength(10);
+});
+
+test("the slots of a proxy have so many plugins together, whether it accepts them or not", async () => {
+  const { proxies, reader } = await createLargeTarget();
+  const session = proxies.connect(anyone);
+  session.greet(undefined);
+  for (let port = 1; port <= 22; port++) {
+    session.subscribe(slotAt(port));
+  }
+  const answers = new Set<string | undefined>();
+  for (let count = 0; count < 20; count++) {
+    answers.add((await session.next())?.name);
+  }
+  session.finish();
+  expect(await session.next()).toBeUndefined();
+  const slots = proxyOf(session, acme)?.slots ?? [];
+  expect(slots.filter(({ links }) => links.length > 0).map(({ name }) => name)).toEqual([
+    ...answers,
+  ]);
+  expect(slots.at(-1)).toMatchObject({ name: slotAt(22), links: [] });
+  expect(slots.at(-1)?.problem).toMatch(/more than 20000 plugins .* several connections/);
+  const [first] = statusOf(proxies, reader.state, anyone, redIngress).attachments;
+  expect(first?.problems.at(-1)?.state).toBe(LinkState.PENDING);
+});
+
+test("a slot gets what it asks for when others leave room for it", async () => {
+  const { proxies } = await createLargeTarget();
+  const session = proxies.connect(anyone);
+  session.greet(undefined);
+  for (let port = 1; port <= 21; port++) {
+    session.subscribe(slotAt(port));
+  }
+  await accept(session, 20);
+  const next = session.next();
+  // The slots that are left have been looked at by then.
+  await new Promise(setImmediate);
+  session.unsubscribe(slotAt(1));
+  expect((await next)?.name).toBe(slotAt(21));
+});
+
+test("all plugins of a proxy can be changed at once", async () => {
+  const catalog = await createLargeTarget();
+  const session = catalog.proxies.connect(anyone);
+  session.greet(undefined);
+  for (let port = 1; port <= 20; port++) {
+    session.subscribe(slotAt(port));
+  }
+  await accept(session, 20);
+  await catalog.put("a", { phase: Phase.AUTHN, config: { changed: true } });
+  const answers = [];
+  for (let count = 0; count < 20; count++) {
+    answers.push(await session.next());
+  }
+  for (const answer of answers) {
+    session.settle(answer?.nonce ?? "");
+  }
+  const status = statusOf(catalog.proxies, catalog.reader.state, anyone, redIngress);
+  expect(status).toMatchObject({ proxies: 1, running: 1 });
+});
+
+test("versions are remembered by what their filters take together", () => {
+  const filterOf = (key: string) => {
+    const rest = { module: undefined, encode: () => ({}) as never };
+    return { key, kind: "plugin" as const, hash: key, size: 100, ...rest };
+  };
+  const sent = createSentVersions({ versions: 10, filters: 10, bytes: 350 });
+  const common = filterOf("common");
+  ["1", "2", "3"].forEach((version) => {
+    sent.set(version, [common, filterOf(version)]);
+  });
+  expect(sent.get("1")).toBeUndefined();
+  expect(sent.get("2")).toHaveLength(2);
+  expect(sent.get("3")).toHaveLength(2);
+});
+
+test("connections are named so that they do not tell how many others there are", () => {
+  const proxies = proxiesOf();
+  const [one, two] = [proxies.connect(anyone), proxies.connect(anyone)];
+  expect(one.uid.slice(-12)).not.toBe(two.uid.slice(-12));
+  expect(one.uid).toMatch(/^[0-9a-f]{24}$/);
+});
+
+test("the names that a proxy asks for take so much memory", () => {
+  const session = proxiesOf().connect(anyone);
+  session.subscribe("x".repeat(1_000_000));
+  expect(() => {
+    session.subscribe("y".repeat(100_000));
+  }).toThrow(/more than 1000 slots/);
+  session.unsubscribe("x".repeat(1_000_000));
+  session.subscribe("y".repeat(100_000));
+  expect(session.names).toHaveLength(1);
+});
+
+test("a proxy that has lost a module, or fetches it late, may fetch it again", async () => {
+  const catalog = createAcme();
+  const modules = createFakeModules();
+  const bytes = Buffer.from("a module");
+  modules.set(url, bytes);
+  await catalog.put("a");
+  await catalog.attach(redIngress, [{ fqn: ext("a") }]);
+  const reader = catalog.reader;
+  const proxies = createProxies({ reader, modules, maxInlineBytes: 1, notices });
+  const session = proxies.connect(anyone);
+  session.greet(undefined);
+  session.subscribe(slotAt(1));
+  const refuse = async (): Promise<void> => {
+    session.settle((await session.next())?.nonce ?? "", `Unable to create Wasm plugin ${ext("a")}`);
+  };
+  const fetch = async (): Promise<void> => {
+    const digest = createHash("sha256").update(bytes).digest("hex");
+    const module = await proxies.module(session.secret, digest);
+    expect(module?.bytes).toEqual(bytes);
+    module?.done();
+  };
+  await refuse();
+  await fetch();
+  // As it is refused again, the proxy has it by now, and something else is wrong; or it has lost it.
+  await refuse();
+  await accept(session, 1);
+  expect(statusOf(proxies, reader.state, anyone, ext("a"))).toMatchObject({ running: 0 });
+  await fetch();
+  await accept(session, 1);
+  expect(statusOf(proxies, reader.state, anyone, ext("a"))).toMatchObject({ running: 1 });
+});
+
+test("a thousand watchers of a status cost little more than one", async () => {
+  const catalog = createAcme();
+  await catalog.put("a");
+  await catalog.attach(redIngress, [{ fqn: ext("a") }]);
+  let asked = 0;
+  const all = proxiesOf(catalog.reader, createFakeModules());
+  const proxies: Proxies = {
+    ...all,
+    of(target) {
+      asked++;
+      return all.of(target);
+    },
+  };
+  const { watchStatus } = proxyStatus(proxies);
+  const call = {
+    ...catalog,
+    watches: undefined,
+    principal: anyone,
+    method: "",
+    bookmarkIntervalMs: 1,
+  };
+  const request = create(WatchStatusRequestSchema, { fqn: redIngress });
+  const watches = Array.from({ length: 1_000 }, () => watchStatus.handle(request, call));
+  const statuses = (): unknown[] =>
+    watches.map((watch) => {
+      const read = watch.read(() => false);
+      return typeof read === "string" ? read : read.message().status?.proxies;
+    });
+  expect(new Set(statuses())).toEqual(new Set([0]));
+  expect(asked).toBe(1);
+  const session = all.connect(anyone);
+  session.greet(undefined);
+  session.subscribe(slotAt(1));
+  await session.next();
+  expect(new Set(statuses())).toEqual(new Set([1]));
+  expect(asked).toBe(2);
+});
+
+test("what the slots of a proxy hold of earlier revisions is bounded", async () => {
+  const catalog = createAcme();
+  await catalog.put("a");
+  await catalog.attach(redIngress, [{ fqn: ext("a") }]);
+  const proxies = proxiesOf(catalog.reader, createFakeModules());
+  const session = proxies.connect(anyone);
+  session.greet(undefined);
+  const nonces: string[] = [];
+  let port = 0;
+  for (; port < 30 && nonces.length === port; port++) {
+    await catalog.put("a", { config: { text: `${port} ${"x".repeat(4_000_000)}` } });
+    session.subscribe(slotAt(port + 1));
+    const idle = new Promise<undefined>((resolve) => setImmediate(resolve, undefined));
+    const answer = await Promise.race([session.next(), idle]);
+    if (answer !== undefined) {
+      nonces.push(answer.nonce);
+    }
+  }
+  expect(nonces).toHaveLength(16);
+  expect(proxyOf(session, acme)?.slots.at(-1)?.problem).toMatch(/too large for one connection/);
+});
