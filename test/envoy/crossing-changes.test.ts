@@ -501,6 +501,10 @@ test("a listener that is added later has its slots filled, too", async () => {
   // Another one with slots that are filled already, one of them by what it had before a refusal.
   await serving.put("a", refusing("bad", { phase: Phase.AUTHN }));
   expect(await refusalOf(serving, "a")).toBe(Effect.LAST_GOOD);
+  // What the proxy got last is good again a moment after the refusal.
+  await expect
+    .poll(async () => JSON.stringify(await proxy.envoy.configDump("ecds_filters")))
+    .not.toContain("refuse");
   await replace(own, later, { ...later, name: "same" });
   await proxy.listener("same").runs("a2", "b");
   await serving.put("b", named("b2", { phase: Phase.STATS }));
