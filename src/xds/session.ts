@@ -8,20 +8,20 @@ import { may, type Principal } from "../catalog/access/principal.ts";
 import { tooManySlots } from "../catalog/errors.ts";
 import { messageOf } from "../catalog/message-of.ts";
 import { excerpt } from "../catalog/names/excerpt.ts";
-import { isSelected } from "../catalog/reads/traffic.ts";
 import type { Pieces } from "../wire/pieces.ts";
 import { denyFilter, type Filter, type OnFailure } from "./filter.ts";
 import { type ProxyNode, readNode } from "./node.ts";
 import { fetchedModules, type ModuleDelivery, resourceOf } from "./resource.ts";
 import { createPlace, type Place } from "./place.ts";
 import { createSlot, filterOf, type Running, type Slot, type SlotContent } from "./slot.ts";
+import { linksFor, type SharingSlot, SlotShares } from "./slot-shares.ts";
+import { ModuleFetches } from "./module-fetches.ts";
 import { readSlotName, type SlotPlace, SlotProblem } from "./slot-name.ts";
 import {
   type FollowedChain,
   unfilled,
   type WantedChain,
   type WantedChains,
-  type WantedLink,
 } from "./wanted-chains.ts";
 
 /** What sessions share. */
@@ -85,33 +85,16 @@ export interface SlotAnswer {
 /** How many slots a proxy may ask for. */
 export const maxSlots = 1_000;
 
-/** How many plugins all slots of a proxy may run. */
-export const maxPlugins = 20_000;
-
-/** How many it may run or have been sent: while it changes all of them, twice as many. */
-const maxHeldPlugins = 2 * maxPlugins;
-
-const tooManyPlugins = `the slots of the proxy would run more than ${maxPlugins} plugins on one connection; attach fewer, or use several connections`;
-
-/** How much their configurations may take together, in bytes. */
-export const maxHeldBytes = 64 * 1024 * 1024;
-const tooLarge =
-  "the configurations in the slots of the proxy are too large for one connection; make them smaller, or use several connections";
-
 /** Longest name that a proxy may ask for, in characters. */
 const maxName = 1_024;
 
 /** Length of all names that a proxy may ask for together, in characters: longer ones are kept to be answered. */
 const maxNames = maxSlots * maxName;
 
-/** Within what time a proxy begins to fetch a module that it lacks, and has fetched it, in ms. */
-const fetchStartMs = 1_000;
-const fetchTimeoutMs = 40_000;
-
 /** Longest reason of a refusal that is kept, in characters. */
 const maxReason = 400;
 
-interface OwnSlot extends OpenSlot {
+interface OwnSlot extends OpenSlot, SharingSlot {
   readonly chain: FollowedChain | undefined;
   /** The slots for the same traffic. */
   readonly beside: Place;
@@ -119,17 +102,6 @@ interface OwnSlot extends OpenSlot {
   isOfOther: boolean;
   nonce: string | undefined;
   problem: string | undefined;
-  /** What should run in it by the chain as it was last; undefined before that is asked for. */
-  share: Share | undefined;
-}
-
-/** What should run in a slot, as far as all slots of its proxy leave room for it. */
-interface Share {
-  readonly of: WantedChain;
-  readonly wanted: WantedChain;
-  /** How many plugins it asks for, and how many it has got. */
-  readonly needed: number;
-  readonly taken: number;
 }
 
 /** How a proxy is connected. */
@@ -161,15 +133,20 @@ export class ProxySession {
   /** Of the names of all slots together, in characters. */
   #nameLength = 0;
   readonly #byTarget = new Map<string, Set<OwnSlot>>();
-  /** How many plugins should run in all slots. */
-  #plugins = 0;
-  /** The slots that have to wait until others take fewer plugins. */
-  readonly #waiting = new Set<OwnSlot>();
+  readonly #shares = new SlotShares<OwnSlot>((open) => {
+    this.#push(open);
+  });
   readonly #due = new Set<OwnSlot>();
-  /** The digests of modules that the proxy has fetched, and may still have, with the number of the answer before. */
-  readonly #modules = new Map<string, number>();
-  /** The ends of waiting for a proxy to fetch modules, by digest. */
-  readonly #timers = new Map<string, NodeJS.Timeout>();
+  readonly #fetches = new ModuleFetches((digest, isLoaded) => {
+    for (const open of this.#slots.values()) {
+      if (isLoaded) {
+        open.slot.loaded(digest);
+      } else {
+        open.slot.notLoaded(digest);
+      }
+      this.#push(open);
+    }
+  });
   #node: ProxyNode | undefined;
   #nonces = 0;
   #isFinishing = false;
@@ -251,7 +228,7 @@ export class ProxySession {
       this.#slots.delete(name);
       this.#nameLength -= name.length;
       this.#due.delete(open);
-      this.#waiting.delete(open);
+      this.#shares.forget(open);
       this.#close(open);
       this.#context.changed(this);
     }
@@ -281,8 +258,7 @@ export class ProxySession {
       const reason = shortened(error);
       const remote = fetchedModules(content.filters, this.#context);
       // A proxy begins to fetch before it refuses, and may have the module by the time that its refusal arrives.
-      const hadBefore = (digest: string): boolean =>
-        (this.#modules.get(digest) ?? Infinity) < Number(nonce);
+      const hadBefore = (digest: string): boolean => this.#fetches.hadBefore(digest, Number(nonce));
       open.slot.refuse(
         reason,
         ({ module }) =>
@@ -290,10 +266,10 @@ export class ProxySession {
       );
       const loading = content.filters.filter((filter) => open.slot.isLoading(filter));
       for (const { module: { digest } = { digest: "" } } of loading) {
-        if (this.#modules.has(digest)) {
+        if (this.#fetches.has(digest)) {
           open.slot.loaded(digest);
         } else {
-          this.#await(digest, fetchStartMs);
+          this.#fetches.await(digest);
         }
       }
       this.#context.refused(content.version);
@@ -305,29 +281,24 @@ export class ProxySession {
     }
     this.#context.changed(this);
     this.#push(open);
-    this.#pushWaiting();
+    this.#shares.wake();
   }
 
   /** The proxy has begun to fetch a module. */
   fetching(digest: string): void {
-    if (this.#timers.has(digest)) {
-      this.#await(digest, fetchTimeoutMs);
-    }
+    this.#fetches.begin(digest);
   }
 
   /** The proxy has fetched a module. */
   fetched(digest: string): void {
-    this.#modules.set(digest, this.#nonces);
-    this.#settleModule(digest, ({ slot }) => {
-      slot.loaded(digest);
-    });
+    this.#fetches.finish(digest, this.#nonces);
   }
 
   /** Whether the proxy has been told to fetch a module, or should run it: it may come late, or have lost it. */
   mayFetch(digest: string): boolean {
     const has = (filter: Filter | undefined): boolean => filter?.module?.digest === digest;
     return (
-      this.#timers.has(digest) ||
+      this.#fetches.isAwaited(digest) ||
       [...this.#slots.values()].some(
         ({ slot, wanted }) =>
           slot.pending?.filters.some(has) === true ||
@@ -374,11 +345,7 @@ export class ProxySession {
       this.#close(open);
     });
     this.#due.clear();
-    this.#waiting.clear();
-    for (const timer of this.#timers.values()) {
-      clearTimeout(timer);
-    }
-    this.#timers.clear();
+    this.#fetches.end();
     this.#wake();
   }
 
@@ -392,8 +359,7 @@ export class ProxySession {
     if (slot.pending !== undefined) {
       this.#context.unanswered(slot.pending);
     }
-    this.#plugins -= open.share?.taken ?? 0;
-    this.#pushWaiting();
+    this.#shares.leave(open);
     const { target = "" } = place ?? {};
     const ofTarget = this.#byTarget.get(target);
     if (ofTarget?.delete(open) === true && ofTarget.size === 0) {
@@ -414,16 +380,13 @@ export class ProxySession {
       open.problem = keptProblem(open.place?.target ?? "");
     }
     this.#context.changed(this);
-    if (open.share !== undefined && open.share.taken < open.share.needed) {
-      this.#waiting.add(open);
-    }
+    this.#shares.wait(open);
     if (content === undefined) {
       return undefined;
     }
-    const problem = this.#problemWith(open, content.filters);
+    const problem = this.#shares.problemWith(open, content.filters, this.#slots.values());
     if (problem !== undefined) {
       open.problem = problem;
-      this.#waiting.add(open);
       return undefined;
     }
     try {
@@ -443,47 +406,6 @@ export class ProxySession {
       open.problem = messageOf(error);
       return undefined;
     }
-  }
-
-  /** Why a slot cannot have filters beside those of other slots; undefined if it can. */
-  #problemWith(open: OwnSlot, added: readonly Filter[]): string | undefined {
-    let count = added.length;
-    // Those of earlier revisions are held by the slots alone.
-    const filters = new Set(added);
-    for (const other of this.#slots.values()) {
-      const { running, pending } = other.slot;
-      for (const held of other === open ? [] : [running?.filters, pending?.filters]) {
-        count += held?.length ?? 0;
-        held?.forEach((filter) => filters.add(filter));
-      }
-    }
-    const bytes = [...filters].reduce((sum, { size }) => sum + size, 0);
-    return count > maxHeldPlugins ? tooManyPlugins : bytes > maxHeldBytes ? tooLarge : undefined;
-  }
-
-  /** What should run in a slot: nothing new if the slots of the proxy, together, ask for too much. */
-  #wantedIn(open: OwnSlot, place: SlotPlace, chain: WantedChain): WantedChain {
-    const before = open.share;
-    const others = this.#plugins - (before?.taken ?? 0);
-    const isSame = before?.of === chain;
-    if (isSame && (before.taken === before.needed || others + before.needed > maxPlugins)) {
-      return before.wanted;
-    }
-    const wanted = linksFor(chain, place);
-    const needed = wanted.links?.length ?? 0;
-    const taken = others + needed <= maxPlugins ? needed : 0;
-    this.#plugins = others + taken;
-    if (taken < (before?.taken ?? 0)) {
-      this.#pushWaiting();
-    }
-    const share = {
-      of: chain,
-      wanted: taken === needed ? wanted : { ...wanted, links: undefined, problem: tooManyPlugins },
-      needed,
-      taken,
-    };
-    open.share = share;
-    return share.wanted;
   }
 
   /**
@@ -541,7 +463,7 @@ export class ProxySession {
       const chain = chains.follow(place.target, () => {
         this.#push(open);
       });
-      const wantedIn = (): WantedChain => this.#wantedIn(open, place, chain.current);
+      const wantedIn = (): WantedChain => this.#shares.wantedIn(open, place, chain.current);
       const open: OwnSlot = {
         ...openIn(beside),
         place,
@@ -589,35 +511,9 @@ export class ProxySession {
     return JSON.stringify([this.proxyKey, target, mode, port]);
   }
 
-  #await(digest: string, timeoutMs: number): void {
-    clearTimeout(this.#timers.get(digest));
-    const giveUp = (): void => {
-      this.#settleModule(digest, ({ slot }) => {
-        slot.notLoaded(digest);
-      });
-    };
-    this.#timers.set(digest, setTimeout(giveUp, timeoutMs));
-  }
-
-  #settleModule(digest: string, settle: (open: OwnSlot) => void): void {
-    clearTimeout(this.#timers.get(digest));
-    this.#timers.delete(digest);
-    for (const open of this.#slots.values()) {
-      settle(open);
-      this.#push(open);
-    }
-  }
-
   #push(open: OwnSlot): void {
     this.#due.add(open);
     this.#wake();
-  }
-
-  #pushWaiting(): void {
-    for (const open of this.#waiting) {
-      this.#waiting.delete(open);
-      this.#push(open);
-    }
   }
 }
 
@@ -629,16 +525,6 @@ function readVersion(version: string): [catalog: string, content: string] {
 
 function keptProblem(target: string): string {
   return `the proxy goes on with what it got from another catalog, since this one has no attachments of ${target}; set them, even to none`;
-}
-
-/** The links of a chain that get some traffic. */
-function linksFor(
-  { links, ...rest }: WantedChain,
-  { traffic, phases }: Pick<SlotPlace, "traffic"> & { phases?: SlotPlace["phases"] },
-): WantedChain {
-  const isMeant = ({ match, phase }: WantedLink): boolean =>
-    phases?.includes(phase) !== false && isSelected(match, traffic);
-  return { ...rest, links: links?.filter(isMeant) };
 }
 
 /** The path at which a session finds a module. */
