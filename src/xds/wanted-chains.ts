@@ -144,6 +144,10 @@ class SharedChain {
     isSettling: false,
     problem: undefined,
   };
+  /** Why the latest chain could not be resolved. */
+  #problem: string | undefined;
+  /** When modules are no longer waited for, in ms of `performance.now()`. */
+  #settlesUntil = -Infinity;
   #timer: NodeJS.Timeout | undefined;
   #isChainStale = true;
   #isStale = true;
@@ -182,32 +186,42 @@ class SharedChain {
     const { reader } = this.#options;
     if (this.#isChainStale) {
       this.#isChainStale = false;
+      this.#problem = undefined;
       try {
         this.#chain = reader.latestChain.resolve(reader.state, this.#target, anyTraffic).chain;
       } catch (error) {
-        return { ...this.#latest, problem: messageOf(error) };
+        this.#problem = messageOf(error);
       }
     }
+    const problem = this.#problem;
     if (this.#chain === undefined) {
-      return this.#latest;
+      return { ...this.#latest, problem };
     }
     const links = this.#wanted(this.#chain);
-    const isSettling = this.#isSettling();
-    return { revision: this.#chain.revision, links, isSettling, problem: undefined };
+    return { revision: this.#chain.revision, links, isSettling: this.#isSettling(), problem };
   }
 
-  /** Whether a module may be there in a moment; the chain changes when the moment is over. */
+  /**
+   * Whether a module may be there in a moment; the chain changes when the moment is over. Modules that are added
+   * meanwhile do not prolong it, so that a target that changes again and again still gets its changes.
+   */
   #isSettling(): boolean {
     clearTimeout(this.#timer);
-    const now = performance.now();
-    const left = [...this.#modules.values()]
-      .filter(({ followed }) => followed.state.kind === "fetching")
-      .map(({ sinceMs }) => sinceMs + settleMs - now)
-      .filter((ms) => ms > 0);
-    if (left.length > 0) {
-      this.#timer = setTimeout(this.#change, Math.ceil(Math.max(...left)));
+    const fetching = [...this.#modules.values()].filter(
+      ({ followed }) => followed.state.kind === "fetching",
+    );
+    const first = Math.min(
+      ...fetching.map(({ sinceMs }) => sinceMs).filter((since) => since > this.#settlesUntil),
+    );
+    if (first !== Infinity && performance.now() >= this.#settlesUntil) {
+      this.#settlesUntil = first + settleMs;
     }
-    return left.length > 0;
+    const leftMs = this.#settlesUntil - performance.now();
+    if (fetching.length === 0 || leftMs <= 0) {
+      return false;
+    }
+    this.#timer = setTimeout(this.#change, Math.ceil(leftMs));
+    return true;
   }
 
   #wanted(chain: Chain): WantedLink[] {
