@@ -45,7 +45,7 @@ export function createInMemoryTransport({
   proxies = createProxies({
     reader: catalog.reader,
     modules,
-    notices: { info: ignore, warn: ignore },
+    notices: { warn: ignore },
   }),
 }: InMemoryOptions = {}): Transport {
   const routes = createRoutes(

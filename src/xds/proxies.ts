@@ -18,7 +18,6 @@ import { createWantedChains } from "./wanted-chains.ts";
 
 /** Where the server says what it sees of proxies. */
 export interface ProxyNotices {
-  info(text: string): void;
   warn(text: string): void;
 }
 

@@ -11,7 +11,6 @@ export function proxiesOf(
 ): Proxies & { readonly warnings: readonly string[] } {
   const warnings: string[] = [];
   const notices = {
-    info: () => undefined,
     warn: (text: string) => {
       warnings.push(text);
     },
