@@ -1,44 +1,27 @@
 /* The commands that say where extensions run, with Envoys that run them. */
-import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from "vitest";
+import { beforeEach, describe, expect, inject, test } from "vitest";
 import { parse } from "yaml";
 import { WasmExtension_PluginPhase as Phase } from "../../gen/tetrateio/api/tsb/extension/v2/wasm_extension_pb.ts";
 import { acme, ext, redIngress, redSecurity } from "../support/acme.ts";
-import { answerBytes, serve, type TestServer } from "../modules/support/registry.ts";
 import { openAdsClient } from "./support/ads-client.ts";
-import { testModule } from "./support/module.ts";
 import { protocols, startProxy } from "./support/proxy.ts";
-import { type Serving, startServing } from "./support/serving.ts";
-import { startUpstream, type Upstream } from "./support/upstream.ts";
+import { useServing } from "./support/use-serving.ts";
 
-const { bytes: chainWasm } = await testModule();
-
-let serving: Serving;
-let files: TestServer;
-let upstream: Upstream;
-
-beforeAll(async () => {
-  upstream = await startUpstream();
-  files = await serve(answerBytes(chainWasm));
-  serving = await startServing();
-});
-afterAll(async () => {
-  await serving[Symbol.asyncDispose]();
-  await files[Symbol.asyncDispose]();
-  await upstream[Symbol.asyncDispose]();
-});
-
-const put = (name: string, more: Parameters<Serving["put"]>[1] = {}): Promise<void> =>
-  serving.put(name, { url: `http://${files.host}/chain.wasm`, config: { name }, ...more });
+const used = useServing();
+const { put } = used;
 
 const proxyOf = (target: string, nodeId: string, ...options: string[]) =>
-  startProxy(serving, target, { upstream, options: ["--node-id", nodeId, ...options] });
+  startProxy(used.serving, target, {
+    upstream: used.upstream,
+    options: ["--node-id", nodeId, ...options],
+  });
 
 describe("with Envoys", () => {
   beforeEach(async () => {
     await put("a", { phase: Phase.AUTHN });
     await put("b", { phase: Phase.STATS });
-    await serving.attach(redIngress, [{ fqn: ext("a") }, { fqn: ext("b") }]);
-    await serving.attach(redSecurity, [{ fqn: ext("b") }]);
+    await used.serving.attach(redIngress, [{ fqn: ext("a") }, { fqn: ext("b") }]);
+    await used.serving.attach(redSecurity, [{ fqn: ext("b") }]);
   });
 
   test("proxies, status and chain show what each runs", async () => {
@@ -46,7 +29,7 @@ describe("with Envoys", () => {
     await using other = await proxyOf(redIngress, "web-2");
     await using sidecar = await proxyOf(redSecurity, "sidecar", "--listener", "inbound:8080");
     await Promise.all([web.runs("a", "b"), other.runs("a", "b"), sidecar.runs("b")]);
-    const listed = await serving.cli("proxies", acme);
+    const listed = await used.serving.cli("proxies", acme);
     expect(listed.exitCode).toBe(0);
     expect(listed.stdout).toMatch(/^PROXY +VERSION +TARGET/);
     expect(listed.stdout).toMatch(
@@ -54,30 +37,33 @@ describe("with Envoys", () => {
     );
     expect(listed.stdout).toMatch(/^web-2 .* gateway +AUTHN +1\/1 /m);
     expect(listed.stdout).toMatch(/^sidecar .* inbound:8080 +STATS +1\/1 /m);
-    const under = await serving.cli("proxies", redSecurity, "-o", "json");
+    const under = await used.serving.cli("proxies", redSecurity, "-o", "json");
     expect(JSON.parse(under.stdout)).toMatchObject([{ nodeId: "sidecar", nodeCluster: "wasmext" }]);
 
-    const ofExtension = await serving.cli("status", ext("b"));
+    const ofExtension = await used.serving.cli("status", ext("b"));
     expect(ofExtension.stdout).toMatch(/^\S+\/b runs on 3 of 3 proxies\n/);
     expect(ofExtension.stdout).toMatch(/ingressgateways\/in +\S+\/b +2\/2 +runs on 2 of 2 proxies/);
-    const ofTarget = await serving.cli("status", redIngress);
+    const ofTarget = await used.serving.cli("status", redIngress);
     expect(ofTarget.stdout).toMatch(/^\S+\/in runs on 2 of 2 proxies\n/);
-    const chain = await serving.cli("chain", redIngress);
+    const chain = await used.serving.cli("chain", redIngress);
     expect(chain.stdout).toMatch(/RUNS ON\n1 +AUTHN .* 2\/2\n2 +STATS .* 2\/2\n$/);
 
     await put("a", { phase: Phase.AUTHN, config: { name: "a", refuse: true } });
     await expect
-      .poll(async () => (await serving.cli("chain", redIngress)).stdout)
+      .poll(async () => (await used.serving.cli("chain", redIngress)).stdout)
       .toMatch(/RUNS ON\n1 +AUTHN .* 0\/2\n2 +STATS .* 2\/2\n$/);
-    const refused = await serving.cli("status", ext("a"));
-    expect(refused.stdout).toContain("runs on 0 of 2 proxies; web-1: the proxy refuses it");
-    expect(refused.stdout).toContain("what ran before its last change goes on running");
-    expect((await serving.cli("proxies", redIngress)).stdout).toMatch(
+    // A proxy that has not answered yet does not run it, either.
+    await expect
+      .poll(async () => (await used.serving.cli("status", ext("a"))).stdout)
+      .toMatch(
+        /runs on 0 of 2 proxies; web-1: the proxy refuses it.*what ran before its last change goes on running/,
+      );
+    expect((await used.serving.cli("proxies", redIngress)).stdout).toMatch(
       /^web-1 .* 1\/2 .*refuses it/m,
     );
     await web.envoy.stop();
     await expect
-      .poll(async () => (await serving.cli("status", ext("b"))).stdout)
+      .poll(async () => (await used.serving.cli("status", ext("b"))).stdout)
       .toContain("runs on 2 of 2 proxies");
   });
 
@@ -86,7 +72,7 @@ describe("with Envoys", () => {
     await using other = await proxyOf(redIngress, "web-2", "--atomic");
     await Promise.all([web.runs("a", "b"), other.runs("a", "b")]);
     await put("a", { phase: Phase.AUTHN, config: { name: "a2" } });
-    const ran = await serving.cli("wait", ext("a"), "--for", "running", "--timeout", "20s");
+    const ran = await used.serving.cli("wait", ext("a"), "--for", "running", "--timeout", "20s");
     expect(ran).toMatchObject({ exitCode: 0, stdout: `${ext("a")} runs on 2 of 2 proxies\n` });
     // What it says is so.
     expect(await web.send()).toMatchObject({ requestChain: ["a2", "b"] });
@@ -97,8 +83,8 @@ describe("with Envoys", () => {
     await using web = await proxyOf(redIngress, "web-1");
     await web.runs("a", "b");
     await put("a", { phase: Phase.AUTHN, config: { name: "bad", refuse: true } });
-    const waiting = serving.cli("wait", redIngress, "--timeout", "20s");
-    await serving.logged("refuses what it got");
+    const waiting = used.serving.cli("wait", redIngress, "--timeout", "20s");
+    await used.serving.logged("refuses what it got");
     await put("a", { phase: Phase.AUTHN, config: { name: "mended" } });
     expect(await waiting).toMatchObject({ exitCode: 0 });
     expect(await web.send()).toMatchObject({ requestChain: ["mended", "b"] });
@@ -108,25 +94,28 @@ describe("with Envoys", () => {
     await using web = await proxyOf(redIngress, "web-1");
     await web.runs("a", "b");
     await put("a", { phase: Phase.AUTHN, config: { name: "bad", refuse: true } });
-    const ran = await serving.cli("wait", ext("a"), "--timeout", "1s");
+    const ran = await used.serving.cli("wait", ext("a"), "--timeout", "1s");
     expect(ran).toMatchObject({ exitCode: 1, stdout: "" });
     expect(ran.stderr).toMatch(/not within 1 s: runs on 0 of 1 proxy; web-1: the proxy refuses it/);
   });
 
   test("wait does not end with proxies that have gone", async () => {
-    const ran = await serving.cli("wait", ext("a"), "--timeout", "1s");
+    const ran = await used.serving.cli("wait", ext("a"), "--timeout", "1s");
     expect(ran).toMatchObject({ exitCode: 1 });
     expect(ran.stderr).toContain("no proxy is connected that should run it");
   });
 
   test.each(protocols)("an Envoy is one proxy, over %s", async (protocol) => {
-    await using web = await startProxy(serving, redIngress, { upstream, protocol });
+    await using web = await startProxy(used.serving, redIngress, {
+      upstream: used.upstream,
+      protocol,
+    });
     await web.runs("a", "b");
-    const waited = await serving.cli("wait", redIngress, "--timeout", "10s");
+    const waited = await used.serving.cli("wait", redIngress, "--timeout", "10s");
     expect(waited).toMatchObject({ exitCode: 0, stdout: `${redIngress} runs on 1 of 1 proxy\n` });
     await put("b", { phase: Phase.STATS, config: { name: "b", refuse: true } });
     await expect
-      .poll(async () => (await serving.cli("status", redIngress)).stdout)
+      .poll(async () => (await used.serving.cli("status", redIngress)).stdout)
       .toContain("runs on 0 of 1 proxy; in: the proxy refuses it");
     // It has moved to another slot, which may be filled by another stream.
     await put("b", { phase: Phase.AUTHZ, config: { name: "b", refuse: true } });
@@ -135,8 +124,8 @@ describe("with Envoys", () => {
   });
 
   test("a listener without a slot for a phase is told of", async () => {
-    await using web = await startProxy(serving, redIngress, {
-      upstream,
+    await using web = await startProxy(used.serving, redIngress, {
+      upstream: used.upstream,
       edit: (printed) => {
         const bootstrap = JSON.stringify(parse(printed));
         const [, slot = ""] = /(\{"name":"wasmext\/stats.*?\},)\{"name":"/.exec(bootstrap) ?? [];
@@ -144,21 +133,24 @@ describe("with Envoys", () => {
       },
     });
     await web.runs("a");
-    const { stdout } = await serving.cli("status", ext("b"));
+    const { stdout } = await used.serving.cli("status", ext("b"));
     expect(stdout).toContain("in: the listener of the proxy has no slot for its phase; add one");
-    expect((await serving.cli("status", ext("a"))).stdout).toContain("runs on 1 of 1 proxy");
+    expect((await used.serving.cli("status", ext("a"))).stdout).toContain("runs on 1 of 1 proxy");
   });
 
   test("the oldest Envoy runs chains as well", async () => {
     const program = inject("envoyTools").oldestEnvoy;
-    await using oldest = await startProxy(serving, redIngress, { upstream, program });
+    await using oldest = await startProxy(used.serving, redIngress, {
+      upstream: used.upstream,
+      program,
+    });
     await oldest.runs("a", "b");
     await put("a", { phase: Phase.AUTHN, config: { name: "a", trap: "configure" } });
     await put("b", { phase: Phase.STATS, config: { name: "b2" } });
     await oldest.runs("a", "b2");
     await put("a", { phase: Phase.AUTHN, config: { name: "a3" } });
     await oldest.runs("a3", "b2");
-    expect((await serving.cli("proxies", acme)).stdout).toMatch(/^in +1\.39\.3 /m);
+    expect((await used.serving.cli("proxies", acme)).stdout).toMatch(/^in +1\.39\.3 /m);
   });
 });
 
@@ -173,8 +165,8 @@ test.each([
   ],
 ])("a proxy %s is told so, in the log and in its status", async (_, minor, names, text, remedy) => {
   await put("a");
-  await serving.attach(redIngress, [{ fqn: ext("a") }]);
-  using client = openAdsClient(new URL(serving.url).host, {
+  await used.serving.attach(redIngress, [{ fqn: ext("a") }]);
+  using client = openAdsClient(new URL(used.serving.url).host, {
     nodeId: `old-${minor}`,
     node: {
       user_agent_build_version: { version: { major_number: 1, minor_number: minor, patch: 3 } },
@@ -182,13 +174,13 @@ test.each([
     },
   });
   client.subscribe(`wasmext/all/gateway/${redIngress}`);
-  expect(await serving.logged(`"old-${minor}" cannot run extensions`)).toContain(remedy);
-  const { stdout } = await serving.cli("proxies", redIngress);
+  expect(await used.serving.logged(`"old-${minor}" cannot run extensions`)).toContain(remedy);
+  const { stdout } = await used.serving.cli("proxies", redIngress);
   expect(stdout).toMatch(new RegExp(`^old-${minor} .*${text.replaceAll(".", "\\.")}`, "m"));
-  const status = await serving.cli("status", ext("a"));
+  const status = await used.serving.cli("status", ext("a"));
   expect(status.stdout).toContain(`runs on 0 of 1 proxy; old-${minor}:`);
   expect(status.stdout).toContain(remedy);
-  const ran = await serving.cli("wait", ext("a"), "--timeout", "1s");
+  const ran = await used.serving.cli("wait", ext("a"), "--timeout", "1s");
   expect(ran).toMatchObject({ exitCode: 1 });
   expect(client.received).toEqual([]);
 });

@@ -1,34 +1,14 @@
 /* What runs at a listener: by its direction and port, in several listeners of one Envoy, and as targets change. */
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { beforeEach, describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { WasmExtension_PluginPhase as Phase } from "../../gen/tetrateio/api/tsb/extension/v2/wasm_extension_pb.ts";
 import { WorkloadMode as Mode } from "../../gen/tetrateio/api/tsb/types/v2/types_pb.ts";
 import { ext, redEgress, redIngress, redSecurity } from "../support/acme.ts";
-import { answerBytes, serve, type TestServer } from "../modules/support/registry.ts";
-import { testModule } from "./support/module.ts";
 import { startProxy } from "./support/proxy.ts";
-import { type Serving, startServing } from "./support/serving.ts";
-import { startUpstream, type Upstream } from "./support/upstream.ts";
+import { useServing } from "./support/use-serving.ts";
 
-const { bytes: chainWasm } = await testModule();
-
-let serving: Serving;
-let files: TestServer;
-let upstream: Upstream;
-
-beforeAll(async () => {
-  upstream = await startUpstream();
-  files = await serve(answerBytes(chainWasm));
-  serving = await startServing();
-});
-afterAll(async () => {
-  await serving[Symbol.asyncDispose]();
-  await files[Symbol.asyncDispose]();
-  await upstream[Symbol.asyncDispose]();
-});
-
-const put = (name: string, more: Parameters<Serving["put"]>[1] = {}): Promise<void> =>
-  serving.put(name, { url: `http://${files.host}/chain.wasm`, config: { name }, ...more });
+const used = useServing();
+const { put } = used;
 
 interface Listener {
   readonly name: string;
@@ -62,7 +42,7 @@ describe("the direction and the port of a listener", () => {
   });
 
   test("select what runs in a workload", async () => {
-    await serving.attach(redSecurity, [
+    await used.serving.attach(redSecurity, [
       { fqn: ext("any") },
       { fqn: ext("both"), ...match(Mode.CLIENT_AND_SERVER) },
       { fqn: ext("client"), ...match(Mode.CLIENT) },
@@ -72,8 +52,8 @@ describe("the direction and the port of a listener", () => {
       { fqn: ext("server"), ...match(Mode.SERVER) },
       { fqn: ext("server-8080"), ...match(Mode.SERVER, 8080) },
     ]);
-    await using proxy = await startProxy(serving, redSecurity, {
-      upstream,
+    await using proxy = await startProxy(used.serving, redSecurity, {
+      upstream: used.upstream,
       options: ["--listener", "inbound:8080"],
       edit: withListeners(
         ["in", "inbound:8080", "inbound"],
@@ -94,15 +74,15 @@ describe("the direction and the port of a listener", () => {
     ["an ingress gateway", redIngress],
     ["an egress gateway", redEgress],
   ])("select what runs in %s", async (_, target) => {
-    await serving.attach(target, [
+    await used.serving.attach(target, [
       { fqn: ext("any") },
       { fqn: ext("client"), ...match(Mode.CLIENT) },
       { fqn: ext("client-443"), ...match(Mode.CLIENT, 443) },
       { fqn: ext("own-server") },
       { fqn: ext("p8080"), ...match(Mode.UNDEFINED, 8080) },
     ]);
-    await using proxy = await startProxy(serving, target, {
-      upstream,
+    await using proxy = await startProxy(used.serving, target, {
+      upstream: used.upstream,
       options: ["--listener", "gateway:443", "--atomic"],
       edit: withListeners(
         ["any", "gateway:443", "gateway"],
@@ -113,10 +93,10 @@ describe("the direction and the port of a listener", () => {
     await proxy.listener("any").runs("any", "client", "client-443", "p8080");
     // Nothing that comes in is of a gateway.
     expect(await proxy.listener("inbound").send()).toMatchObject({ status: 503 });
-    expect(await serving.logged("no inbound traffic")).toContain("write gateway");
-    const { stdout } = await serving.cli("chain", target);
+    expect(await used.serving.logged("no inbound traffic")).toContain("write gateway");
+    const { stdout } = await used.serving.cli("chain", target);
     expect(stdout).toMatch(/p8080 .* 1\/1/);
-    await serving.attach(target, []);
+    await used.serving.attach(target, []);
   });
 });
 
@@ -124,9 +104,12 @@ describe("listeners of one Envoy", () => {
   test("with the same slots change alike, and are one in the status", async () => {
     await put("a", { phase: Phase.AUTHN });
     await put("b", { phase: Phase.STATS });
-    await serving.attach(redIngress, [{ fqn: ext("a") }, { fqn: ext("b") }]);
+    await used.serving.attach(redIngress, [{ fqn: ext("a") }, { fqn: ext("b") }]);
     const edit = withListeners(["second", "nothing to replace", ""]);
-    await using proxy = await startProxy(serving, redIngress, { upstream, edit });
+    await using proxy = await startProxy(used.serving, redIngress, {
+      upstream: used.upstream,
+      edit,
+    });
     const second = proxy.listener("second");
     await Promise.all([proxy.runs("a", "b"), second.runs("a", "b")]);
     await put("a", { phase: Phase.AUTHN, config: { name: "a2" } });
@@ -136,7 +119,7 @@ describe("listeners of one Envoy", () => {
     await Promise.all([proxy.runs("a2", "b3"), second.runs("a2", "b3")]);
     await put("a", { phase: Phase.AUTHN, config: { name: "a4" } });
     await Promise.all([proxy.runs("a4", "b3"), second.runs("a4", "b3")]);
-    const { proxies } = await serving.clients.proxies.listProxies({ parent: redIngress });
+    const { proxies } = await used.serving.clients.proxies.listProxies({ parent: redIngress });
     expect(proxies).toHaveLength(1);
     expect(proxies[0]?.slots).toHaveLength(4);
   });
@@ -144,10 +127,13 @@ describe("listeners of one Envoy", () => {
   test("of two targets get each its own", async () => {
     await put("a", { config: { name: "a" } });
     await put("b", { config: { name: "b" } });
-    await serving.attach(redIngress, [{ fqn: ext("a") }]);
-    await serving.attach(redEgress, [{ fqn: ext("b") }, { fqn: ext("a") }]);
+    await used.serving.attach(redIngress, [{ fqn: ext("a") }]);
+    await used.serving.attach(redEgress, [{ fqn: ext("b") }, { fqn: ext("a") }]);
     const edit = withListeners(["egress", redIngress, redEgress]);
-    await using proxy = await startProxy(serving, redIngress, { upstream, edit });
+    await using proxy = await startProxy(used.serving, redIngress, {
+      upstream: used.upstream,
+      edit,
+    });
     await proxy.runs("a");
     await proxy.listener("egress").runs("a", "b");
     await put("a", { config: { name: "a", refuse: true } });
@@ -172,9 +158,9 @@ describe("short names", () => {
   test("take target and listener from the metadata of the node", async () => {
     await put("s", { match: { mode: Mode.SERVER } });
     await put("c", { match: { mode: Mode.CLIENT } });
-    await serving.attach(redSecurity, [{ fqn: ext("c") }, { fqn: ext("s") }]);
-    await using proxy = await startProxy(serving, redSecurity, {
-      upstream,
+    await used.serving.attach(redSecurity, [{ fqn: ext("c") }, { fqn: ext("s") }]);
+    await using proxy = await startProxy(used.serving, redSecurity, {
+      upstream: used.upstream,
       options: ["--listener", "inbound:8080"],
       edit: short({ target: redSecurity, listener: "inbound:8080" }),
     });
@@ -182,28 +168,31 @@ describe("short names", () => {
   });
 
   test("deny where nothing says a target, and the log tells of it", async () => {
-    await using proxy = await startProxy(serving, redIngress, { upstream, edit: short({}) });
+    await using proxy = await startProxy(used.serving, redIngress, {
+      upstream: used.upstream,
+      edit: short({}),
+    });
     expect(await proxy.send()).toMatchObject({ status: 503 });
-    expect(await serving.logged("node.metadata.wasmext.target")).toContain("wasmext/authn");
+    expect(await used.serving.logged("node.metadata.wasmext.target")).toContain("wasmext/authn");
   });
 });
 
 test("a target whose attachments are deleted and made again runs none, and then the new ones", async () => {
   await put("a");
   await put("b");
-  await serving.attach(redIngress, [{ fqn: ext("a") }]);
-  await using proxy = await startProxy(serving, redIngress, { upstream });
+  await used.serving.attach(redIngress, [{ fqn: ext("a") }]);
+  await using proxy = await startProxy(used.serving, redIngress, { upstream: used.upstream });
   await proxy.runs("a");
   for (const name of ["b", "a"]) {
-    await serving.clients.attachments.deleteAttachments({ fqn: redIngress });
+    await used.serving.clients.attachments.deleteAttachments({ fqn: redIngress });
     await proxy.runs();
-    await serving.attach(redIngress, [{ fqn: ext(name) }]);
+    await used.serving.attach(redIngress, [{ fqn: ext(name) }]);
     await proxy.runs(name);
   }
   // An extension that is deleted takes its attachments along, and does not come back by itself.
-  await serving.remove("a");
+  await used.serving.remove("a");
   await proxy.runs();
   await put("a");
-  await serving.attach(redIngress, [{ fqn: ext("b") }, { fqn: ext("a") }]);
+  await used.serving.attach(redIngress, [{ fqn: ext("b") }, { fqn: ext("a") }]);
   await proxy.runs("a", "b");
 });
