@@ -380,3 +380,31 @@ test("a module that has arrived before the refusal for its lack is not taken for
   expect(proxies.warnings).toHaveLength(1);
   proxies.disconnect(session);
 });
+
+test("a proxy fetches the modules of its own chain, as long as it is connected, and no others", async () => {
+  const { put, attach, reader } = createAcme();
+  const modules = createFakeModules();
+  await put("a", { phase: Phase.AUTHN, url: "oci://x/a:1" });
+  await put("b", { phase: Phase.AUTHN, url: "oci://x/b:1" });
+  await attach(redIngress, [{ fqn: ext("a") }]);
+  await attach(blueSecurity, [{ fqn: ext("b") }]);
+  const proxies = proxiesOf(reader, modules, { maxInlineBytes: 0 });
+  const connected = await Promise.all(
+    [authn, slotOf("authn", blueSecurity)].map(async (slot) => {
+      const session = proxies.connect(anyone);
+      session.greet(create(NodeSchema, { id: "web-1" }));
+      session.subscribe(slot);
+      const text = Buffer.concat((await session.next())?.resource ?? []).toString("latin1");
+      const [, secret = "", digest = ""] = /\/modules\/([\w-]+)\/([0-9a-f]{64})/.exec(text) ?? [];
+      return { session, secret, digest };
+    }),
+  );
+  const [own, other] = connected;
+  expect(await proxies.module(own?.secret ?? "", own?.digest ?? "")).toBeDefined();
+  expect(proxies.module(own?.secret ?? "", other?.digest ?? "")).toBeUndefined();
+  expect(proxies.module("x".repeat(22), own?.digest ?? "")).toBeUndefined();
+  for (const { session, secret, digest } of connected) {
+    proxies.disconnect(session);
+    expect(proxies.module(secret, digest)).toBeUndefined();
+  }
+});
