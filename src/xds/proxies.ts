@@ -1,6 +1,7 @@
 /* All proxies that are connected, and what they share. */
 import { randomBytes } from "node:crypto";
 import { WasmExtension_PluginPhase as Phase } from "../../gen/tetrateio/api/tsb/extension/v2/wasm_extension_pb.ts";
+import { callerOf } from "../catalog/access/caller.ts";
 import type { Principal } from "../catalog/access/principal.ts";
 import { excerpt } from "../catalog/names/excerpt.ts";
 import { compareText } from "../catalog/state/order.ts";
@@ -9,6 +10,7 @@ import type { Reader } from "../catalog/store.ts";
 import type { Modules } from "../modules/modules.ts";
 import type { Pieces } from "../wire/pieces.ts";
 import type { OnFailure } from "./filter.ts";
+import { CallerUse } from "./caller-use.ts";
 import { chainConfig, fetchedModules, type ModuleDelivery } from "./resource.ts";
 import { type ProxyOrigin, ProxySession, type SessionContext } from "./session.ts";
 import { createSentVersions } from "./sent-versions.ts";
@@ -90,6 +92,7 @@ export function createProxies(options: ProxiesOptions): Proxies {
   const { reader, modules, notices } = options;
   const onModuleFailure = options.onModuleFailure ?? defaultOnFailure;
   const sessions = new Map<string, ProxySession>();
+  const callers = new Map<string, CallerUse>();
   const bySecret = new Map<string, ProxySession>();
   const subscriptions = new Set<(session: ProxySession) => void>();
   const sent = createSentVersions(remembered);
@@ -153,7 +156,11 @@ export function createProxies(options: ProxiesOptions): Proxies {
   };
   return {
     connect(principal, origin) {
-      const session = new ProxySession({ uid: newUid(), principal, origin }, context);
+      const name = callerOf(principal, origin?.peer);
+      const caller = callers.get(name) ?? new CallerUse(name);
+      callers.set(name, caller);
+      caller.proxies++;
+      const session = new ProxySession({ uid: newUid(), principal, origin, caller }, context);
       sessions.set(session.uid, session);
       bySecret.set(session.secret, session);
       return session;
@@ -162,6 +169,10 @@ export function createProxies(options: ProxiesOptions): Proxies {
       if (sessions.delete(session.uid)) {
         bySecret.delete(session.secret);
         session.end();
+        const { caller } = session;
+        if (--caller.proxies === 0) {
+          callers.delete(caller.name);
+        }
         changed(session);
       }
     },

@@ -15,6 +15,7 @@ import { fetchedModules, type ModuleDelivery, resourceOf } from "./resource.ts";
 import { createPlace, type Place } from "./place.ts";
 import { createSlot, filterOf, type Running, type Slot, type SlotContent } from "./slot.ts";
 import { linksFor, type SharingSlot, SlotShares } from "./slot-shares.ts";
+import type { CallerUse } from "./caller-use.ts";
 import { ModuleFetches } from "./module-fetches.ts";
 import { readSlotName, type SlotPlace, SlotProblem } from "./slot-name.ts";
 import {
@@ -100,6 +101,8 @@ interface OwnSlot extends OpenSlot, SharingSlot {
   readonly beside: Place;
   /** Whether the proxy runs what it got from another catalog, such as that of a memory store before a restart. */
   isOfOther: boolean;
+  /** The filters that it runs, and those that it has been sent. */
+  held: readonly (readonly Filter[])[];
   nonce: string | undefined;
   problem: string | undefined;
 }
@@ -109,6 +112,8 @@ export interface ProxyConnection {
   /** Identifies the connection. */
   readonly uid: string;
   readonly principal: Principal;
+  /** What all proxies of the caller take up. */
+  readonly caller: CallerUse;
   readonly origin?: ProxyOrigin | undefined;
 }
 
@@ -127,15 +132,14 @@ export class ProxySession {
   /** Part of the address of its modules, so that only it can fetch them. */
   readonly secret = randomBytes(16).toString("base64url");
   readonly principal: Principal;
+  readonly caller: CallerUse;
   readonly #origin: ProxyOrigin;
   readonly #context: SessionContext;
   readonly #slots = new Map<string, OwnSlot>();
   /** Of the names of all slots together, in characters. */
   #nameLength = 0;
   readonly #byTarget = new Map<string, Set<OwnSlot>>();
-  readonly #shares = new SlotShares<OwnSlot>((open) => {
-    this.#push(open);
-  });
+  readonly #shares: SlotShares<OwnSlot>;
   readonly #due = new Set<OwnSlot>();
   readonly #fetches = new ModuleFetches((digest, isLoaded) => {
     for (const open of this.#slots.values()) {
@@ -153,9 +157,13 @@ export class ProxySession {
   #isEnded = false;
   #wake: () => void = () => undefined;
 
-  constructor({ uid, principal, origin = {} }: ProxyConnection, context: SessionContext) {
+  constructor({ uid, principal, caller, origin = {} }: ProxyConnection, context: SessionContext) {
     this.uid = uid;
     this.principal = principal;
+    this.caller = caller;
+    this.#shares = new SlotShares<OwnSlot>(caller, (open) => {
+      this.#push(open);
+    });
     this.#origin = origin;
     this.#context = context;
   }
@@ -209,9 +217,11 @@ export class ProxySession {
     if (this.#slots.size >= maxSlots || this.#nameLength + name.length > maxNames) {
       throw tooManySlots(maxSlots);
     }
+    this.caller.addSlot(name);
     this.#nameLength += name.length;
     const open = this.#open(name, version);
     this.#slots.set(name, open);
+    this.#hold(open);
     if (open.place !== undefined) {
       const { target } = open.place;
       const ofTarget = this.#byTarget.get(target) ?? new Set();
@@ -279,6 +289,7 @@ export class ProxySession {
         this.#context.complains(this, place === undefined ? excerpt(name) : name, reason);
       }
     }
+    this.#hold(open);
     this.#context.changed(this);
     this.#push(open);
     this.#shares.wake();
@@ -345,6 +356,7 @@ export class ProxySession {
       this.#close(open);
     });
     this.#due.clear();
+    this.#shares.end();
     this.#fetches.end();
     this.#wake();
   }
@@ -360,12 +372,22 @@ export class ProxySession {
       this.#context.unanswered(slot.pending);
     }
     this.#shares.leave(open);
+    this.caller.hold(open.held, []);
+    this.caller.removeSlot(open.name);
     const { target = "" } = place ?? {};
     const ofTarget = this.#byTarget.get(target);
     if (ofTarget?.delete(open) === true && ofTarget.size === 0) {
       this.#byTarget.delete(target);
       this.#context.serves(this, target, false);
     }
+  }
+
+  /** Keeps account of what a slot holds now. */
+  #hold(open: OwnSlot): void {
+    const { running, pending } = open.slot;
+    const after = [running?.filters, pending?.filters].filter((filters) => filters !== undefined);
+    this.caller.hold(open.held, after);
+    open.held = after;
   }
 
   async #answerFor(open: OwnSlot): Promise<SlotAnswer | undefined> {
@@ -376,6 +398,7 @@ export class ProxySession {
       links === undefined || isSettling || isKept || this.#node?.problem !== undefined
         ? undefined
         : open.slot.next(links, revision);
+    this.#hold(open);
     if (isKept) {
       open.problem = keptProblem(open.place?.target ?? "");
     }
@@ -396,6 +419,7 @@ export class ProxySession {
       }
       open.problem = undefined;
       open.slot.sent(content);
+      this.#hold(open);
       const nonce = String(++this.#nonces);
       open.nonce = nonce;
       const { name } = open;
@@ -449,6 +473,7 @@ export class ProxySession {
         name,
         slot,
         beside,
+        held: [],
         nonce: undefined,
         isOfOther,
         problem: undefined,
