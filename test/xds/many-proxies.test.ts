@@ -1,4 +1,5 @@
 /* Many proxies on a real port, with a module that is large for all of them together. */
+import { type ClientHttp2Session, connect } from "node:http2";
 import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
 import { expect, test } from "vitest";
 import { WasmExtension_PluginPhase as Phase } from "../../gen/tetrateio/api/tsb/extension/v2/wasm_extension_pb.ts";
@@ -52,6 +53,69 @@ test("all get what is together more than may wait to be read, and no stream is g
     await Promise.all(proxies.map(({ proxy }) => proxy.disconnect()));
     proxies.forEach(({ close }) => {
       close();
+    });
+  }
+});
+
+/** Where a proxy fetches the modules of what it runs. */
+function placesOf(proxy: AdsProxy): string[] {
+  return proxy.filters(slot).flatMap(({ plugin }) => {
+    const code = plugin?.vm.case === "vmConfig" ? plugin.vm.value.code : undefined;
+    return code?.specifier.case === "remote" ? [code.specifier.value.httpUri?.uri ?? ""] : [];
+  });
+}
+
+/** Fetches something over a connection; how many bytes have come, or the error. */
+function fetchOver(session: ClientHttp2Session, url: string): Promise<number | Error> {
+  return new Promise((resolve) => {
+    const stream = session.request({ ":path": new URL(url).pathname });
+    let bytes = 0;
+    stream.on("data", (chunk: Buffer) => {
+      bytes += chunk.byteLength;
+    });
+    stream.on("end", () => {
+      resolve(bytes);
+    });
+    stream.on("error", resolve);
+  });
+}
+
+test.each([
+  ["one proxy fetches several on one connection", 1, 4],
+  ["many proxies fetch one each", 20, 1],
+])("modules are fetched whole, however much they are together: %s", async (_, count, each) => {
+  const bytes = 20_000_000;
+  const modules = createFakeModules();
+  const catalog = createAcme();
+  const names = Array.from({ length: each }, (_, index) => `a${index}`);
+  for (const [index, name] of names.entries()) {
+    const url = `oci://x/large:${index}`;
+    modules.set(url, Buffer.alloc(bytes, index));
+    await catalog.put(name, { url });
+  }
+  await catalog.attach(
+    redIngress,
+    names.map((name) => ({ fqn: ext(name) })),
+  );
+  const { reader, journal } = catalog;
+  await using server = await startServer({ catalog: { reader, journal }, modules });
+  const transport = createGrpcTransport({ baseUrl: server.url });
+  const proxies = Array.from({ length: count }, () => new AdsProxy([slot]));
+  const sessions = proxies.map(() => connect(server.url));
+  try {
+    const fetched = await Promise.all(
+      proxies.map(async (proxy, index) => {
+        proxy.connect(transport);
+        await proxy.runs(slot, names.map(ext));
+        const session = sessions[index] ?? expect.fail("there is a connection");
+        return Promise.all(placesOf(proxy).map((url) => fetchOver(session, url)));
+      }),
+    );
+    expect(fetched).toEqual(proxies.map(() => names.map(() => bytes)));
+  } finally {
+    await Promise.all(proxies.map((proxy) => proxy.disconnect()));
+    sessions.forEach((session) => {
+      session.destroy();
     });
   }
 });
