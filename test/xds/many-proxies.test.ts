@@ -1,12 +1,17 @@
 /* Many proxies on a real port, with a module that is large for all of them together. */
+import { once } from "node:events";
 import { type ClientHttp2Session, connect } from "node:http2";
+import { create, toBinary } from "@bufbuild/protobuf";
 import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
 import { expect, test } from "vitest";
+import { AggregatedDiscoveryService } from "../../gen/envoy/service/discovery/v3/ads_pb.ts";
+import { DeltaDiscoveryRequestSchema } from "../../gen/envoy/service/discovery/v3/discovery_pb.ts";
 import { WasmExtension_PluginPhase as Phase } from "../../gen/tetrateio/api/tsb/extension/v2/wasm_extension_pb.ts";
 import { createAcme, ext, redIngress } from "../support/acme.ts";
 import { AdsProxy } from "../support/ads-proxy.ts";
 import { createFakeModules } from "../support/fake-modules.ts";
 import { startServer } from "../support/server.ts";
+import { until } from "../support/stream.ts";
 
 const slot = `wasmext/all/gateway/${redIngress}`;
 
@@ -115,6 +120,54 @@ test.each([
   } finally {
     await Promise.all(proxies.map((proxy) => proxy.disconnect()));
     sessions.forEach((session) => {
+      session.destroy();
+    });
+  }
+});
+
+/** Asks for the slot on a connection of its own, and reads nothing. */
+function askAndReadNothing(url: string): ClientHttp2Session {
+  const session = connect(url);
+  const stream = session.request({
+    ":method": "POST",
+    ":path": `/${AggregatedDiscoveryService.typeName}/DeltaAggregatedResources`,
+    "content-type": "application/grpc",
+    te: "trailers",
+  });
+  stream.pause();
+  stream.on("error", () => undefined);
+  const request = toBinary(
+    DeltaDiscoveryRequestSchema,
+    create(DeltaDiscoveryRequestSchema, { resourceNamesSubscribe: [slot] }),
+  );
+  const head = Buffer.alloc(5);
+  head.writeUInt32BE(request.byteLength, 1);
+  stream.write(Buffer.concat([head, request]));
+  return session;
+}
+
+test("proxies that never read hold up no other", async () => {
+  const modules = createFakeModules();
+  const url = "oci://x/large:1";
+  modules.set(url, Buffer.alloc(4_000_000, 1));
+  const catalog = createAcme();
+  await catalog.put("a", { url });
+  await catalog.attach(redIngress, [{ fqn: ext("a") }]);
+  const { reader, journal } = catalog;
+  await using server = await startServer({ catalog: { reader, journal }, modules });
+  const silent = Array.from({ length: 100 }, () => askAndReadNothing(server.url));
+  const proxy = new AdsProxy([slot]);
+  const sessionManager = new Http2SessionManager(server.url);
+  try {
+    await Promise.all(silent.map((session) => once(session, "remoteSettings")));
+    proxy.connect(createGrpcTransport({ baseUrl: server.url, sessionManager }));
+    await proxy.runs(slot, [ext("a")]);
+    await catalog.attach(redIngress, [{ fqn: ext("a"), config: { n: 1 } }]);
+    await until(() => proxy.filters(slot)[0]?.config === '{"n":1}', "the change runs");
+    expect(proxy.error).toBeUndefined();
+  } finally {
+    await proxy.disconnect();
+    [...silent, { destroy: () => { sessionManager.abort(); } }].forEach((session) => {
       session.destroy();
     });
   }
