@@ -3,6 +3,7 @@
  * connection may take up would fill the memory of the server a thousand times over.
  */
 import { tooManySlotsOfCaller } from "../catalog/errors.ts";
+import type { Module } from "../modules/modules.ts";
 import type { Filter } from "./filter.ts";
 
 /** How many slots all proxies of a caller may ask for. */
@@ -14,12 +15,15 @@ const maxCallerNames = maxCallerSlots * 1_024;
 /** How many plugins may run in all of them. */
 export const maxCallerPlugins = 1_000_000;
 
-/** How much the configurations of these plugins may take, in bytes; proxies that run the same share them. */
+/**
+ * How much the configurations of these plugins may take, and the modules that are on the way to proxies, in
+ * bytes; proxies share what is the same.
+ */
 export const maxCallerBytes = 256 * 1024 * 1024;
 
 export const tooManyOfCaller = `the proxies of the caller would run more than ${maxCallerPlugins} plugins on this server; attach fewer, or give proxies credentials of their own`;
 export const tooLargeOfCaller =
-  "the configurations of all proxies of the caller are too large; make them smaller, or give proxies credentials of their own";
+  "the configurations of all proxies of the caller, and the modules on the way to them, are too large; make them smaller, or give proxies credentials of their own";
 
 /** How often proxies that wait look again, in ms: there may be a thousand, and each looks at all its slots. */
 const wakeMs = 100;
@@ -34,6 +38,8 @@ export class CallerUse {
   /** How often lists are held, and in how many of those lists a filter is. */
   readonly #lists = new Map<readonly Filter[], number>();
   readonly #filters = new Map<Filter, number>();
+  /** How often modules are on the way, by digest. */
+  readonly #modules = new Map<string, number>();
   readonly #waiting = new Set<() => void>();
   #timer: NodeJS.Timeout | undefined;
   /** How many proxies it has. */
@@ -70,12 +76,13 @@ export class CallerUse {
     }
   }
 
-  /** Whether the filters would take too much beside those that are held. */
-  isTooMuch(filters: readonly Filter[]): boolean {
-    const added = filters.reduce(
-      (sum, filter) => sum + (this.#filters.has(filter) ? 0 : filter.size),
-      0,
-    );
+  /** Whether filters and modules would take too much beside those that are held. */
+  isTooMuch(filters: readonly Filter[], modules: readonly Module[]): boolean {
+    const sizes = [
+      ...filters.filter((filter) => !this.#filters.has(filter)),
+      ...modules.filter(({ digest }) => !this.#modules.has(digest)),
+    ];
+    const added = sizes.reduce((sum, { size }) => sum + size, 0);
     return added > 0 && this.#bytes + added > maxCallerBytes;
   }
 
@@ -87,6 +94,29 @@ export class CallerUse {
     before.forEach((list) => {
       this.#remove(list);
     });
+  }
+
+  /** Holds a module that is on its way to a proxy. */
+  addModule({ digest, size }: Module): void {
+    const uses = this.#modules.get(digest) ?? 0;
+    this.#modules.set(digest, uses + 1);
+    this.#bytes += uses === 0 ? size : 0;
+  }
+
+  removeModule({ digest, size }: Module): void {
+    const uses = this.#modules.get(digest) ?? 0;
+    if (uses > 1) {
+      this.#modules.set(digest, uses - 1);
+    } else {
+      this.#modules.delete(digest);
+      this.#bytes -= size;
+      this.#wake();
+    }
+  }
+
+  /** Whether no module is on its way. */
+  get sendsNothing(): boolean {
+    return this.#modules.size === 0;
   }
 
   /** Calls back once when there may be room. */

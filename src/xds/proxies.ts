@@ -55,6 +55,8 @@ export interface FetchedModule {
   readonly bytes: Uint8Array;
   /** Is called when the proxy has all of it. */
   readonly done: () => void;
+  /** Is called when it is no longer on its way. */
+  readonly release: () => void;
 }
 
 /** Requests are denied where security is at stake, and pass elsewhere. */
@@ -193,7 +195,19 @@ export function createProxies(options: ProxiesOptions): Proxies {
       const done = (): void => {
         session.fetched(digest);
       };
-      return modules.bytes(digest).then((bytes) => ({ bytes, done }));
+      const { caller } = session;
+      return modules.bytes(digest).then((bytes) => {
+        const module = { digest, size: bytes.byteLength };
+        // One alone may be larger than all together.
+        if (!caller.sendsNothing && caller.isTooMuch([], [module])) {
+          throw new Error("too many modules are on the way to proxies of the caller");
+        }
+        caller.addModule(module);
+        const release = (): void => {
+          caller.removeModule(module);
+        };
+        return { bytes, done, release };
+      });
     },
   };
 }

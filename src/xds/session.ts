@@ -8,10 +8,11 @@ import { may, type Principal } from "../catalog/access/principal.ts";
 import { tooManySlots } from "../catalog/errors.ts";
 import { messageOf } from "../catalog/message-of.ts";
 import { excerpt } from "../catalog/names/excerpt.ts";
+import type { Module } from "../modules/modules.ts";
 import type { Pieces } from "../wire/pieces.ts";
 import { denyFilter, type Filter, type OnFailure } from "./filter.ts";
 import { type ProxyNode, readNode } from "./node.ts";
-import { fetchedModules, type ModuleDelivery, resourceOf } from "./resource.ts";
+import { fetchedModules, inlineModules, type ModuleDelivery, resourceOf } from "./resource.ts";
 import { createPlace, type Place } from "./place.ts";
 import { createSlot, filterOf, type Running, type Slot, type SlotContent } from "./slot.ts";
 import { linksFor, type SharingSlot, SlotShares } from "./slot-shares.ts";
@@ -152,6 +153,8 @@ export class ProxySession {
     }
   });
   #node: ProxyNode | undefined;
+  /** The modules in the answer that is being written. */
+  #written: readonly Module[] = [];
   #nonces = 0;
   #isFinishing = false;
   #isEnded = false;
@@ -321,6 +324,8 @@ export class ProxySession {
 
   /** The next answer; undefined when the session has ended. */
   async next(): Promise<SlotAnswer | undefined> {
+    // The one before has been written.
+    this.#write([]);
     while (!this.#isEnded) {
       const [open] = this.#due;
       if (open === undefined && this.#isFinishing) {
@@ -357,6 +362,7 @@ export class ProxySession {
     });
     this.#due.clear();
     this.#shares.end();
+    this.#write([]);
     this.#fetches.end();
     this.#wake();
   }
@@ -380,6 +386,17 @@ export class ProxySession {
       this.#byTarget.delete(target);
       this.#context.serves(this, target, false);
     }
+  }
+
+  /** Keeps account of the modules in the answer that is written. */
+  #write(modules: readonly Module[]): void {
+    modules.forEach((module) => {
+      this.caller.addModule(module);
+    });
+    this.#written.forEach((module) => {
+      this.caller.removeModule(module);
+    });
+    this.#written = modules;
   }
 
   /** Keeps account of what a slot holds now. */
@@ -407,7 +424,9 @@ export class ProxySession {
     if (content === undefined) {
       return undefined;
     }
-    const problem = this.#shares.problemWith(open, content.filters, this.#slots.values());
+    const modules = inlineModules(content.filters, this.#context);
+    const all = this.#slots.values();
+    const problem = this.#shares.problemWith(open, content.filters, modules, all);
     if (problem !== undefined) {
       open.problem = problem;
       return undefined;
@@ -419,6 +438,7 @@ export class ProxySession {
       }
       open.problem = undefined;
       open.slot.sent(content);
+      this.#write(modules);
       this.#hold(open);
       const nonce = String(++this.#nonces);
       open.nonce = nonce;

@@ -2,6 +2,7 @@
  * What one proxy may take up: the plugins of all its slots together, and their configurations. Slots get what they
  * ask for as long as there is room, in the order in which they ask; the others keep what they run.
  */
+import type { Module } from "../modules/modules.ts";
 import { isSelected } from "../catalog/reads/traffic.ts";
 import { type CallerUse, tooLargeOfCaller, tooManyOfCaller } from "./caller-use.ts";
 import type { Filter } from "./filter.ts";
@@ -83,8 +84,13 @@ export class SlotShares<Open extends SharingSlot> {
     return share.wanted;
   }
 
-  /** Why a slot cannot have filters beside those of the others; undefined if it can. Then it waits for room. */
-  problemWith(open: Open, added: readonly Filter[], all: Iterable<Open>): string | undefined {
+  /** Why a slot cannot have filters, with the modules that are sent in them, beside those of the others; undefined if it can. Then it waits for room. */
+  problemWith(
+    open: Open,
+    added: readonly Filter[],
+    modules: readonly Module[],
+    all: Iterable<Open>,
+  ): string | undefined {
     let count = added.length;
     // Those of earlier revisions are held by the slots alone.
     const filters = new Set(added);
@@ -101,7 +107,7 @@ export class SlotShares<Open extends SharingSlot> {
         ? tooManyPlugins
         : bytes > maxHeldBytes
           ? tooLarge
-          : this.#caller.isTooMuch(added)
+          : this.#caller.isTooMuch(added, modules)
             ? tooLargeOfCaller
             : undefined;
     if (problem !== undefined) {

@@ -330,3 +330,44 @@ test("a page of proxies counts their slots, whatever runs in them", async () => 
   expect(page.proxies).toHaveLength(50);
   expect(page.nextPageToken).not.toBe("");
 });
+
+test("the modules on the way to proxies of a caller that do not read are bounded", async () => {
+  const catalog = createAcme();
+  const modules = createFakeModules();
+  await catalog.put("a");
+  await catalog.attach(redIngress, [{ fqn: ext("a") }]);
+  const proxies = proxiesOf(catalog.reader, modules, { maxInlineBytes: 32_000_000 });
+  const pia = caller("pia");
+  const sessions: ProxySession[] = [];
+  const answered = (session: ProxySession | undefined) =>
+    Promise.race([
+      session?.next().then((answer) => answer?.name),
+      new Promise((resolve) => setTimeout(resolve, 50, "nothing")),
+    ]);
+  const next = async (number: number): Promise<unknown> => {
+    const url = `oci://x/large:${number}`;
+    modules.set(url, Buffer.alloc(30_000_000, number));
+    await catalog.put("a", { url });
+    const session = connectWith(proxies, pia, [slotAt(1)]);
+    sessions.push(session);
+    return answered(session);
+  };
+  for (const number of numbered(8)) {
+    expect(await next(number)).toBe(slotAt(1));
+    // It is not read, whatever the proxy says.
+    sessions.at(-1)?.settle("1");
+  }
+  expect(await next(9)).toBe("nothing");
+  const last = sessions.at(-1);
+  expect(last && proxyOf(last, acme)?.slots[0]?.problem).toMatch(/too large; make them smaller/);
+  const [digest = ""] = [...(last?.slots ?? [])].map(({ wanted }) => {
+    const plugin = wanted.links?.[0]?.plugin;
+    return typeof plugin === "object" && "module" in plugin ? plugin.module?.digest : "";
+  });
+  await expect(proxies.module(last?.secret ?? "", digest)).rejects.toThrow(/too many modules/);
+  // When one has been read, the other is sent.
+  void sessions[0]?.next();
+  const fetched = await proxies.module(last?.secret ?? "", digest);
+  fetched?.release();
+  expect(await answered(connectWith(proxies, pia, [slotAt(2)]))).toBe(slotAt(2));
+});

@@ -167,7 +167,14 @@ test("proxies that never read hold up no other", async () => {
     expect(proxy.error).toBeUndefined();
   } finally {
     await proxy.disconnect();
-    [...silent, { destroy: () => { sessionManager.abort(); } }].forEach((session) => {
+    [
+      ...silent,
+      {
+        destroy: () => {
+          sessionManager.abort();
+        },
+      },
+    ].forEach((session) => {
       session.destroy();
     });
   }

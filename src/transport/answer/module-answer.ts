@@ -18,14 +18,19 @@ export async function answerWithModule(
   unread: UnreadAnswers,
 ): Promise<void> {
   const { response, head } = exchange;
-  // It may be no longer to be had.
+  // It may be no longer to be had, or too much be on the way.
   const module = await found?.catch(() => undefined);
   if (module === undefined) {
     const headers = { "Content-Type": "text/plain; charset=utf-8" };
     respond(response, 404, headers, "no such module\n");
     return;
   }
-  const { bytes, done } = module;
+  const { bytes, done, release } = module;
+  if (exchange.isGone) {
+    release();
+    return;
+  }
+  exchange.onClose(release);
   const headers = {
     "Content-Type": "application/wasm",
     "Content-Length": String(bytes.byteLength),
