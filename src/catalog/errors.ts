@@ -288,6 +288,18 @@ export function tooManySlots(limit: number): CatalogError {
   });
 }
 
+/** The proxies of a caller ask for more slots than they may have together. */
+export function tooManySlotsOfCaller(caller: string, limit: number): CatalogError {
+  const problem = `${caller} has proxies that ask for more than ${limit} slots on this server`;
+  const remedy = "use one slot a phase and listener, or give proxies credentials of their own";
+  return new CatalogError({
+    kind: "too-many",
+    reason: "TOO_MANY_SLOTS",
+    message: `${problem}; ${remedy}`,
+    metadata: { caller, limit: String(limit) },
+  });
+}
+
 /** Another system cannot hold some of the catalog; each object is named. */
 export function notExportable(
   system: string,

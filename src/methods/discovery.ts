@@ -8,9 +8,8 @@ import type { ExtensionConfigDiscoveryService } from "../../gen/envoy/service/ex
 import { deltaAnswer, takeDelta, takeWorld, worldAnswer } from "../xds/protocols.ts";
 import type { Proxies } from "../xds/proxies.ts";
 import type { ProxySession, SlotAnswer } from "../xds/session.ts";
-import { type Pieces, sizeOf } from "../wire/pieces.ts";
+import type { Pieces } from "../wire/pieces.ts";
 import { type Answer, piecesAnswer } from "./answer.ts";
-import { createGate } from "./gate.ts";
 import type { ConversationMethod, ServiceMethods } from "./method.ts";
 
 /** The greatest request of a proxy, in bytes: the first one lists all that the proxy is made of. */
@@ -51,14 +50,11 @@ function conversation<Request, Response extends DescMessage>(
   schema: Response,
   write: (answer: SlotAnswer) => Pieces,
 ): ConversationMethod<Request, MessageShape<Response>> {
-  const gate = createGate(maxUnreadBytes);
-  const nextAnswer = async (session: ProxySession): Promise<Weighed<Response> | undefined> => {
+  const nextAnswer = async (
+    session: ProxySession,
+  ): Promise<Answer<MessageShape<Response>> | undefined> => {
     const next = await session.next();
-    if (next === undefined) {
-      return undefined;
-    }
-    const pieces = write(next);
-    return { bytes: sizeOf(pieces), answer: piecesAnswer(schema, pieces) };
+    return next && piecesAnswer(schema, write(next));
   };
   return {
     access: "api",
@@ -86,12 +82,7 @@ function conversation<Request, Response extends DescMessage>(
           if (next === undefined) {
             break;
           }
-          const leave = await gate.enter(next.bytes);
-          try {
-            yield next.answer;
-          } finally {
-            leave();
-          }
+          yield next;
         }
       } finally {
         disconnect();
@@ -103,18 +94,6 @@ function conversation<Request, Response extends DescMessage>(
     },
   };
 }
-
-/** An answer, and how long it is. */
-interface Weighed<Response extends DescMessage> {
-  readonly bytes: number;
-  readonly answer: Answer<MessageShape<Response>>;
-}
-
-/**
- * How much all proxies together are sent at once, in bytes: much less than may wait to be read, beyond which
- * streams are given up.
- */
-const maxUnreadBytes = 64 * 1024 * 1024;
 
 async function takeAll<Request>(
   requests: AsyncIterable<Request>,

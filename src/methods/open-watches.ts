@@ -1,4 +1,4 @@
-import { isKnown } from "../catalog/access/principal.ts";
+import { callerOf } from "../catalog/access/caller.ts";
 import { tooManyWatches } from "../catalog/errors.ts";
 import type { Call } from "./method.ts";
 
@@ -22,8 +22,8 @@ export interface OpenWatches {
 export function createOpenWatches(limit: number): OpenWatches {
   const counts = new Map<string, number>();
   return {
-    open(call) {
-      const caller = callerOf(call);
+    open({ principal, origin }) {
+      const caller = callerOf(principal, origin?.peer);
       const count = counts.get(caller) ?? 0;
       if (count >= limit) {
         throw tooManyWatches(caller, limit);
@@ -39,12 +39,4 @@ export function createOpenWatches(limit: number): OpenWatches {
       };
     },
   };
-}
-
-function callerOf({ principal, origin }: Pick<Call, "principal" | "origin">): string {
-  if (isKnown(principal)) {
-    return `principal ${principal.name}`;
-  }
-  const address = origin?.peer.replace(/:\d+$/, "") ?? "this process";
-  return principal.name === "" ? `a caller of health at ${address}` : `address ${address}`;
 }

@@ -89,7 +89,8 @@ function page(
       continue;
     }
     const last = shown.at(-1);
-    plugins += proxy.slots.reduce((sum, { links }) => sum + links.length, 0);
+    // A slot without plugins takes room, too.
+    plugins += proxy.slots.reduce((sum, { links }) => sum + Math.max(links.length, 1), 0);
     if (last !== undefined && (shown.length === limit || plugins > maxPagePlugins)) {
       const next = { list, revision: 0n, after: last.uid };
       return { proxies: shown, nextPageToken: reader.pageTokens.format(name, next) };

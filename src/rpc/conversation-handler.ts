@@ -89,7 +89,9 @@ function chunksOf(
     if (next.done === true) {
       return false;
     }
-    waiting.push(...framed(next.value.pieces?.() ?? [next.value.bytes()]));
+    for (const piece of framed(next.value.pieces?.() ?? [next.value.bytes()])) {
+      waiting.push(...partsOf(piece));
+    }
     return true;
   };
   const end = { done: true, value: undefined } as const;
@@ -117,6 +119,19 @@ function chunksOf(
       return Promise.resolve(end);
     },
   };
+}
+
+/** How much is handed over at once, in bytes. */
+const partBytes = 128 * 1024;
+
+/**
+ * The parts in which a piece is written. Proxies share the large ones, so that the whole of them does not count
+ * as unread: clients that never read would have the answers of all others given up.
+ */
+function* partsOf(piece: Uint8Array): Generator<Uint8Array, void> {
+  for (let at = 0; at < piece.byteLength; at += partBytes) {
+    yield piece.subarray(at, at + partBytes);
+  }
 }
 
 /** A message in its envelope. */

@@ -18,6 +18,7 @@ import { logWhenEnded } from "./answer/call-log.ts";
 import { createCompressions } from "./answer/compressions.ts";
 import { answersPreflight, setCorsHeaders } from "./answer/cors.ts";
 import { createEndedAnswers } from "./answer/ended-answers.ts";
+import { answerWithModule } from "./answer/module-answer.ts";
 import { refuse } from "./answer/refuse.ts";
 import { respond } from "./answer/respond.ts";
 import { AnswerCut } from "./answer/write-answer.ts";
@@ -143,29 +144,10 @@ async function endCall(raised: unknown, exchange: Exchange, report: CallReport):
   }
 }
 
-/** Answers a proxy that fetches a module. */
-async function serveModule(
-  { response }: Exchange,
-  found: Promise<FetchedModule> | undefined,
-): Promise<void> {
-  try {
-    const module = await found;
-    if (module !== undefined) {
-      response.once("finish", module.done);
-      respond(response, 200, { "Content-Type": "application/wasm" }, module.bytes);
-      return;
-    }
-  } catch {
-    // It is no longer to be had.
-  }
-  const headers = { "Content-Type": "text/plain; charset=utf-8" };
-  respond(response, 404, headers, "no such module\n");
-}
-
 /** Answers what is not a call: preflights of browsers, health pages, and modules for proxies; undefined for a call. */
 function servePage(
   exchange: Exchange,
-  { isAllowedOrigin, readiness, shutdown, module = () => undefined }: ListenerOptions,
+  { isAllowedOrigin, readiness, shutdown, unread, module = () => undefined }: ListenerOptions,
 ): Promise<void> | undefined {
   setCorsHeaders(exchange, isAllowedOrigin);
   if (answersPreflight(exchange, isAllowedOrigin)) {
@@ -174,7 +156,7 @@ function servePage(
   const path = pathOf(exchange.head);
   const [, secret, digest] = /^\/modules\/([\w-]{1,64})\/([0-9a-f]{64})$/.exec(path) ?? [];
   if (secret !== undefined && digest !== undefined) {
-    return serveModule(exchange, module(secret, digest));
+    return answerWithModule(exchange, module(secret, digest), unread);
   }
   if (path !== "/healthz" && path !== "/readyz") {
     return undefined;

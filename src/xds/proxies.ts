@@ -1,6 +1,7 @@
 /* All proxies that are connected, and what they share. */
 import { randomBytes } from "node:crypto";
 import { WasmExtension_PluginPhase as Phase } from "../../gen/tetrateio/api/tsb/extension/v2/wasm_extension_pb.ts";
+import { callerOf } from "../catalog/access/caller.ts";
 import type { Principal } from "../catalog/access/principal.ts";
 import { excerpt } from "../catalog/names/excerpt.ts";
 import { compareText } from "../catalog/state/order.ts";
@@ -9,6 +10,7 @@ import type { Reader } from "../catalog/store.ts";
 import type { Modules } from "../modules/modules.ts";
 import type { Pieces } from "../wire/pieces.ts";
 import type { OnFailure } from "./filter.ts";
+import { CallerUse } from "./caller-use.ts";
 import { chainConfig, fetchedModules, type ModuleDelivery } from "./resource.ts";
 import { type ProxyOrigin, ProxySession, type SessionContext } from "./session.ts";
 import { createSentVersions } from "./sent-versions.ts";
@@ -52,6 +54,8 @@ export interface FetchedModule {
   readonly bytes: Uint8Array;
   /** Is called when the proxy has all of it. */
   readonly done: () => void;
+  /** Is called when it is no longer on its way. */
+  readonly release: () => void;
 }
 
 /** Requests are denied where security is at stake, and pass elsewhere. */
@@ -89,6 +93,7 @@ export function createProxies(options: ProxiesOptions): Proxies {
   const { reader, modules, notices } = options;
   const onModuleFailure = options.onModuleFailure ?? defaultOnFailure;
   const sessions = new Map<string, ProxySession>();
+  const callers = new Map<string, CallerUse>();
   const bySecret = new Map<string, ProxySession>();
   const subscriptions = new Set<(session: ProxySession) => void>();
   const sent = createSentVersions(remembered);
@@ -152,7 +157,11 @@ export function createProxies(options: ProxiesOptions): Proxies {
   };
   return {
     connect(principal, origin) {
-      const session = new ProxySession({ uid: newUid(), principal, origin }, context);
+      const name = callerOf(principal, origin?.peer);
+      const caller = callers.get(name) ?? new CallerUse(name);
+      callers.set(name, caller);
+      caller.proxies++;
+      const session = new ProxySession({ uid: newUid(), principal, origin, caller }, context);
       sessions.set(session.uid, session);
       bySecret.set(session.secret, session);
       return session;
@@ -161,6 +170,10 @@ export function createProxies(options: ProxiesOptions): Proxies {
       if (sessions.delete(session.uid)) {
         bySecret.delete(session.secret);
         session.end();
+        const { caller } = session;
+        if (--caller.proxies === 0) {
+          callers.delete(caller.name);
+        }
         changed(session);
       }
     },
@@ -181,7 +194,19 @@ export function createProxies(options: ProxiesOptions): Proxies {
       const done = (): void => {
         session.fetched(digest);
       };
-      return modules.bytes(digest).then((bytes) => ({ bytes, done }));
+      const { caller } = session;
+      return modules.bytes(digest).then((bytes) => {
+        const module = { digest, size: bytes.byteLength };
+        // One alone may be larger than all together.
+        if (!caller.sendsNothing && caller.isTooMuch([], [module])) {
+          throw new Error("too many modules are on the way to proxies of the caller");
+        }
+        caller.addModule(module);
+        const release = (): void => {
+          caller.removeModule(module);
+        };
+        return { bytes, done, release };
+      });
     },
   };
 }

@@ -54,6 +54,21 @@ export function fetchedModules(
   return fetched;
 }
 
+/** The modules of a content that are sent in it. */
+export function inlineModules(
+  filters: readonly Filter[],
+  delivery: Pick<ModuleDelivery, "maxInlineBytes">,
+): Module[] {
+  const fetched = fetchedModules(filters, delivery);
+  const inline = new Map<string, Module>();
+  for (const { module } of filters) {
+    if (module !== undefined && !fetched.has(module.digest)) {
+      inline.set(module.digest, module);
+    }
+  }
+  return [...inline.values()];
+}
+
 /**
  * The configuration of a slot, encoded.
  *

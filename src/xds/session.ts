@@ -8,13 +8,15 @@ import { may, type Principal } from "../catalog/access/principal.ts";
 import { tooManySlots } from "../catalog/errors.ts";
 import { messageOf } from "../catalog/message-of.ts";
 import { excerpt } from "../catalog/names/excerpt.ts";
+import type { Module } from "../modules/modules.ts";
 import type { Pieces } from "../wire/pieces.ts";
 import { denyFilter, type Filter, type OnFailure } from "./filter.ts";
 import { type ProxyNode, readNode } from "./node.ts";
-import { fetchedModules, type ModuleDelivery, resourceOf } from "./resource.ts";
+import { fetchedModules, inlineModules, type ModuleDelivery, resourceOf } from "./resource.ts";
 import { createPlace, type Place } from "./place.ts";
 import { createSlot, filterOf, type Running, type Slot, type SlotContent } from "./slot.ts";
 import { linksFor, type SharingSlot, SlotShares } from "./slot-shares.ts";
+import type { CallerUse } from "./caller-use.ts";
 import { ModuleFetches } from "./module-fetches.ts";
 import { readSlotName, type SlotPlace, SlotProblem } from "./slot-name.ts";
 import {
@@ -100,6 +102,8 @@ interface OwnSlot extends OpenSlot, SharingSlot {
   readonly beside: Place;
   /** Whether the proxy runs what it got from another catalog, such as that of a memory store before a restart. */
   isOfOther: boolean;
+  /** The filters that it runs, and those that it has been sent. */
+  held: readonly (readonly Filter[])[];
   nonce: string | undefined;
   problem: string | undefined;
 }
@@ -109,6 +113,8 @@ export interface ProxyConnection {
   /** Identifies the connection. */
   readonly uid: string;
   readonly principal: Principal;
+  /** What all proxies of the caller take up. */
+  readonly caller: CallerUse;
   readonly origin?: ProxyOrigin | undefined;
 }
 
@@ -127,15 +133,14 @@ export class ProxySession {
   /** Part of the address of its modules, so that only it can fetch them. */
   readonly secret = randomBytes(16).toString("base64url");
   readonly principal: Principal;
+  readonly caller: CallerUse;
   readonly #origin: ProxyOrigin;
   readonly #context: SessionContext;
   readonly #slots = new Map<string, OwnSlot>();
   /** Of the names of all slots together, in characters. */
   #nameLength = 0;
   readonly #byTarget = new Map<string, Set<OwnSlot>>();
-  readonly #shares = new SlotShares<OwnSlot>((open) => {
-    this.#push(open);
-  });
+  readonly #shares: SlotShares<OwnSlot>;
   readonly #due = new Set<OwnSlot>();
   readonly #fetches = new ModuleFetches((digest, isLoaded) => {
     for (const open of this.#slots.values()) {
@@ -148,14 +153,20 @@ export class ProxySession {
     }
   });
   #node: ProxyNode | undefined;
+  /** The modules in the answer that is being written. */
+  #written: readonly Module[] = [];
   #nonces = 0;
   #isFinishing = false;
   #isEnded = false;
   #wake: () => void = () => undefined;
 
-  constructor({ uid, principal, origin = {} }: ProxyConnection, context: SessionContext) {
+  constructor({ uid, principal, caller, origin = {} }: ProxyConnection, context: SessionContext) {
     this.uid = uid;
     this.principal = principal;
+    this.caller = caller;
+    this.#shares = new SlotShares<OwnSlot>(caller, (open) => {
+      this.#push(open);
+    });
     this.#origin = origin;
     this.#context = context;
   }
@@ -209,9 +220,11 @@ export class ProxySession {
     if (this.#slots.size >= maxSlots || this.#nameLength + name.length > maxNames) {
       throw tooManySlots(maxSlots);
     }
+    this.caller.addSlot(name);
     this.#nameLength += name.length;
     const open = this.#open(name, version);
     this.#slots.set(name, open);
+    this.#hold(open);
     if (open.place !== undefined) {
       const { target } = open.place;
       const ofTarget = this.#byTarget.get(target) ?? new Set();
@@ -279,6 +292,7 @@ export class ProxySession {
         this.#context.complains(this, place === undefined ? excerpt(name) : name, reason);
       }
     }
+    this.#hold(open);
     this.#context.changed(this);
     this.#push(open);
     this.#shares.wake();
@@ -310,6 +324,8 @@ export class ProxySession {
 
   /** The next answer; undefined when the session has ended. */
   async next(): Promise<SlotAnswer | undefined> {
+    // The one before has been written.
+    this.#write([]);
     while (!this.#isEnded) {
       const [open] = this.#due;
       if (open === undefined && this.#isFinishing) {
@@ -345,6 +361,8 @@ export class ProxySession {
       this.#close(open);
     });
     this.#due.clear();
+    this.#shares.end();
+    this.#write([]);
     this.#fetches.end();
     this.#wake();
   }
@@ -360,12 +378,33 @@ export class ProxySession {
       this.#context.unanswered(slot.pending);
     }
     this.#shares.leave(open);
+    this.caller.hold(open.held, []);
+    this.caller.removeSlot(open.name);
     const { target = "" } = place ?? {};
     const ofTarget = this.#byTarget.get(target);
     if (ofTarget?.delete(open) === true && ofTarget.size === 0) {
       this.#byTarget.delete(target);
       this.#context.serves(this, target, false);
     }
+  }
+
+  /** Keeps account of the modules in the answer that is written. */
+  #write(modules: readonly Module[]): void {
+    modules.forEach((module) => {
+      this.caller.addModule(module);
+    });
+    this.#written.forEach((module) => {
+      this.caller.removeModule(module);
+    });
+    this.#written = modules;
+  }
+
+  /** Keeps account of what a slot holds now. */
+  #hold(open: OwnSlot): void {
+    const { running, pending } = open.slot;
+    const after = [running?.filters, pending?.filters].filter((filters) => filters !== undefined);
+    this.caller.hold(open.held, after);
+    open.held = after;
   }
 
   async #answerFor(open: OwnSlot): Promise<SlotAnswer | undefined> {
@@ -376,6 +415,7 @@ export class ProxySession {
       links === undefined || isSettling || isKept || this.#node?.problem !== undefined
         ? undefined
         : open.slot.next(links, revision);
+    this.#hold(open);
     if (isKept) {
       open.problem = keptProblem(open.place?.target ?? "");
     }
@@ -384,7 +424,9 @@ export class ProxySession {
     if (content === undefined) {
       return undefined;
     }
-    const problem = this.#shares.problemWith(open, content.filters, this.#slots.values());
+    const modules = inlineModules(content.filters, this.#context);
+    const all = this.#slots.values();
+    const problem = this.#shares.problemWith(open, content.filters, modules, all);
     if (problem !== undefined) {
       open.problem = problem;
       return undefined;
@@ -396,6 +438,8 @@ export class ProxySession {
       }
       open.problem = undefined;
       open.slot.sent(content);
+      this.#write(modules);
+      this.#hold(open);
       const nonce = String(++this.#nonces);
       open.nonce = nonce;
       const { name } = open;
@@ -449,6 +493,7 @@ export class ProxySession {
         name,
         slot,
         beside,
+        held: [],
         nonce: undefined,
         isOfOther,
         problem: undefined,

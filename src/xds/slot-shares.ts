@@ -2,7 +2,9 @@
  * What one proxy may take up: the plugins of all its slots together, and their configurations. Slots get what they
  * ask for as long as there is room, in the order in which they ask; the others keep what they run.
  */
+import type { Module } from "../modules/modules.ts";
 import { isSelected } from "../catalog/reads/traffic.ts";
+import { type CallerUse, tooLargeOfCaller, tooManyOfCaller } from "./caller-use.ts";
 import type { Filter } from "./filter.ts";
 import type { Slot } from "./slot.ts";
 import type { SlotPlace } from "./slot-name.ts";
@@ -43,10 +45,15 @@ export class SlotShares<Open extends SharingSlot> {
   #plugins = 0;
   /** The slots that have to wait until others take up less. */
   readonly #waiting = new Set<Open>();
+  readonly #caller: CallerUse;
   readonly #wake: (open: Open) => void;
+  readonly #wakeAll = (): void => {
+    this.wake();
+  };
 
   /** @param wake - is called for a slot that has waited, when there may be room for it */
-  constructor(wake: (open: Open) => void) {
+  constructor(caller: CallerUse, wake: (open: Open) => void) {
+    this.#caller = caller;
     this.#wake = wake;
   }
 
@@ -55,19 +62,21 @@ export class SlotShares<Open extends SharingSlot> {
     const before = open.share;
     const others = this.#plugins - (before?.taken ?? 0);
     const isSame = before?.of === chain;
-    if (isSame && (before.taken === before.needed || others + before.needed > maxPlugins)) {
+    if (isSame && (before.taken === before.needed || !this.#fits(before.needed, before))) {
       return before.wanted;
     }
     const wanted = linksFor(chain, place);
     const needed = wanted.links?.length ?? 0;
-    const taken = others + needed <= maxPlugins ? needed : 0;
+    const taken = this.#fits(needed, before) ? needed : 0;
+    const problem = others + needed > maxPlugins ? tooManyPlugins : tooManyOfCaller;
     this.#plugins = others + taken;
+    this.#caller.addPlugins(taken - (before?.taken ?? 0));
     if (taken < (before?.taken ?? 0)) {
       this.wake();
     }
     const share = {
       of: chain,
-      wanted: taken === needed ? wanted : { ...wanted, links: undefined, problem: tooManyPlugins },
+      wanted: taken === needed ? wanted : { ...wanted, links: undefined, problem },
       needed,
       taken,
     };
@@ -75,8 +84,13 @@ export class SlotShares<Open extends SharingSlot> {
     return share.wanted;
   }
 
-  /** Why a slot cannot have filters beside those of the others; undefined if it can. Then it waits for room. */
-  problemWith(open: Open, added: readonly Filter[], all: Iterable<Open>): string | undefined {
+  /** Why a slot cannot have filters, with the modules that are sent in them, beside those of the others; undefined if it can. Then it waits for room. */
+  problemWith(
+    open: Open,
+    added: readonly Filter[],
+    modules: readonly Module[],
+    all: Iterable<Open>,
+  ): string | undefined {
     let count = added.length;
     // Those of earlier revisions are held by the slots alone.
     const filters = new Set(added);
@@ -89,9 +103,15 @@ export class SlotShares<Open extends SharingSlot> {
     }
     const bytes = [...filters].reduce((sum, { size }) => sum + size, 0);
     const problem =
-      count > maxHeldPlugins ? tooManyPlugins : bytes > maxHeldBytes ? tooLarge : undefined;
+      count > maxHeldPlugins
+        ? tooManyPlugins
+        : bytes > maxHeldBytes
+          ? tooLarge
+          : this.#caller.isTooMuch(added, modules)
+            ? tooLargeOfCaller
+            : undefined;
     if (problem !== undefined) {
-      this.#waiting.add(open);
+      this.#await(open);
     }
     return problem;
   }
@@ -99,8 +119,26 @@ export class SlotShares<Open extends SharingSlot> {
   /** Lets a slot wait that has not got what it asks for. */
   wait(open: Open): void {
     if (open.share !== undefined && open.share.taken < open.share.needed) {
-      this.#waiting.add(open);
+      this.#await(open);
     }
+  }
+
+  /** Waits for nothing more. */
+  end(): void {
+    this.#waiting.clear();
+    this.#caller.stopWaiting(this.#wakeAll);
+  }
+
+  /** Whether there is room for plugins in the place of what a slot has now. */
+  #fits(needed: number, before: Share | undefined): boolean {
+    const { taken = 0 } = before ?? {};
+    return this.#plugins - taken + needed <= maxPlugins && this.#caller.hasRoomFor(needed - taken);
+  }
+
+  #await(open: Open): void {
+    this.#waiting.add(open);
+    // Others of the caller may leave room.
+    this.#caller.wait(this.#wakeAll);
   }
 
   /** There may be room now. */
@@ -119,8 +157,10 @@ export class SlotShares<Open extends SharingSlot> {
   /** A slot is closed. */
   leave(open: Open): void {
     this.#waiting.delete(open);
-    this.#plugins -= open.share?.taken ?? 0;
+    const { taken = 0 } = open.share ?? {};
+    this.#plugins -= taken;
     open.share = undefined;
+    this.#caller.addPlugins(-taken);
     this.wake();
   }
 }

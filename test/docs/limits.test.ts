@@ -36,6 +36,7 @@ import { defaultBookmarkIntervalMs } from "../../src/catalog/watch/watch.ts";
 import { defaultMaxWatches } from "../../src/methods/open-watches.ts";
 import { maxPagePlugins } from "../../src/methods/proxies.ts";
 import { maxDiscoveryBytes } from "../../src/methods/discovery.ts";
+import { maxCallerBytes, maxCallerPlugins, maxCallerSlots } from "../../src/xds/caller-use.ts";
 import { maxSlots } from "../../src/xds/session.ts";
 import { maxHeldBytes, maxPlugins } from "../../src/xds/slot-shares.ts";
 import { defaultRequestTimeoutMs, maxStreamRequestBytes } from "../../src/server.ts";
@@ -80,6 +81,9 @@ const limits: readonly (readonly [what: string, limit: string])[] = [
   ["slots of a proxy on one connection", count(maxSlots)],
   ["plugins in all slots of a proxy on one connection", count(maxPlugins)],
   ["configurations in all slots of a proxy on one connection", mebibytes(maxHeldBytes)],
+  ["slots of all proxies of one caller", count(maxCallerSlots)],
+  ["plugins in all slots of all proxies of one caller", count(maxCallerPlugins)],
+  ["configurations in them, where the same one counts once", mebibytes(maxCallerBytes)],
   ["items in all lists of a request together", count(maxItems)],
   ["values in all configurations of a request together", count(maxStructValues)],
   ["values of any kind in a request in JSON", count(maxValues)],

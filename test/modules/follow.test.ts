@@ -42,23 +42,37 @@ describe("Always", () => {
     expect(followed.told).toEqual([ready(module), ready(newer)]);
   });
 
-  test("looks at the manifest where the registry does not say a digest, or knows no HEAD", async () => {
+  test.each([405, 501, 404, 403, 401])(
+    "looks at the manifest where HEAD has the status %i",
+    async (status) => {
+      await using registry = await serveRegistry();
+      await using modules = testModules(often);
+      registry.artifact(module);
+      registry.before = ({ method }, response) =>
+        method === "HEAD" && Boolean(response.writeHead(status).end());
+      const followed = following(modules, source(`oci://${registry.host}/acme/auth:1.0`, always));
+      await followed.until(isReady);
+      while (registry.asked.length < 9) {
+        await delay(5);
+      }
+      expect(registry.asked.slice(3, 7)).toEqual(
+        ["HEAD", "GET", "HEAD", "GET"].map((method) => `${method} /v2/acme/auth/manifests/1.0`),
+      );
+      expect(followed.told).toHaveLength(1);
+      registry.artifact(newer);
+      await followed.until(({ module: now }) => now?.digest === hexOf(newer));
+    },
+  );
+
+  test("does not ask at once for more where the registry limits how often it is asked", async () => {
     await using registry = await serveRegistry();
     await using modules = testModules(often);
     registry.artifact(module);
     registry.before = ({ method }, response) =>
-      method === "HEAD" && Boolean(response.writeHead(405).end());
+      method === "HEAD" && Boolean(response.writeHead(429).end());
     const followed = following(modules, source(`oci://${registry.host}/acme/auth:1.0`, always));
-    await followed.until(isReady);
-    while (registry.asked.length < 9) {
-      await delay(5);
-    }
-    expect(registry.asked.slice(3, 7)).toEqual(
-      ["HEAD", "GET", "HEAD", "GET"].map((method) => `${method} /v2/acme/auth/manifests/1.0`),
-    );
-    expect(followed.told).toHaveLength(1);
-    registry.artifact(newer);
-    await followed.until(({ module: now }) => now?.digest === hexOf(newer));
+    await followed.until(({ problem }) => problem !== undefined);
+    expect(registry.asked.slice(3)).toEqual(["HEAD /v2/acme/auth/manifests/1.0"]);
   });
 
   test("asks for a file on the condition that it has changed", async () => {

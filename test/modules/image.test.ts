@@ -61,6 +61,56 @@ describe("layouts", () => {
     expect(await settled(modules, source(url))).toEqual(ready(module));
   });
 
+  test("an artifact with the empty config of OCI is taken, even if the registry does not have it", async () => {
+    await using registry = await serveRegistry();
+    await using modules = testModules();
+    const config = registry.blob(Buffer.from("{}"), "application/vnd.oci.empty.v1+json");
+    registry.content.delete(`blobs/${config.digest}`);
+    const layers = [registry.blob(module, types.wasm)];
+    const artifactType = "application/vnd.wasm";
+    registry.manifest({ schemaVersion: 2, artifactType, config, layers }, "1.0");
+    const url = `oci://${registry.host}/acme/auth:1.0`;
+    expect(await settled(modules, source(url))).toEqual(ready(module));
+  });
+
+  test("null is no list: neither of layers in an index, nor of manifests in an image", async () => {
+    await using registry = await serveRegistry();
+    await using modules = testModules();
+    const layers = [registry.blob(module, types.wasm)];
+    const config = registry.blob(Buffer.from("{}"), types.config);
+    const image = { schemaVersion: 2, config, layers, manifests: null };
+    const entry = { ...registry.manifest(image), platform: null, annotations: null };
+    registry.manifest(
+      { schemaVersion: 2, mediaType: types.index, manifests: [entry], layers: null },
+      "1.0",
+    );
+    const url = `oci://${registry.host}/acme/auth:1.0`;
+    expect(await settled(modules, source(url))).toEqual(ready(module));
+  });
+
+  test.each([
+    ["taken", (bytes: Uint8Array) => gzipSync(bytes), ready(module)],
+    ["bounded", () => gzipSync(Buffer.alloc(2_000_000, 32)), failed("TOO_LARGE", "1048576")],
+    ["checked", () => Buffer.from("x"), failed("BAD_ANSWER", "not valid gzip")],
+  ])(
+    "manifests and configs that a registry compresses without being asked are %s",
+    async (_, pack, expected) => {
+      await using registry = await serveRegistry();
+      await using modules = testModules();
+      registry.artifact(module);
+      registry.before = ({ url = "" }, response) => {
+        const found = registry.content.get(url.replace("/v2/acme/auth/", ""));
+        if (found === undefined || found.mediaType === types.wasm) {
+          return false;
+        }
+        response.writeHead(200, { "content-encoding": "gzip" }).end(pack(found.bytes));
+        return true;
+      };
+      const url = `oci://${registry.host}/acme/auth:1.0`;
+      expect(await settled(modules, source(url))).toEqual(expected);
+    },
+  );
+
   const archive = tar({
     "./etc/a": Buffer.alloc(700),
     "./plugin.wasm": module,

@@ -391,6 +391,12 @@ describe("the key of a registry in a secret", () => {
   test("without credentials, or in a file with helpers alone, is none", () => {
     expect(credentialsIn(configFor("ghcr.io", {}), place)).toBeUndefined();
     expect(credentialsIn('{"credsStore":"desktop"}', place)).toBeUndefined();
+    expect(credentialsIn('{"auths":null}', place)).toBeUndefined();
+    expect(credentialsIn('{"auths":{"ghcr.io":null}}', place)).toBeUndefined();
+  });
+
+  test("is found behind a byte order mark", () => {
+    expect(credentialsIn(`\uFEFF${configFor("ghcr.io")}`, place)?.username).toBe("me");
   });
 });
 

@@ -3,8 +3,11 @@ import { create } from "@bufbuild/protobuf";
 import { expect, test } from "vitest";
 import { WasmExtension_PluginPhase as Phase } from "../../gen/tetrateio/api/tsb/extension/v2/wasm_extension_pb.ts";
 import { LinkState } from "../../gen/wasmext/v1/proxy_pb.ts";
-import { WatchStatusRequestSchema } from "../../gen/wasmext/v1/proxy_service_pb.ts";
-import { anyone } from "../../src/catalog/access/principal.ts";
+import {
+  ListProxiesRequestSchema,
+  WatchStatusRequestSchema,
+} from "../../gen/wasmext/v1/proxy_service_pb.ts";
+import { anyone, type Principal } from "../../src/catalog/access/principal.ts";
 import { proxyStatus } from "../../src/methods/proxies.ts";
 import { createProxies, type Proxies } from "../../src/xds/proxies.ts";
 import { statusOf } from "../../src/xds/rollup.ts";
@@ -229,4 +232,142 @@ test("what the slots of a proxy hold of earlier revisions is bounded", async () 
   }
   expect(nonces).toHaveLength(16);
   expect(proxyOf(session, acme)?.slots.at(-1)?.problem).toMatch(/too large for one connection/);
+});
+
+/** A caller of its own. */
+const caller = (name: string): Principal => ({ ...anyone, name });
+
+/** Connects a proxy, which asks for slots. */
+function connectWith(proxies: Proxies, principal: Principal, names: readonly string[]) {
+  const session = proxies.connect(principal);
+  session.greet(undefined);
+  names.forEach((name) => {
+    session.subscribe(name);
+  });
+  return session;
+}
+
+const numbered = (count: number): number[] =>
+  Array.from({ length: count }, (_, index) => index + 1);
+
+test("all proxies of a caller have so many slots together, and take none from other callers", () => {
+  const proxies = proxiesOf();
+  const [pia, ben] = [caller("pia"), caller("ben")];
+  const names = numbered(1_000).map((number) => `x${number}`);
+  const sessions = numbered(20).map(() => connectWith(proxies, pia, names));
+  expect(() => connectWith(proxies, pia, ["x"])).toThrow(/principal pia .* 20000 slots/);
+  connectWith(proxies, ben, ["x"]);
+  sessions[0]?.unsubscribe("x1");
+  connectWith(proxies, pia, ["x"]);
+  expect(() => connectWith(proxies, pia, ["x"])).toThrow(/20000 slots/);
+  sessions.forEach((session) => {
+    proxies.disconnect(session);
+  });
+  connectWith(proxies, pia, names);
+});
+
+test("all proxies of a caller have so many plugins together, and get more when others go", async () => {
+  const { proxies } = await createLargeTarget();
+  const pia = caller("pia");
+  const connect = (principal: Principal) =>
+    connectWith(proxies, principal, numbered(20).map(slotAt));
+  const pluginsOf = (session: ProxySession): number =>
+    [...session.slots].reduce((sum, { wanted }) => sum + (wanted.links?.length ?? 0), 0);
+  const sessions = numbered(50).map(() => connect(pia));
+  expect(sessions.map(pluginsOf)).toEqual(sessions.map(() => 20_000));
+  const late = connect(pia);
+  expect(pluginsOf(late)).toBe(0);
+  expect([...late.slots][0]?.wanted.problem).toMatch(
+    /the proxies of the caller .* 1000000 plugins/,
+  );
+  expect(pluginsOf(connect(caller("ben")))).toBe(20_000);
+  // It has nothing to get, and gets all as soon as there is room.
+  const answer = late.next();
+  sessions.slice(0, 1).forEach((session) => {
+    proxies.disconnect(session);
+  });
+  expect(await answer).toBeDefined();
+});
+
+test("what the proxies of a caller hold of earlier revisions is bounded", async () => {
+  const catalog = createAcme();
+  await catalog.put("a");
+  await catalog.attach(redIngress, [{ fqn: ext("a") }]);
+  const proxies = proxiesOf(catalog.reader, createFakeModules());
+  const pia = caller("pia");
+  const texts = "x".repeat(4_000_000);
+  let answers = 0;
+  let last: ProxySession | undefined;
+  for (let revision = 0; revision < 70 && answers === revision; revision++) {
+    await catalog.put("a", { config: { text: `${revision} ${texts}` } });
+    last = connectWith(proxies, pia, [slotAt(1)]);
+    const idle = new Promise<undefined>((resolve) => setImmediate(resolve, undefined));
+    answers += (await Promise.race([last.next(), idle])) === undefined ? 0 : 1;
+  }
+  expect(answers).toBe(67);
+  expect(last && proxyOf(last, acme)?.slots[0]?.problem).toMatch(/all proxies of the caller/);
+  const same = connectWith(proxies, caller("ben"), [slotAt(1)]);
+  expect(await same.next()).toBeDefined();
+});
+
+test("a page of proxies counts their slots, whatever runs in them", async () => {
+  const catalog = createAcme();
+  await catalog.attach(redIngress, []);
+  const proxies = proxiesOf(catalog.reader);
+  for (const number of numbered(60)) {
+    connectWith(proxies, caller(`pia${Math.floor(number / 20)}`), numbered(1_000).map(slotAt));
+  }
+  const request = create(ListProxiesRequestSchema, { parent: acme });
+  const answer = await proxyStatus(proxies).listProxies.handle(request, {
+    ...catalog,
+    watches: undefined,
+    principal: anyone,
+    method: "",
+    bookmarkIntervalMs: 1,
+    signal: new AbortController().signal,
+  });
+  const page = answer.message();
+  expect(page.proxies).toHaveLength(50);
+  expect(page.nextPageToken).not.toBe("");
+});
+
+test("the modules on the way to proxies of a caller that do not read are bounded", async () => {
+  const catalog = createAcme();
+  const modules = createFakeModules();
+  await catalog.put("a");
+  await catalog.attach(redIngress, [{ fqn: ext("a") }]);
+  const proxies = proxiesOf(catalog.reader, modules, { maxInlineBytes: 32_000_000 });
+  const pia = caller("pia");
+  const sessions: ProxySession[] = [];
+  const answered = (session: ProxySession | undefined) =>
+    Promise.race([
+      session?.next().then((answer) => answer?.name),
+      new Promise((resolve) => setTimeout(resolve, 50, "nothing")),
+    ]);
+  const next = async (number: number): Promise<unknown> => {
+    const url = `oci://x/large:${number}`;
+    modules.set(url, Buffer.alloc(30_000_000, number));
+    await catalog.put("a", { url });
+    const session = connectWith(proxies, pia, [slotAt(1)]);
+    sessions.push(session);
+    return answered(session);
+  };
+  for (const number of numbered(8)) {
+    expect(await next(number)).toBe(slotAt(1));
+    // It is not read, whatever the proxy says.
+    sessions.at(-1)?.settle("1");
+  }
+  expect(await next(9)).toBe("nothing");
+  const last = sessions.at(-1);
+  expect(last && proxyOf(last, acme)?.slots[0]?.problem).toMatch(/too large; make them smaller/);
+  const [digest = ""] = [...(last?.slots ?? [])].map(({ wanted }) => {
+    const plugin = wanted.links?.[0]?.plugin;
+    return typeof plugin === "object" && "module" in plugin ? plugin.module?.digest : "";
+  });
+  await expect(proxies.module(last?.secret ?? "", digest)).rejects.toThrow(/too many modules/);
+  // When one has been read, the other is sent.
+  void sessions[0]?.next();
+  const fetched = await proxies.module(last?.secret ?? "", digest);
+  fetched?.release();
+  expect(await answered(connectWith(proxies, pia, [slotAt(2)]))).toBe(slotAt(2));
 });

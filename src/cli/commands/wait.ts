@@ -39,14 +39,15 @@ export function waitCommand(shell: Shell): Command {
         const late = AbortSignal.timeout(timeout * 1000);
         const ending = new AbortController();
         const signal = AbortSignal.any([shell.closed, late, ending.signal]);
-        const status = await waitForRunning(clients, fqn, signal).finally(() => {
+        const { status, lost } = await waitForRunning(clients, fqn, signal).finally(() => {
           // A stream that is not read to its end would keep the process alive.
           ending.abort();
         });
         if (status !== undefined && isRunning(status)) {
           await shell.print(`${fqn} ${printable(status.summary)}\n`);
         } else if (late.aborted) {
-          const last = status?.summary ?? "its status is not known";
+          const known = status?.summary ?? "its status is not known";
+          const last = lost === undefined ? known : `${known}, when the server was lost: ${lost}`;
           throw new Failure(`${fqn}: not within ${timeout} s: ${last}`);
         } else {
           throw new Failure([]);
@@ -65,27 +66,38 @@ function isRunning({ proxies, running }: Status): boolean {
   return proxies > 0 && running === proxies;
 }
 
-/** The status when it is running, or the last one when the signal is aborted. */
+/** What has been seen. */
+interface Waited {
+  /** The last status. */
+  readonly status: Status | undefined;
+  /** Why the server does not say more; undefined if it does. */
+  readonly lost?: string | undefined;
+}
+
+/** Waits until it is running, or the signal is aborted. */
 async function waitForRunning(
   { proxies }: Clients,
   fqn: string,
   signal: AbortSignal,
-): Promise<Status | undefined> {
+): Promise<Waited> {
   let last: Status | undefined;
+  let lost: string | undefined;
   const isOver = (): boolean => signal.aborted;
   while (!isOver()) {
     try {
       for await (const { status } of proxies.watchStatus({ fqn }, { signal, timeoutMs: 0 })) {
         last = status;
+        lost = undefined;
         if (status !== undefined && isRunning(status)) {
-          return status;
+          return { status };
         }
       }
     } catch (error) {
-      const { code } = ConnectError.from(error);
+      const { code, rawMessage } = ConnectError.from(error);
       if (isOver()) {
         break;
       }
+      lost = rawMessage;
       // A server that is not reached at first is not waited for; one that has been is.
       if (isRefusal(error as ConnectError) || last === undefined || code === Code.Unimplemented) {
         throw error;
@@ -93,5 +105,5 @@ async function waitForRunning(
     }
     await delay(retryMs, undefined, { signal }).catch(() => undefined);
   }
-  return last;
+  return { status: last, lost };
 }

@@ -6,6 +6,7 @@
 import { type IncomingHttpHeaders, type IncomingMessage, request as plainRequest } from "node:http";
 import { request as tlsRequest, type RequestOptions } from "node:https";
 import { isIP, type LookupFunction } from "node:net";
+import { gunzipSync } from "node:zlib";
 import { ModuleFault } from "../problem.ts";
 import type { Resolve } from "./resolve.ts";
 
@@ -201,13 +202,28 @@ function incomingOf(message: IncomingMessage, url: URL, signal: AbortSignal): In
   };
 }
 
-/** Reads a whole body. */
+/** Reads a whole body, unpacked if it was compressed on its way without being asked. */
 export async function readAll(incoming: Incoming, maxBytes: number): Promise<Buffer> {
   const chunks: Buffer[] = [];
   for await (const chunk of incoming.chunks(maxBytes)) {
     chunks.push(chunk);
   }
-  return Buffer.concat(chunks);
+  const body = Buffer.concat(chunks);
+  if (incoming.headers["content-encoding"]?.toLowerCase() !== "gzip") {
+    return body;
+  }
+  try {
+    return gunzipSync(body, { maxOutputLength: maxBytes });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ERR_BUFFER_TOO_LARGE") {
+      throw tooLarge(incoming.url, maxBytes);
+    }
+    throw new ModuleFault(
+      "BAD_ANSWER",
+      `what ${incoming.url.host} sends as gzip is not valid gzip; check the server`,
+      { cause: error },
+    );
+  }
 }
 
 function tooLarge(url: URL, maxBytes: number): ModuleFault {

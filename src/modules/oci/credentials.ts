@@ -25,9 +25,9 @@ export function credentialsIn(
   config: string,
   { host, repository }: { readonly host: string; readonly repository: string },
 ): Credentials | undefined {
-  const { auths = {} } = objectOf(parse(config));
+  const { auths } = objectOf(parse(config));
   let best: { readonly path: string; readonly entry: unknown } | undefined;
-  for (const [key, entry] of Object.entries(objectOf(auths))) {
+  for (const [key, entry] of Object.entries(objectOf(auths ?? {}))) {
     const path = pathOfKey(key, host);
     if (path === undefined || path.length < (best?.path.length ?? 0)) {
       continue;
@@ -36,7 +36,7 @@ export function credentialsIn(
       best = { path, entry };
     }
   }
-  return best === undefined ? undefined : credentialsOf(objectOf(best.entry));
+  return best === undefined ? undefined : credentialsOf(objectOf(best.entry ?? {}));
 }
 
 /** The path in a key, without the versions of the API; undefined for the key of another host. */
@@ -79,7 +79,8 @@ function credentialsOf(entry: Readonly<Record<string, unknown>>): Credentials | 
 
 function parse(text: string): unknown {
   try {
-    return JSON.parse(text);
+    // Editors of Windows begin files with a byte order mark.
+    return JSON.parse(text.replace(/^\uFEFF/, ""));
   } catch {
     // The message of the parser would show a part of the secret.
     throw badSecret("is not JSON");

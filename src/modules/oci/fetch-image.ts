@@ -7,9 +7,15 @@ import { readAll } from "../network/client.ts";
 import { ModuleFault } from "../problem.ts";
 import { beginCheck, checkBytes, sha256Of } from "./digest.ts";
 import { credentialsIn } from "./credentials.ts";
-import { acceptedManifests, badManifest, type Descriptor, parseManifest } from "./manifest.ts";
+import {
+  acceptedManifests,
+  badManifest,
+  type Descriptor,
+  emptyConfig,
+  parseManifest,
+} from "./manifest.ts";
 import { type ImagePlace, placeOfImage } from "./place.ts";
-import { type Login, openRepository, type Repository } from "./registry.ts";
+import { type Login, openRepository, type Repository, TooOften } from "./registry.ts";
 import { fileInTar, MalformedArchive } from "./tar.ts";
 
 /** The greatest manifest and the greatest config, in bytes. */
@@ -48,6 +54,14 @@ export async function fetchImage(fetching: Fetching): Promise<Fetched> {
   return { kind: "fetched", validator: { manifest: digest } };
 }
 
+/** The reasons of faults that a registry has answered with. */
+const answered: ReadonlySet<string> = new Set([
+  "BAD_ANSWER",
+  "NOT_FOUND",
+  "UNAUTHORIZED",
+  "SECRET",
+]);
+
 /** The digest that a tag has now, which costs no pull; undefined if the registry does not say. */
 async function currentDigest(
   repository: Repository,
@@ -58,8 +72,12 @@ async function currentDigest(
     incoming.drop();
     return incoming.headers["docker-content-digest"]?.toString();
   } catch (error) {
-    // Some registries do not know HEAD.
-    if (error instanceof ModuleFault && error.reason === "BAD_ANSWER") {
+    // Some registries do not know HEAD, and what a proxy before them answers to it may be anything.
+    if (
+      error instanceof ModuleFault &&
+      answered.has(error.reason) &&
+      !(error instanceof TooOften)
+    ) {
       return undefined;
     }
     throw error;
@@ -78,7 +96,7 @@ async function fetchModule(fetching: Fetching, repository: Repository, top: Buff
     manifest = parseManifest((await fetchPart(repository, "manifests", chosen)).toString());
   }
   // An empty config has nothing to fetch.
-  if (manifest.config.size > 0) {
+  if (manifest.config.size > 0 && manifest.config.mediaType !== emptyConfig) {
     await fetchPart(repository, "blobs", manifest.config);
   }
   if (manifest.module !== undefined) {

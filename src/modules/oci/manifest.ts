@@ -53,6 +53,9 @@ const archiveTypes = new Set([
   "application/vnd.oci.image.layer.v1.tar",
 ]);
 
+/** The type of a config that says nothing: registries need not have its content, which is `{}`. */
+export const emptyConfig = "application/vnd.oci.empty.v1+json";
+
 /** How many manifests and layers are looked at. */
 const maxItems = 1_000;
 const maxArchives = 8;
@@ -64,7 +67,8 @@ export function parseManifest(text: string): Manifest {
     throw badManifest("is of a version other than 2; push it with a current tool");
   }
   const { manifests, layers } = json;
-  if (manifests !== undefined && layers !== undefined) {
+  // Some tools write null for a list that is not there.
+  if ((manifests ?? undefined) !== undefined && (layers ?? undefined) !== undefined) {
     throw badManifest("is both an index and an image; push it again");
   }
   if (Array.isArray(manifests)) {

@@ -24,6 +24,9 @@ export interface Login {
   readonly secret: string;
 }
 
+/** The registry limits how often it is asked. */
+export class TooOften extends ModuleFault {}
+
 const maxTokenBytes = 64 * 1024;
 
 export function openRepository(client: Client, place: ImagePlace, login: Login): Repository {
@@ -177,7 +180,7 @@ async function faultOfStatus(
         `${place.host} has no ${place.repository} with ${place.reference}; check the repository and the tag, or the digest`,
       );
     case 429:
-      return new ModuleFault(
+      return new TooOften(
         "BAD_ANSWER",
         `${url.host} limits how often it is asked (HTTP status 429); log in with a pull secret, or use a registry of your own`,
       );
